@@ -1,0 +1,1 @@
+"""The people: clients, institutions and the society that they form (Mesa)."""

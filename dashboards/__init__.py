@@ -1,0 +1,1 @@
+"""The control room: command line, reports and dashboard."""

@@ -1,0 +1,1 @@
+"""The laboratory: worlds, levers, experiments and evidence."""

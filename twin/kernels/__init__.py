@@ -1,0 +1,34 @@
+"""Compiled inner loops (Numba).
+
+Importing this package points Numba's on-disk cache at a folder named after the source of all kernels. Numba itself
+looks only at the file that holds the outer function, so a change of an inlined helper in another file would go
+unnoticed; here any change of any kernel gives a new folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+
+
+def _source_digest() -> str:
+    """Digest of every file that may hold compiled code, of Numba's version and of its bounds-check switch."""
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256(f"{numba.__version__} {os.environ.get('NUMBA_BOUNDSCHECK', '0')}".encode())
+    for path in sorted([*(root / "twin" / "kernels").glob("*.py"), *root.glob("agents/kernels/*.py")]):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def cache_folder() -> Path:
+    """Folder of compiled kernels: NUMBA_CACHE_DIR if the user set it, else one under the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "broker-twin" / "kernels" / _source_digest()
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    numba.config.CACHE_DIR = str(cache_folder())
