@@ -148,13 +148,14 @@ class Tick:
     phase: Phase
 
 
-def trading_ticks(step: int = TICK) -> Iterator[Tick]:
-    """The quote intervals of the day from 09:15 to 15:00, lunch and the gap before 09:30 included."""
+def trading_ticks(first: int = at("09:15"), last: int = at("15:00"), step: int = TICK) -> Iterator[Tick]:
+    """The quote intervals from `first` to `last` (ns since midnight), lunch and the gap before 09:30 included.
+
+    No interval crosses from one phase into another.
+    """
     for session in SESSIONS:
-        if session.phase in (Phase.CLOSED, Phase.CLEARING, Phase.NIGHT):
-            continue
-        for start in range(session.start, session.end, step):
-            yield Tick(start, min(start + step, session.end), session.phase)
+        for start in range(max(session.start, first), min(session.end, last), step):
+            yield Tick(start, min(start + step, session.end, last), session.phase)
 
 
 class Clock:

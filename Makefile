@@ -1,0 +1,36 @@
+# Needs Python 3.11 or later and make; everything else is set up by the targets themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+ARGS ?=
+
+.PHONY: run test bench dashboard setup lint clean
+
+run: setup  ## an extreme day against an ordinary one: table, pictures, report
+	$(BIN)/python run_scenario.py extreme-day --against ordinary-day $(ARGS)
+
+test: setup lint  ## everything but the browser (pass ARGS="-m browser" for that)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## throughput beside peers, in one run, as ratios
+	$(BIN)/python -m benchmarks $(ARGS)
+
+dashboard: setup  ## the control room in a browser, on this machine only
+	$(BIN)/twin dashboard $(ARGS)
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dashboard,test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

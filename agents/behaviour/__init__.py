@@ -1,0 +1,1 @@
+"""How people behave: the day's profile, attention and fear."""

@@ -1,0 +1,490 @@
+"""Compiled loops of the client cohorts.
+
+A client acts at the points of a Poisson process of his own, run in operational time: calendar time stretched by the
+day's profile and by the attention that his segment pays to the market. The points in operational time are drawn once per
+client, so a busier or a slower day moves a client's actions, never his luck; and a tick costs time in proportion to the
+clients who act in it, not to the population.
+
+Times are int64 ns, prices int64 ticks, money int64 fen. `Cohort` arrays have one row per client who has logged in today.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from twin.kernels.philox import block, exponential, uniform, unit32
+
+BUCKETS_PER_UNIT = 16384
+"""Resolution of the wheel of operational time: one unit is an ordinary day."""
+FLAG_LOGIN_SLOW, FLAG_STUCK, FLAG_REFUSED, FLAG_CALLED = 1, 2, 4, 8
+_TWO_PI = 2.0 * math.pi
+
+
+@njit(cache=True)
+def normal_pair(a, b):
+    """Two standard normals from two 32-bit words (Box and Muller 1958)."""
+    r = math.sqrt(-2.0 * math.log(unit32(a)))
+    angle = _TWO_PI * unit32(b)
+    return r * math.cos(angle), r * math.sin(angle)
+
+
+@njit(cache=True)
+def login_thresholds(seed, replication, stream, first, hazard, out):
+    """Operational time at which each client would log in: exponential with the segment's daily hazard.
+
+    Args:
+        first: identifier of the first client; hazard: per ordinary day (float64); out: float64, one per client.
+    """
+    for i in range(out.shape[0]):
+        out[i] = exponential(seed, replication, stream, first + i, 0) / hazard
+
+
+@njit(cache=True)
+def _alias(u, probability, alias):
+    """Draw from a discrete distribution by Walker's alias method with one uniform."""
+    n = probability.shape[0]
+    x = u * n
+    k = min(int(x), n - 1)
+    return k if x - k < probability[k] else alias[k]
+
+
+@njit(cache=True)
+def portfolio(
+    seed,
+    replication,
+    stream,
+    clients,
+    weight_mean,
+    weight_sigma,
+    assets_mu,
+    assets_sigma,
+    invested,
+    risk_cdf,
+    price,
+    lot,
+    probability,
+    alias,
+    weight,
+    cash,
+    risk,
+    permission,
+    names,
+    instrument,
+    shares,
+):
+    """What a client is and holds: a pure function of the client, worked out when he first logs in.
+
+    Args:
+        clients: int64 identifiers. weight_mean: actions per unit of operational time. assets_mu, assets_sigma: of the
+            logarithm of total assets in fen. invested: share of assets in shares. risk_cdf: cumulative shares of the
+            classes C1 to C5. price, lot, probability, alias: per instrument (alias table of popularity).
+        weight, cash, risk, permission, names: outputs per client; instrument, shares: outputs, 4 slots per client.
+
+    Permissions follow assets (O15): ChiNext from 100,000 CNY, STAR from 500,000 CNY.
+    """
+    for i in range(clients.shape[0]):
+        c = clients[i]
+        w0, w1, w2, w3 = block(seed, replication, stream, c, 0)
+        z0, z1 = normal_pair(w0, w1)
+        weight[i] = weight_mean * math.exp(weight_sigma * z0 - 0.5 * weight_sigma * weight_sigma)
+        assets = math.exp(assets_mu + assets_sigma * z1)
+        u = unit32(w2)
+        k = 0
+        while k < 4 and u > risk_cdf[k]:
+            k += 1
+        risk[i] = k + 1
+        permission[i] = 1
+        if assets >= 1.0e7:
+            permission[i] |= 2
+        if assets >= 5.0e7:
+            permission[i] |= 4
+        wanted = 1 + int(unit32(w3) * 4.0)
+        v0, v1, v2, v3 = block(seed, replication, stream, c, 1)
+        free = assets
+        n = 0
+        for j in range(wanted):
+            word = v0 if j == 0 else (v1 if j == 1 else (v2 if j == 2 else v3))
+            m = _alias(unit32(word), probability, alias)
+            duplicate = False
+            for q in range(n):
+                if instrument[4 * i + q] == m:
+                    duplicate = True
+            lots = int(assets * invested / wanted / (price[m] * lot[m]))
+            if duplicate or lots == 0:
+                continue
+            instrument[4 * i + n] = m
+            shares[4 * i + n] = lots * lot[m]
+            free -= float(lots * lot[m] * price[m])
+            n += 1
+        names[i] = n
+        cash[i] = int(max(free, 0.0))
+
+
+@njit(cache=True)
+def schedule(seed, replication, stream, rows, now, client, weight, actions, threshold, link, heads):
+    """Put clients (rows of the cohort) on the wheel: next action after operational time `now`."""
+    for i in range(rows.shape[0]):
+        a = rows[i]
+        threshold[a] = now + exponential(seed, replication, stream, client[a], actions[a]) / weight[a]
+        b = int(threshold[a] * BUCKETS_PER_UNIT)
+        if b < heads.shape[0]:
+            link[a] = heads[b]
+            heads[b] = a
+
+
+@njit(cache=True)
+def _round_lot(quantity, lot):
+    return max(quantity // lot, 1) * lot
+
+
+@njit(cache=True)
+def _choose_sale(start, count, u, slot_instrument, sellable):
+    """A random slot with something to sell, or -1."""
+    if count == 0:
+        return -1
+    first = min(int(u * count), count - 1)
+    for j in range(count):
+        s = start + (first + j) % count
+        if slot_instrument[s] >= 0 and sellable[s] > 0:
+            return s
+    return -1
+
+
+@njit(cache=True)
+def _limit_price(
+    side, auction, word_a, word_b, word_c, aggressive, at_best, behind_scale, behind_tail, auction_width, last, bid, ask
+):
+    """Limit price in ticks from the quotes that the client sees; shares of placement as fitted to recorded days."""
+    if auction:
+        z, _ = normal_pair(word_a, word_b)
+        return int(last * (1.0 + auction_width * z + side * 0.25 * auction_width) + 0.5)
+    own = bid if side > 0 else ask
+    other = ask if side > 0 else bid
+    if other == 0:
+        other = last
+    if own == 0:
+        own = last
+    u = unit32(word_a)
+    if u < aggressive:
+        return other
+    if u < aggressive + at_best:
+        return own
+    distance = 1.0 + behind_scale * last * (unit32(word_b) ** (-1.0 / behind_tail) - 1.0)
+    return own - side * int(min(distance, 0.2 * last))
+
+
+@njit(cache=True)
+def act(
+    seed,
+    replication,
+    stream,
+    decide,
+    now,
+    until,
+    t0,
+    t1,
+    auction,
+    fear,
+    client,
+    weight,
+    actions,
+    threshold,
+    link,
+    heads,
+    cash,
+    slot_start,
+    slot_count,
+    slot_instrument,
+    sellable,
+    risk_class,
+    permission,
+    last,
+    bid,
+    ask,
+    limit_down,
+    limit_up,
+    lot,
+    board,
+    risk_level,
+    probability,
+    alias,
+    main_probability,
+    main_alias,
+    main_members,
+    top,
+    top_share,
+    mismatch,
+    limit_share,
+    panic,
+    trend,
+    index_move,
+    value_mu,
+    value_sigma,
+    aggressive,
+    at_best,
+    behind_scale,
+    behind_tail,
+    auction_width,
+    out,
+):
+    """Let every client act whose next point lies in operational time [now, until); returns the number of orders.
+
+    Every action is one order. `out` is int64 [capacity, 8]: time, account, instrument, side, kind, price, quantity, action.
+    When `out` is full the wheel keeps what is left and the caller calls again. Segments differ in their parameters:
+    top_share (attention to the ten leading names), panic and trend (what a fall does to the wish to sell), order value.
+    """
+    n = 0
+    bucket = int(now * BUCKETS_PER_UNIT)
+    final = min(int(until * BUCKETS_PER_UNIT), heads.shape[0] - 1)
+    scale = (t1 - t0) / (until - now)
+    while bucket <= final:
+        a = heads[bucket]
+        heads[bucket] = -1
+        again = False
+        while a >= 0:
+            following = link[a]
+            if threshold[a] >= until or n >= out.shape[0]:
+                link[a] = heads[bucket]
+                heads[bucket] = a
+                if n >= out.shape[0]:
+                    # keep the rest of the list for the next call
+                    while following >= 0:
+                        nxt = link[following]
+                        link[following] = heads[bucket]
+                        heads[bucket] = following
+                        following = nxt
+                    return n
+                a = following
+                continue
+            c = client[a]
+            k = actions[a]
+            w0, w1, w2, w3 = block(seed, replication, decide, c, 3 * k)
+            x0, x1, x2, x3 = block(seed, replication, decide, c, 3 * k + 1)
+            y0, y1, y2, y3 = block(seed, replication, decide, c, 3 * k + 2)
+            t = t0 + int((threshold[a] - now) * scale)
+            start, count = slot_start[c], slot_count[c]
+            slot = -1
+            wish = 0.5 + panic * fear - trend * index_move
+            if unit32(w0) < wish:
+                slot = _choose_sale(start, count, unit32(w1), slot_instrument, sellable)
+            side = -1 if slot >= 0 else 1
+            quantity = 0
+            m = 0
+            if side > 0:
+                m = (
+                    top[min(int(unit32(w2) * top.shape[0]), top.shape[0] - 1)]
+                    if unit32(w1) < top_share
+                    else _alias(unit32(w2), probability, alias)
+                )
+                fits = (permission[c] >> board[m]) & 1 and risk_level[m] <= risk_class[c] + 1
+                if not fits and unit32(w3) >= mismatch:
+                    m = main_members[_alias(unit32(x3), main_probability, main_alias)]
+                z, _ = normal_pair(x0, x1)
+                value = min(math.exp(value_mu + value_sigma * z), 0.98 * cash[c])
+                quantity = int(value / (last[m] * 1.001))
+                if quantity < lot[m]:
+                    slot = _choose_sale(start, count, unit32(x2), slot_instrument, sellable)
+                    side = -1 if slot >= 0 else 1
+            if side < 0:
+                m = slot_instrument[slot]
+                z, _ = normal_pair(x0, x1)
+                quantity = int(math.exp(value_mu + value_sigma * z) / last[m])
+                whole = sellable[slot]
+                quantity = whole if quantity >= whole or whole < 2 * lot[m] else _round_lot(quantity, lot[m])
+            else:
+                quantity = _round_lot(quantity, lot[m])
+            kind = 0
+            price = 0
+            if unit32(y3) >= limit_share and not auction:
+                kind = 1
+            else:
+                eager = aggressive + (0.5 * fear if side < 0 else 0.0)
+                price = _limit_price(
+                    side,
+                    auction,
+                    y0,
+                    y1,
+                    y2,
+                    eager,
+                    at_best,
+                    behind_scale,
+                    behind_tail,
+                    auction_width,
+                    last[m],
+                    bid[m],
+                    ask[m],
+                )
+                price = min(max(price, limit_down[m]), limit_up[m])
+            out[n, 0] = t
+            out[n, 1] = c
+            out[n, 2] = m
+            out[n, 3] = side
+            out[n, 4] = kind
+            out[n, 5] = price
+            out[n, 6] = quantity
+            out[n, 7] = k
+            n += 1
+            actions[a] = k + 1
+            threshold[a] += exponential(seed, replication, stream, c, k + 1) / weight[a]
+            b = int(threshold[a] * BUCKETS_PER_UNIT)
+            if b < heads.shape[0]:
+                link[a] = heads[b]
+                heads[b] = a
+                if b == bucket:
+                    again = True
+            a = following
+        if not again:
+            bucket += 1
+    return n
+
+
+@njit(cache=True)
+def _push(row, due, start, tick, head, link, offset):
+    k = (due - start) // tick
+    if 0 <= k < head.shape[0]:
+        link[row] = head[k]
+        head[k] = row
+        offset[row] = due - start - k * tick
+
+
+@njit(cache=True)
+def start_timers(
+    seed,
+    replication,
+    stream,
+    base,
+    orders,
+    open_from,
+    willing,
+    cancel_mu,
+    cancel_sigma,
+    patience,
+    start,
+    tick,
+    cancel_head,
+    cancel_link,
+    cancel_offset,
+    check_head,
+    check_link,
+    check_offset,
+    checks,
+):
+    """Set the two timers of new orders: when the client cancels what is left, and when he first looks for an answer.
+
+    Args:
+        base: row of the first order; orders: int64 [n, 8] as `act` wrote them; open_from: the exchange takes orders from
+            this instant (ns), timers of orders sent while it is closed start there. willing: share of orders whose
+            sender cancels at all; cancel_mu, cancel_sigma: of the logarithm of his patience in ns. patience: ns to the
+            first look. start, tick: origin and width of the wheels. *_head, *_link, *_offset: linked lists per tick.
+    """
+    for i in range(orders.shape[0]):
+        row = base + i
+        t = max(orders[i, 0], open_from)
+        w0, w1, w2, w3 = block(seed, replication, stream, orders[i, 1], orders[i, 7])
+        z0, z1 = normal_pair(w1, w2)
+        if unit32(w0) < willing:
+            _push(
+                row,
+                t + int(min(math.exp(cancel_mu + cancel_sigma * z0), 9e13)),
+                start,
+                tick,
+                cancel_head,
+                cancel_link,
+                cancel_offset,
+            )
+        checks[row] = 0
+        _push(row, t + int(patience * math.exp(0.5 * z1)), start, tick, check_head, check_link, check_offset)
+
+
+@njit(cache=True)
+def due_cancels(k, start, tick, head, link, offset, state, live_states, account, out):
+    """Orders whose sender gives up in tick k and which are, as far as he knows, alive; returns their number.
+
+    `out` is int64 [capacity, 3]: time, order, account. When it is full the caller calls again.
+    """
+    n = 0
+    row = head[k]
+    while row >= 0 and n < out.shape[0]:
+        if state[row] < live_states:
+            out[n, 0] = start + k * tick + offset[row]
+            out[n, 1] = row
+            out[n, 2] = account[row]
+            n += 1
+        row = link[row]
+    head[k] = row
+    return n
+
+
+@njit(cache=True)
+def due_checks(
+    seed,
+    replication,
+    stream,
+    k,
+    start,
+    tick,
+    head,
+    link,
+    offset,
+    acknowledged,
+    submitted,
+    account,
+    checks,
+    active_of,
+    flags,
+    looks,
+    retries,
+    patience,
+    backoff,
+    stuck_after,
+    call_share,
+    out,
+    calls,
+    counts,
+):
+    """Clients look for an answer to their orders in tick k; returns (queries, calls, done).
+
+    An acknowledged order is looked at once with probability `looks`. An order without an answer is asked for again
+    with probability `retries`, each time after `backoff` times the wait before; after `stuck_after` ns the client counts
+    as stuck and telephones with probability `call_share` (once a day).
+    out, calls: int64 [capacity, 2]: time, account. counts: int64 [1], orders first seen as stuck.
+    """
+    n = 0
+    m = 0
+    row = head[k]
+    while row >= 0 and n < out.shape[0] and m < calls.shape[0]:
+        following = link[row]
+        t = start + k * tick + offset[row]
+        c = account[row]
+        a = active_of[c] - 1
+        j = checks[row]
+        u = uniform(seed, replication, stream, row, j)
+        if acknowledged[row] > 0:
+            if u < looks and j == 0:
+                out[n, 0] = t
+                out[n, 1] = c
+                n += 1
+        else:
+            if u < retries:
+                out[n, 0] = t
+                out[n, 1] = c
+                n += 1
+            if t - submitted[row] > stuck_after:
+                if flags[a] & 2 == 0:
+                    flags[a] |= 2
+                    counts[0] += 1
+                    if flags[a] & 8 == 0 and uniform(seed, replication, stream, row, 1000 + j) < call_share:
+                        flags[a] |= 8
+                        calls[m, 0] = t
+                        calls[m, 1] = c
+                        m += 1
+            if j < 20:
+                checks[row] = j + 1
+                later = max(t + int(patience * backoff ** (j + 1)), start + (k + 1) * tick)
+                _push(row, later, start, tick, head, link, offset)
+        row = following
+    done = row < 0
+    head[k] = row
+    return n, m, done

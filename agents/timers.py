@@ -1,0 +1,104 @@
+"""What clients do after they have sent an order: look for an answer, ask again, telephone, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.kernels import clients as kernel
+from agents.population import Population
+from twin.clock import TICK
+from twin.contracts import Cancels
+from twin.randomness import Stream, Streams
+from twin.routing.orders import OrderState, OrderTable
+
+_CHUNK = 1 << 15
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Persistence:
+    """How insistently clients look for an answer; times in ns, shares as fractions.
+
+    Args:
+        patience: to the first look at an order. looks: share of answered orders that are looked at all the same.
+        retries: share of looks at an unanswered order that ask the broker's system again. backoff: growth of the wait.
+        stuck_after: without an answer for so long a client counts as stuck. call_when_stuck: share of them who telephone.
+    """
+
+    patience: int
+    looks: float
+    retries: float
+    backoff: float
+    stuck_after: int
+    call_when_stuck: float
+
+
+class OrderTimers:
+    """Two timers per order, kept in linked lists per quote interval.
+
+    Args:
+        start, ticks: origin (ns) and number of the intervals.
+        orders: the broker's order table. population: for the clients' flags.
+    """
+
+    def __init__(
+        self, start: int, ticks: int, orders: OrderTable, population: Population, habits: Persistence, streams: Streams
+    ) -> None:
+        self._start, self._orders, self._population = start, orders, population
+        self._habits, self._streams = habits, streams
+        capacity = orders.capacity
+        self._cancel = np.full(ticks, -1, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.uint32)
+        self._check = np.full(ticks, -1, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.uint32)
+        self._checks = np.empty(capacity, np.uint8)
+        self._out = np.empty((_CHUNK, 3), np.int64)
+        self._queries, self._calls = np.empty((_CHUNK, 2), np.int64), np.empty((_CHUNK, 2), np.int64)
+        self._counts = np.zeros(1, np.int64)
+
+    @property
+    def stuck_clients(self) -> int:
+        """Clients who have waited longer than `stuck_after` for an answer."""
+        return int(self._counts[0])
+
+    def set(
+        self, base: int, orders: NDArray[np.int64], open_from: int, willing: float, median: int, sigma: float
+    ) -> None:
+        """Set the timers of new orders (rows from `base`), as written by the cohort's kernel."""
+        kernel.start_timers(
+            self._streams.key, self._streams.replication, int(Stream.PATIENCE), base, orders, open_from, willing,
+            float(np.log(median)), sigma, self._habits.patience, self._start, TICK, *self._cancel, *self._check,
+            self._checks,
+        )  # fmt: skip
+
+    def cancels(self, tick: int) -> Cancels:
+        """Orders that their senders give up in an interval."""
+        parts = []
+        while True:
+            n = kernel.due_cancels(
+                tick, self._start, TICK, *self._cancel, self._orders.state, int(OrderState.FILLED),
+                self._orders.account, self._out,
+            )  # fmt: skip
+            parts.append(self._out[:n].copy())
+            if n < _CHUNK:
+                break
+        rows = np.concatenate(parts)
+        return Cancels(*(np.ascontiguousarray(rows[:, j]) for j in range(3)))
+
+    def checks(self, tick: int) -> tuple[Pairs, Pairs]:
+        """Queries and telephone calls (times, accounts) of clients who look for an answer in an interval."""
+        habits, queries, calls = self._habits, [], []
+        while True:
+            n, m, done = kernel.due_checks(
+                self._streams.key, self._streams.replication, int(Stream.RETRY), tick, self._start, TICK, *self._check,
+                self._orders.acknowledged, self._orders.submitted, self._orders.account, self._checks,
+                self._population.active_of, self._population.flags, habits.looks, habits.retries, habits.patience,
+                habits.backoff, habits.stuck_after, habits.call_when_stuck, self._queries, self._calls, self._counts,
+            )  # fmt: skip
+            queries.append(self._queries[:n].copy())
+            calls.append(self._calls[:m].copy())
+            if done:
+                break
+        q, c = np.concatenate(queries), np.concatenate(calls)
+        return (q[:, 0], q[:, 1]), (c[:, 0], c[:, 1])
