@@ -1,0 +1,1 @@
+"""Experiments: many runs of scenarios, their ledger on disk and their comparison."""
