@@ -1,0 +1,1 @@
+"""Compliance: what the law lets a client buy, and the checks that come late."""
