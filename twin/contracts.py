@@ -37,6 +37,8 @@ class MessageKind(IntEnum):
     NEW_LIMIT = 0
     NEW_MARKET = 1
     CANCEL = 2
+    NEW_IOC = 3
+    """Limit order of which whatever does not trade at once is cancelled."""
 
 
 class TapeKind(IntEnum):
