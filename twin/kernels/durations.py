@@ -1,0 +1,63 @@
+"""Draws durations from tables of quantiles, and counts durations in log-linear histograms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from twin.kernels.philox import unit32
+
+# Kinds of distribution.
+CONSTANT, EXPONENTIAL, UNIFORM, TABLE = 0, 1, 2, 3
+LONGEST = 1e18
+"""Longest duration that can be drawn, in ns (31 years)."""
+SUB_BINS = 32
+HISTOGRAM_BINS = 64 * SUB_BINS
+"""Log-linear histogram of ns: 32 bins per octave, so a percentile is known to 3%."""
+OCTAVE_CELLS = 64
+TABLE_HALF = 32 * OCTAVE_CELLS + 1
+_WORDS = 4294967295
+
+
+@njit(cache=True, inline="always")
+def bin_of(t):
+    """Bin of a duration in ns (int64, not negative): exact below 32 ns, then 32 bins per octave."""
+    if t < SUB_BINS:
+        return t
+    mantissa, exponent = math.frexp(np.float64(t))
+    return (exponent - 5) * SUB_BINS + np.int64((mantissa - 0.5) * (2 * SUB_BINS))
+
+
+@njit(cache=True, inline="always")
+def sample(d, dist_kind, dist_parameter, dist_table, word):
+    """Draw a duration in ns (int64) from one 32-bit word (int64).
+
+    Args:
+        d: row of the distribution.
+        dist_kind: int64: CONSTANT (its first parameter), EXPONENTIAL (mean), UNIFORM (from, width) or TABLE.
+        dist_parameter: float64[d, 2], ns.
+        dist_table: float64[d, 2 * TABLE_HALF], quantiles in ns on a grid that halves its step towards both ends: the
+            lower half for words below 2**31, the upper half, mirrored, for the rest; linear in between.
+    """
+    kind = dist_kind[d]
+    first = dist_parameter[d, 0]
+    if kind == EXPONENTIAL:
+        x = -first * math.log(unit32(word))
+    elif kind == CONSTANT:
+        x = first
+    elif kind == UNIFORM:
+        x = first + dist_parameter[d, 1] * unit32(word)
+    else:
+        start = 0
+        tail = word
+        if word > (_WORDS >> 1):
+            start = TABLE_HALF
+            tail = _WORDS - word
+        mantissa, exponent = math.frexp(np.float64(tail) + 0.5)
+        position = (mantissa - 0.5) * (2 * OCTAVE_CELLS)
+        cell = np.int64(position)
+        i = start + exponent * OCTAVE_CELLS + cell
+        x = dist_table[d, i] + (position - cell) * (dist_table[d, i + 1] - dist_table[d, i])
+    return np.int64(min(x, LONGEST) + 0.5)

@@ -1,0 +1,1 @@
+"""Business processes in general: written as data, executed by a compiled queueing network."""

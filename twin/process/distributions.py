@@ -1,0 +1,191 @@
+"""Distributions of durations, and their form in the kernel.
+
+Exponential, uniform and constant durations are drawn in closed form. All others are tabulated as quantiles on a grid
+whose step halves towards both ends (64 cells per octave of tail probability, down to 2**-33), linear in between, and
+scaled so that the mean is exact. Against the true quantile the relative error is below 1e-3 for smooth distributions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from twin.errors import ScenarioError
+from twin.kernels import durations as kernel
+from twin.process.quantities import parse_duration_ns
+
+_BUILT_IN = ("constant", "exponential", "uniform", "lognormal", "gamma", "sample")
+
+
+def duration_field(value: Any) -> int:
+    """Nanoseconds of a duration, raising what Pydantic expects of a validator."""
+    try:
+        return parse_duration_ns(value)
+    except ScenarioError as error:
+        raise ValueError(str(error)) from error
+
+
+class Distribution(BaseModel):
+    """A duration: a fixed one ("25 min"), a named distribution with its mean, or a sample.
+
+    Args:
+        distribution: constant, exponential, uniform, lognormal, gamma, sample, or any continuous one of scipy.stats.
+        mean: mean (not for uniform and sample; a SciPy distribution is scaled to it).
+        cv: standard deviation over mean (lognormal, gamma).
+        low, high: limits of the uniform distribution.
+        parameters: shape parameters of a SciPy distribution.
+        values, unit: the sample, and what one unit of it lasts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    distribution: str = "constant"
+    mean: int | None = None
+    cv: float | None = Field(default=None, gt=0)
+    low: int | None = None
+    high: int | None = None
+    parameters: dict[str, float] = Field(default_factory=dict)
+    values: tuple[float, ...] = ()
+    unit: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        return {"distribution": "constant", "mean": data} if isinstance(data, str) else data
+
+    @field_validator("mean", "low", "high", "unit", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return value if value is None or type(value) is int else duration_field(value)
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _sample(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        name, has = self.distribution, self.model_fields_set
+        needs = {"uniform": {"low", "high"}, "sample": {"values", "unit"}, "lognormal": {"mean", "cv"}}
+        needs["gamma"] = needs["lognormal"]
+        missing = sorted(needs.get(name, {"mean"}) - has)
+        if missing:
+            raise ValueError(f"{name} needs {' and '.join(missing)}")
+        extra = sorted(has - needs.get(name, {"mean"}) - {"distribution"})
+        if extra and not (extra == ["parameters"] and name not in _BUILT_IN):
+            raise ValueError(f"{name} does not take {' and '.join(extra)}")
+        if name not in _BUILT_IN:
+            _frozen(self)
+        if name == "uniform" and self._ends()[0] > self._ends()[1]:
+            raise ValueError("low is above high")
+        if name == "sample" and (not self.values or min(self.values) < 0):
+            raise ValueError("a sample needs values that are not negative")
+        return self
+
+    def _ends(self) -> tuple[int, int]:
+        return self.low or 0, self.high or 0
+
+    @property
+    def mean_ns(self) -> float:
+        """Mean in ns."""
+        if self.distribution == "uniform":
+            return sum(self._ends()) / 2
+        if self.distribution == "sample":
+            return float(np.mean(self.values)) * (self.unit or 0)
+        return float(self.mean or 0)
+
+    def quantiles(self, p: NDArray[np.float64], complement: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Quantiles in ns; `complement` is 1 - p, given apart so that the upper tail keeps its digits."""
+        if self.distribution == "sample":
+            return np.asarray(np.quantile(self.values, p, method="hazen") * (self.unit or 0), np.float64)
+        law = _frozen(self)
+        low = p < 0.5
+        x = np.where(low, law.ppf(np.where(low, p, 0.5)), law.isf(np.where(low, 0.5, complement)))
+        if self.distribution not in ("lognormal", "gamma"):
+            x = x * (self.mean_ns / law.mean())
+        return np.maximum(x, 0.0)
+
+
+def _frozen(spec: Distribution) -> Any:
+    """The SciPy distribution that a specification names."""
+    from scipy import stats
+
+    mean, cv = float(spec.mean or 0), spec.cv or 0.0
+    if spec.distribution == "lognormal":
+        sigma = np.sqrt(np.log1p(cv * cv))
+        return stats.lognorm(s=sigma, scale=mean * np.exp(-sigma * sigma / 2))
+    if spec.distribution == "gamma":
+        return stats.gamma(a=1 / (cv * cv), scale=mean * cv * cv)
+    laws = {n: law for n, law in vars(stats).items() if isinstance(law, stats.rv_continuous)}
+    if spec.distribution not in laws:
+        near = difflib.get_close_matches(spec.distribution, [*_BUILT_IN, *laws], n=1)
+        suggestion = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_BUILT_IN)} and scipy.stats"
+        raise ValueError(f"{spec.distribution!r} is not a distribution{suggestion}")
+    try:
+        frozen = laws[spec.distribution](**spec.parameters)
+        usable = np.isfinite(frozen.mean()) and frozen.mean() > 0
+    except TypeError as error:
+        raise ValueError(f"{spec.distribution}: {error}") from error
+    if not usable:
+        raise ValueError(f"{spec.distribution} with parameters {spec.parameters} has no positive, finite mean")
+    return frozen
+
+
+def _grid() -> NDArray[np.float64]:
+    """Tail probabilities at which quantiles are tabulated, 2**-33 to 1/2, rising."""
+    octave = np.repeat(np.arange(32), kernel.OCTAVE_CELLS)
+    step = np.tile(np.arange(kernel.OCTAVE_CELLS), 32)
+    p = np.ldexp(0.5 + step / (2 * kernel.OCTAVE_CELLS), octave - 32)
+    return np.append(p, 0.5)
+
+
+def _tabulate(spec: Distribution) -> NDArray[np.float64]:
+    """Quantile table of a distribution in the layout of `twin.kernels.durations.sample`."""
+    p = _grid()
+    lower, upper = spec.quantiles(p, 1 - p), spec.quantiles(1 - p, p)
+    width = np.diff(p)
+    mean = sum(np.sum((x[1:] + x[:-1]) / 2 * width) + x[0] * p[0] for x in (lower, upper))
+    table = np.concatenate([lower, upper])
+    return table * (spec.mean_ns / mean) if mean > 0 else table
+
+
+class DistributionTable:
+    """Collects the distributions of a process as rows of the kernel's arrays; equal ones share a row."""
+
+    def __init__(self) -> None:
+        self._specs: list[Distribution] = []
+
+    def row(self, spec: Distribution | None) -> int:
+        """Row of a distribution, -1 for none."""
+        if spec is None:
+            return -1
+        for i, known in enumerate(self._specs):
+            if known == spec:
+                return i
+        self._specs.append(spec)
+        return len(self._specs) - 1
+
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Kinds, parameters and quantile tables, one row per distribution."""
+        n = max(len(self._specs), 1)
+        kinds = np.zeros(n, np.int64)
+        parameters = np.zeros((n, 2))
+        tables = np.zeros((n, 2 * kernel.TABLE_HALF))
+        for i, spec in enumerate(self._specs):
+            match spec.distribution:
+                case "constant":
+                    kinds[i], parameters[i, 0] = kernel.CONSTANT, spec.mean_ns
+                case "exponential":
+                    kinds[i], parameters[i, 0] = kernel.EXPONENTIAL, spec.mean_ns
+                case "uniform":
+                    kinds[i] = kernel.UNIFORM
+                    parameters[i] = spec.low or 0, (spec.high or 0) - (spec.low or 0)
+                case _:
+                    kinds[i], tables[i] = kernel.TABLE, _tabulate(spec)
+        if not np.isfinite(tables).all():
+            raise ScenarioError("a distribution has quantiles that are not finite", hint="Choose another one.")
+        return kinds, parameters, tables
