@@ -1,0 +1,368 @@
+"""The rest of the market: the orders that reach the exchange through other brokers.
+
+Orders arrive as a Poisson process with the recorded intraday profile and are placed around the best quotes of the last
+tick with the recorded shares, sizes and patience (scenarios/calibration/background.yaml). Three mechanisms tie the
+price to the news: the side of an order leans to the value (logit `tilt` per natural spread between value and mid), an
+order that trades towards a far value grows and may pay up to it, and activity rises with the move of the whole market.
+
+Assumes: all quantities are independent given quotes and value, except that marketable orders come in metaorders of
+Pareto length (Lillo, Mike and Farmer 2005). Does not model: reaction within a tick, order modification, icebergs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.kernels import background as kernel
+from twin.clock import SECOND, SESSIONS, Phase, at
+from twin.contracts import Board, Instruments, Messages, Quotes, Tape
+from twin.errors import CapacityError, ConservationError, ScenarioError
+from twin.randomness import Streams
+
+BACKGROUND_BASE = 1 << 26
+"""First order handle of the background flow (as in `twin.matching.engine`)."""
+
+PATIENCE_WINDOWS = ((at("09:15"), at("09:20")), (at("09:30"), at("11:30")), (at("13:00"), at("14:57")))
+"""Windows in which patience elapses: the exchange accepts cancels (domain M02)."""
+
+_MAX_SLOTS = 1 << 25
+_MOST_ACTIVITY, _LEAST_ACTIVITY = 5.0, 0.4
+_MAX_SHARES = {Board.MAIN: 1_000_000, Board.CHINEXT: 300_000, Board.STAR: 100_000}
+"""Largest order (domain M38 to M40)."""
+_STAR_LEAST = 200
+"""Smallest STAR order (domain M39)."""
+
+
+def patience_time(t_ns: int) -> int:
+    """Nanoseconds of the cancel windows that have passed at an instant."""
+    return sum(min(max(t_ns - start, 0), end - start) for start, end in PATIENCE_WINDOWS)
+
+
+@dataclass(frozen=True)
+class CallPlacement:
+    """Where orders of a call auction lie, as distances from the value in units of `call_unit` x value."""
+
+    aggressive_share: float
+    passive_scale: float
+    passive_exponent: float
+    aggressive_scale: float
+    aggressive_exponent: float
+
+
+@dataclass(frozen=True)
+class BackgroundParameters:
+    """Numbers of the background flow; see background.yaml for source, method and goodness of fit of each.
+
+    Attributes:
+        profile: start of a bin (ns since midnight) -> share of the day's new orders until the next start.
+        placement: 3 x 4 shares: spread of one tick, normal, wide x marketable, inside, at best, behind.
+        orders_per_day: new orders of the mean instrument on a day with a typical index move.
+        attention_elasticity: log activity per 1 % of index move; attention_typical: the move (%) with activity 1.
+    """
+
+    profile: Mapping[int, float]
+    placement: NDArray[np.float64]
+    open_call: CallPlacement
+    close_call: CallPlacement
+    orders_per_day: float
+    wide: float
+    call_unit: float
+    unit_slope: float
+    behind_scale: float
+    behind_exponent: float
+    through_share: float
+    through_scale: float
+    through_exponent: float
+    log_value: float
+    log_value_sd: float
+    spike_share: float
+    round_share: float
+    willing_share: float
+    log_patience: float
+    log_patience_sd: float
+    run_exponent: float
+    follow: float
+    tilt: float
+    tilt_passive: float
+    informed_from: float
+    informed_slope: float
+    attention_half_life_s: float
+    attention_elasticity: float = 0.0
+    attention_typical: float = 0.0
+
+    def __post_init__(self) -> None:
+        bad = [f.name for f in fields(self) if isinstance(v := getattr(self, f.name), float) and not math.isfinite(v)]
+        if bad or not 0 <= self.follow < 1 or self.placement.shape != (3, 4) or self.placement.min() < 0:
+            raise ScenarioError(f"unusable background parameters {bad or ''}", where="background.yaml")
+
+    @classmethod
+    def from_fit(cls, fit: Mapping[str, Any], *, elasticity: float = 0.0, typical: float = 0.0) -> BackgroundParameters:
+        """Parameters from the content of background.yaml and of index.yaml (elasticity, typical move in per cent)."""
+        try:
+            return cls._from_fit(fit, elasticity, typical)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ScenarioError(
+                f"background parameter {error} is missing or unreadable",
+                where="background.yaml",
+                hint="Write the file with scenarios.calibration.fit_market.",
+            ) from error
+
+    @classmethod
+    def _from_fit(cls, fit: Mapping[str, Any], elasticity: float, typical: float) -> BackgroundParameters:
+        def pooled(section: str) -> dict[str, float]:
+            return {str(key): float(value) for key, value in fit[section]["pooled"].items()}
+
+        place = pooled("placement")
+        rows = [
+            [place[f"{spread}_{where}"] for where in ("marketable", "inside", "best")]
+            for spread in ("one_tick", "normal", "wide")
+        ]
+        placement = np.array([[*row, max(0.0, 1.0 - sum(row))] for row in rows])
+        calls = [
+            CallPlacement(**{f.name: pooled(name)[f.name] for f in fields(CallPlacement)})
+            for name in ("open_call", "close_call")
+        ]
+        behind, through, sizes, patience = (pooled(name) for name in ("behind", "through", "sizes", "patience"))
+        signs = pooled("signs")
+        return cls(
+            profile={at(key): share for key, share in pooled("profile").items()},
+            placement=placement,
+            open_call=calls[0],
+            close_call=calls[1],
+            wide=float(fit["wide"]),
+            call_unit=float(fit["call_unit"]),
+            unit_slope=pooled("unit")["slope"],
+            behind_scale=behind["scale"],
+            behind_exponent=behind["exponent"],
+            through_share=through["share"],
+            through_scale=through["scale"],
+            through_exponent=through["exponent"],
+            log_value=sizes["log_value"],
+            log_value_sd=sizes["log_value_sd"],
+            spike_share=sizes["spike_share"],
+            round_share=sizes["round_share"],
+            willing_share=patience["willing_share"],
+            log_patience=patience["log_seconds"],
+            log_patience_sd=patience["log_seconds_sd"],
+            run_exponent=signs["run_exponent"],
+            follow=signs["follow"],
+            attention_elasticity=elasticity,
+            attention_typical=typical,
+            **{name: float(entry["value"]) for name, entry in fit["assumed"].items()},
+        )
+
+    def numbers(self, call: CallPlacement) -> NDArray[np.float64]:
+        """The vector that the kernel reads, with one call auction's placement in it."""
+        vector = np.zeros(kernel.NUMBERS)
+        named = {
+            kernel.WIDE: self.wide,
+            kernel.UNIT_SLOPE: self.unit_slope,
+            kernel.BEHIND_SCALE: self.behind_scale,
+            kernel.BEHIND_EXPONENT: self.behind_exponent,
+            kernel.THROUGH_SHARE: self.through_share,
+            kernel.THROUGH_SCALE: self.through_scale,
+            kernel.THROUGH_EXPONENT: self.through_exponent,
+            kernel.LOG_VALUE: self.log_value,
+            kernel.LOG_VALUE_SD: self.log_value_sd,
+            kernel.SPIKE_SHARE: self.spike_share,
+            kernel.ROUND_SHARE: self.round_share,
+            kernel.WILLING_SHARE: self.willing_share,
+            kernel.LOG_PATIENCE: self.log_patience,
+            kernel.LOG_PATIENCE_SD: self.log_patience_sd,
+            kernel.RUN_EXPONENT: self.run_exponent,
+            kernel.SIGN_LOGIT: 2 * math.atanh(self.follow),
+            kernel.TILT: self.tilt,
+            kernel.TILT_PASSIVE: self.tilt_passive,
+            kernel.INFORMED_FROM: self.informed_from,
+            kernel.INFORMED_SLOPE: self.informed_slope,
+            kernel.CALL_UNIT: self.call_unit,
+            kernel.CALL_AGGRESSIVE: call.aggressive_share,
+            kernel.CALL_PASSIVE_SCALE: call.passive_scale,
+            kernel.CALL_PASSIVE_EXPONENT: call.passive_exponent,
+            kernel.CALL_AGGRESSIVE_SCALE: call.aggressive_scale,
+            kernel.CALL_AGGRESSIVE_EXPONENT: call.aggressive_exponent,
+        }
+        vector[list(named)] = list(named.values())
+        return vector
+
+
+class _Profile:
+    """Cumulated share of the day's orders as a function of time."""
+
+    def __init__(self, bins: Mapping[int, float]) -> None:
+        starts = sorted(bins)
+        times, shares = [0], [0.0]
+        for start, following in zip(starts, [*starts[1:], at("15:00")], strict=True):
+            session_end = next(s.end for s in SESSIONS if s.start <= start < s.end)
+            times += [start, min(following, session_end)]
+            shares += [shares[-1], shares[-1] + bins[start]]
+        self._times = np.array(times, np.float64)
+        self._shares = np.array(shares) / shares[-1]
+
+    def between(self, t0: int, t1: int) -> float:
+        """Share of the day's orders in [t0, t1)."""
+        low, high = np.interp((t0, t1), self._times, self._shares)
+        return float(high - low)
+
+
+def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Walker's table (1977): cell i gives i with the first array's probability, else the second array's entry."""
+    n = len(weights)
+    share = weights / weights.sum() * n
+    other = np.arange(n, dtype=np.int64)
+    small = [i for i in range(n) if share[i] < 1]
+    large = [i for i in range(n) if share[i] >= 1]
+    while small and large:
+        s, g = small.pop(), large[-1]
+        other[s] = g
+        share[g] -= 1 - share[s]
+        if share[g] < 1:
+            small.append(large.pop())
+    share[small + large] = 1.0
+    return share, other
+
+
+class BackgroundFlow:
+    """Orders and cancels of the rest of the market; its order handles are `BACKGROUND_BASE` + slot.
+
+    Args:
+        parameters: see `BackgroundParameters`.
+        order_weight: daily orders of each instrument relative to the mean (`InstrumentTraits.order_weight`).
+
+    Attributes:
+        shares: net shares bought today, per instrument; cash: net cash received, fen (both from the tape).
+        orders, cancels: messages emitted so far.
+    """
+
+    def __init__(
+        self,
+        parameters: BackgroundParameters,
+        instruments: Instruments,
+        order_weight: NDArray[np.float64],
+        streams: Streams,
+        *,
+        slots: int = 1 << 18,
+    ) -> None:
+        n = len(instruments)
+        self.parameters = parameters
+        self._streams = streams
+        self._profile = _Profile(parameters.profile)
+        self._orders_day = parameters.orders_per_day * float(order_weight.sum())
+        self._alias = alias_table(np.asarray(order_weight, np.float64))
+        self._close = instruments.previous_close.astype(np.float64)
+        self._limits = np.array([instruments.limit_down, instruments.limit_up], np.int64)
+        least = np.where(instruments.board == Board.STAR, _STAR_LEAST, instruments.lot)
+        most = np.array([_MAX_SHARES[Board(int(b))] for b in instruments.board])
+        self._sizes = np.array([least, most], np.int64)
+        numbers = [parameters.numbers(call) for call in (parameters.open_call, parameters.close_call)]
+        self._numbers = {Phase.OPEN_CALL: numbers[0], Phase.CONTINUOUS: numbers[0], Phase.CLOSE_CALL: numbers[1]}
+        self._quotes = np.zeros((2, n), np.int64)
+
+        self._counters = np.zeros(kernel.COUNTERS, np.int64)
+        self._hazard = np.array([-math.log(0.5), 0.0])
+        self._left, self._due = np.zeros(slots, np.int64), np.zeros(slots, np.int64)
+        self._link = np.zeros((5, slots), np.int32)
+        self._link[kernel.STACK] = np.arange(slots - 1, -1, -1)
+        self._counters[kernel.FREE] = slots
+        buckets = patience_time(at("15:00")) // kernel.BUCKET_NS + 2
+        self._heads = np.full(buckets, -1, np.int32)
+        self._runs = np.zeros((2, n), np.int64)
+        self._rows = np.zeros((6, 1 << 13), np.int64)
+        self._cancel_rows = np.zeros((2, 1 << 12), np.int64)
+        self._attention, self._attention_at = 0.0, 0
+        self.shares = np.zeros(n, np.int64)
+        self._cash = np.zeros(1, np.int64)
+        self.orders = self.cancels = 0
+
+    @property
+    def cash(self) -> int:
+        """Net cash received today in fen; negative when the background bought more than it sold."""
+        return int(self._cash[0])
+
+    @property
+    def live(self) -> int:
+        """Orders that are at the exchange."""
+        return len(self._left) - int(self._counters[kernel.FREE])
+
+    def activity(self, t_ns: int, fundamental: NDArray[np.float64]) -> float:
+        """Factor on the arrival rate: it grows with the largest recent move of the market (per cent, decaying)."""
+        p = self.parameters
+        move = 100 * abs(float(np.mean(np.log(fundamental / self._close))))
+        elapsed_s = max(t_ns - self._attention_at, 0) / SECOND
+        self._attention = max(move, self._attention * 0.5 ** (elapsed_s / p.attention_half_life_s))
+        self._attention_at = t_ns
+        factor = math.exp(p.attention_elasticity * (self._attention - p.attention_typical))
+        return min(max(factor, _LEAST_ACTIVITY), _MOST_ACTIVITY)
+
+    def step(self, t0: int, t1: int, phase: Phase, quotes: Quotes, fundamental: NDArray[np.float64]) -> Messages:
+        """Orders and cancels of [t0, t1), sorted by time.
+
+        Args:
+            t0: start, ns since midnight.
+            t1: end; the interval lies within one phase and on one side of 09:20.
+            phase: nothing is sent outside calls and continuous trading.
+            quotes: what the market saw last.
+            fundamental: value of every instrument in ticks.
+        """
+        if phase not in self._numbers:
+            return Messages.empty()
+        self._quotes[0], self._quotes[1] = quotes.bid, quotes.ask
+        rate = self._orders_day * self._profile.between(t0, t1) / (t1 - t0) * self.activity(t0, fundamental)
+        patience = patience_time(t0), patience_time(t1)
+        mode = kernel.CONTINUOUS if phase == Phase.CONTINUOUS else kernel.CALL
+        self._counters[kernel.NEW] = self._counters[kernel.CANCELS] = 0
+        self._hazard[1] = 0.0
+        while True:
+            code = kernel.generate(
+                self._streams.key, self._streams.replication, BACKGROUND_BASE, t0, t1, rate, mode, *patience,
+                int(patience[1] > patience[0]), self._quotes, fundamental, self._limits, self._sizes, *self._alias,
+                self.parameters.placement, self._numbers[phase], self._counters, self._hazard, self._left, self._due,
+                self._link, self._heads, self._runs, self._rows, self._cancel_rows,
+            )  # fmt: skip
+            if code == kernel.DONE:
+                break
+            self._grow(code)
+        new, cancels = int(self._counters[kernel.NEW]), int(self._counters[kernel.CANCELS])
+        self.orders += new
+        self.cancels += cancels
+        out = np.empty((7, new + cancels), np.int64)
+        kernel.merge(BACKGROUND_BASE, self._counters, self._link, self._rows, self._cancel_rows, out)
+        return Messages(*out)
+
+    def _grow(self, code: int) -> None:
+        """Double what is full."""
+        if code == kernel.ROWS_FULL:
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)
+            self._cancel_rows = np.concatenate([self._cancel_rows, np.zeros_like(self._cancel_rows)], axis=1)
+            return
+        slots = len(self._left)
+        if 2 * slots > _MAX_SLOTS:
+            raise CapacityError(f"{slots} orders of the background rest at once", hint="Lower orders_per_day.")
+        self._left = np.concatenate([self._left, np.zeros_like(self._left)])
+        self._due = np.concatenate([self._due, np.zeros_like(self._due)])
+        self._link = np.concatenate([self._link, np.zeros_like(self._link)], axis=1)
+        self._link[kernel.STACK, :slots] = np.arange(2 * slots - 1, slots - 1, -1)
+        self._counters[kernel.FREE] = slots
+
+    def absorb(self, tape: Tape) -> None:
+        """Book what the exchange reported: fills, cancels, refusals, expiries of the background's own orders.
+
+        Raises:
+            ConservationError: the tape fills more of an order than is left of it.
+        """
+        row = kernel.follow(
+            BACKGROUND_BASE, tape.kind, tape.instrument, tape.side, tape.price, tape.quantity, tape.order,
+            tape.counter, self._counters, self._left, self._link, self._heads, self.shares, self._cash,
+        )  # fmt: skip
+        if row >= 0:
+            raise ConservationError(
+                f"{int(tape.quantity[row])} shares filled, more than is left of order {int(tape.order[row])} or "
+                f"{int(tape.counter[row])}",
+                where=f"tape row {row}",
+            )

@@ -1,0 +1,375 @@
+"""Compiled loops of the background flow: draw orders, cancel by a timer wheel, follow the tape.
+
+An order lives in a slot (its handle is base + slot). Cancels are due in patience time: nanoseconds elapsed in the
+windows in which the exchange accepts cancels. The wheel has one doubly linked list of slots per bucket of that clock.
+
+Layout of the state (all arrays C-contiguous):
+    counters   int64[COUNTERS]: arrivals drawn, free slots, new orders and cancels of this step, next bucket to look at
+    hazard     float64[2]: [0] hazard left until the next arrival, [1] ns of this step already generated
+    left       int64[slots]: shares left, 0 = free slot;  due int64[slots]: patience time of the cancel
+    link       int32[5, slots]: next, previous, bucket + 1 (0 = no timer), stack of free slots, instrument
+    heads      int32[buckets]: first slot of each list, -1 = empty
+    runs       int64[2, instruments]: orders left in the present metaorder, its sign
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from twin.kernels import philox
+
+ARRIVALS, FREE, NEW, CANCELS, BUCKET, COUNTERS = 0, 1, 2, 3, 4, 5
+NEXT, PREVIOUS, TIMER, STACK, INSTRUMENT = 0, 1, 2, 3, 4
+DONE, ROWS_FULL, SLOTS_FULL = 0, 1, 2
+ARRIVAL_STREAM, ORDER_STREAM = 20, 21
+"""Equal to Stream.BACKGROUND_ARRIVAL and Stream.BACKGROUND_ORDER (a test checks it)."""
+
+BUCKET_NS = 50_000_000
+CONTINUOUS, CALL = 0, 1
+MARKETABLE, INSIDE, BEST = 0, 1, 2
+
+(
+    WIDE,
+    UNIT_SLOPE,
+    BEHIND_SCALE,
+    BEHIND_EXPONENT,
+    THROUGH_SHARE,
+    THROUGH_SCALE,
+    THROUGH_EXPONENT,
+    LOG_VALUE,
+    LOG_VALUE_SD,
+    SPIKE_SHARE,
+    ROUND_SHARE,
+    WILLING_SHARE,
+    LOG_PATIENCE,
+    LOG_PATIENCE_SD,
+    RUN_EXPONENT,
+    SIGN_LOGIT,
+    TILT,
+    TILT_PASSIVE,
+    INFORMED_FROM,
+    INFORMED_SLOPE,
+    CALL_UNIT,
+    CALL_AGGRESSIVE,
+    CALL_PASSIVE_SCALE,
+    CALL_PASSIVE_EXPONENT,
+    CALL_AGGRESSIVE_SCALE,
+    CALL_AGGRESSIVE_EXPONENT,
+    NUMBERS,
+) = range(27)
+"""Positions of the fitted and assumed numbers in the parameter vector (see agents/background.py)."""
+
+_MAX_RUN = 100_000
+
+
+@njit(cache=True)
+def lomax(u, scale, exponent, most):
+    """Quantile u of a Lomax (Pareto II) distance with the given tail exponent, truncated at `most` (all float64)."""
+    if most <= 0.0:
+        return 0.0
+    beyond = (1.0 + most / scale) ** -exponent
+    return scale * ((1.0 - u * (1.0 - beyond)) ** (-1.0 / exponent) - 1.0)
+
+
+@njit(cache=True)
+def _logistic(x):
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@njit(cache=True)
+def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, runs):
+    """Side (+1, -1), limit price and size factor of one order.
+
+    The side leans to the value and, for marketable orders, follows the metaorder under way.
+    """
+    w0, w1, w2, w3 = words
+    bid, ask = quotes[0, i], quotes[1, i]
+    down, up = limits[0, i], limits[1, i]
+    fair = value[i]
+    unit = 1.0 + numbers[UNIT_SLOPE] * fair
+    u_side, u_class, u_place = philox.unit32(w0), philox.unit32(w1), philox.unit32(w2)
+    if mode == CALL or (bid == 0 and ask == 0):
+        side = 1 if u_side < 0.5 else -1
+        unit = numbers[CALL_UNIT] * fair
+        price = math.floor(fair + 0.5)
+        if u_class < numbers[CALL_AGGRESSIVE]:
+            room = up - fair if side > 0 else fair - down
+            x = lomax(u_place, numbers[CALL_AGGRESSIVE_SCALE], numbers[CALL_AGGRESSIVE_EXPONENT], room / unit)
+            price += side * (1 + math.floor(x * unit))
+        else:
+            room = fair - down if side > 0 else up - fair
+            x = lomax(u_place, numbers[CALL_PASSIVE_SCALE], numbers[CALL_PASSIVE_EXPONENT], room / unit)
+            price -= side * math.floor(x * unit)
+        return side, np.int64(min(max(price, down), up)), 1.0
+
+    if bid == 0:
+        kind, mid = 0, np.float64(ask)
+    elif ask == 0:
+        kind, mid = 0, np.float64(bid)
+    else:
+        spread = ask - bid
+        mid = 0.5 * (bid + ask)
+        kind = 0 if spread <= 1 else (1 if spread <= numbers[WIDE] * unit else 2)
+    gap = min(max((fair - mid) / unit, -50.0), 50.0)
+    if fair >= up:
+        gap = max(gap, 2.0)  # locked at the limit: buyers queue
+    elif fair <= down:
+        gap = min(gap, -2.0)
+
+    if u_class < placement[kind, MARKETABLE]:
+        if runs[0, i] <= 0:
+            u = (np.float64(w3 >> np.uint64(1)) + 0.5) / 2147483648.0
+            runs[0, i] = np.int64(min(u ** (-1.0 / numbers[RUN_EXPONENT]), _MAX_RUN))
+            runs[1, i] = 1 if (w3 & np.uint64(1)) else -1
+        runs[0, i] -= 1
+        side = 1 if u_side < _logistic(numbers[TILT] * gap + numbers[SIGN_LOGIT] * runs[1, i]) else -1
+        opposite = ask if side > 0 else bid
+        if opposite > 0:
+            price = np.float64(opposite)
+            factor = 1.0
+            if gap * side > numbers[INFORMED_FROM]:
+                # informed: the further the price is from the value the more is wanted, up to the value itself
+                factor = 1.0 + numbers[INFORMED_SLOPE] * (gap * side - numbers[INFORMED_FROM])
+                price = math.floor(fair) if side > 0 else math.ceil(fair)
+            elif u_place < numbers[THROUGH_SHARE]:
+                u = u_place / numbers[THROUGH_SHARE]
+                room = (up - ask if side > 0 else bid - down) / unit
+                x = lomax(u, numbers[THROUGH_SCALE], numbers[THROUGH_EXPONENT], room)
+                price += side * (1 + math.floor(x * unit))
+            return side, np.int64(min(max(price, down), up)), factor
+        own = bid if side > 0 else ask
+        return side, np.int64(own), 1.0
+
+    side = 1 if u_side < _logistic(numbers[TILT_PASSIVE] * gap) else -1
+    own = bid if side > 0 else ask
+    if own == 0:
+        own = (ask if side > 0 else bid) - side * max(1, np.int64(unit + 0.5))
+    u_inside = placement[kind, MARKETABLE] + placement[kind, INSIDE]
+    if u_class < u_inside:
+        price = own + side * (1 + np.int64(u_place * (ask - bid - 1)))
+    elif u_class < u_inside + placement[kind, BEST]:
+        price = own
+    else:
+        room = (own - down if side > 0 else up - own) - 1
+        x = lomax(u_place, numbers[BEHIND_SCALE], numbers[BEHIND_EXPONENT], room / unit)
+        price = own - side * (1 + np.int64(x * unit))
+    return side, np.int64(min(max(price, down), up)), 1.0
+
+
+@njit(cache=True)
+def _shares(z, word, factor, value, smallest, largest, numbers):
+    """Order size: lognormal in CNY, whole lots of 100, spikes at one lot and at thousands."""
+    u = philox.unit32(word)
+    if u < numbers[SPIKE_SHARE] and factor == 1.0:
+        return max(100, smallest)
+    shares = factor * math.exp(numbers[LOG_VALUE] + numbers[LOG_VALUE_SD] * z) * 100.0 / value
+    lots = max(1, np.int64(min(shares, 1e9) / 100.0 + 0.5))
+    if lots >= 5 and u > 1.0 - numbers[ROUND_SHARE]:
+        lots = (lots + 5) // 10 * 10
+    return min(max(lots * 100, smallest), largest)
+
+
+@njit(cache=True)
+def _hold(slot, at, link, heads, due):
+    """Put a slot's cancel on the wheel at patience time `at` (int64 ns)."""
+    bucket = at // BUCKET_NS
+    head = heads[bucket]
+    due[slot] = at
+    link[NEXT, slot], link[PREVIOUS, slot], link[TIMER, slot] = head, -1, bucket + 1
+    if head >= 0:
+        link[PREVIOUS, head] = slot
+    heads[bucket] = slot
+
+
+@njit(cache=True)
+def _release(slot, link, heads):
+    """Take a slot's cancel off the wheel, if it is on it."""
+    bucket = link[TIMER, slot] - 1
+    if bucket < 0:
+        return
+    after, before = link[NEXT, slot], link[PREVIOUS, slot]
+    if before >= 0:
+        link[NEXT, before] = after
+    else:
+        heads[bucket] = after
+    if after >= 0:
+        link[PREVIOUS, after] = before
+    link[TIMER, slot] = 0
+
+
+@njit(cache=True)
+def generate(
+    seed,
+    replication,
+    base,
+    t0,
+    t1,
+    rate,
+    mode,
+    patience0,
+    patience1,
+    patience_moves,
+    quotes,
+    value,
+    limits,
+    sizes,
+    alias_share,
+    alias_other,
+    placement,
+    numbers,
+    counters,
+    hazard,
+    left,
+    due,
+    link,
+    heads,
+    runs,
+    rows,
+    cancel_rows,
+):
+    """Draw the orders that arrive in [t0, t1) and collect the cancels that fall due; return DONE or what is full.
+
+    Call again with larger arrays after ROWS_FULL or SLOTS_FULL: it goes on where it stopped.
+
+    Args:
+        seed: uint64; replication, base (first handle), t0, t1 (ns): int64; rate: arrivals per ns, float64.
+        mode: CONTINUOUS or CALL, int64; patience0, patience1: patience time at t0 and t1, int64 ns.
+        patience_moves: 1 while patience elapses, 0 in a no-cancel window, int64.
+        quotes: int64[2, n] bid and ask in ticks, 0 = none; value: float64[n]; limits: int64[2, n] down and up.
+        sizes: int64[2, n] smallest and largest order; alias_share float64[n], alias_other int64[n]: Walker's table.
+        placement: float64[3, 4]; numbers: float64[NUMBERS].
+        rows: int64[6, capacity]: time, instrument, side, price, quantity, handle of new orders (result).
+        cancel_rows: int64[2, capacity]: time, handle (result).
+    """
+    n = alias_share.shape[0]
+    while rate > 0.0:
+        if counters[NEW] == rows.shape[1]:
+            return ROWS_FULL
+        if counters[FREE] == 0:
+            return SLOTS_FULL
+        step = hazard[0] / rate
+        if hazard[1] + step >= t1 - t0:
+            hazard[0] -= rate * (t1 - t0 - hazard[1])
+            break
+        hazard[1] += step
+        t = t0 + np.int64(hazard[1])
+        k = counters[ARRIVALS]
+        counters[ARRIVALS] = k + 1
+        a, b, c, d = philox.block(seed, replication, ARRIVAL_STREAM, k, 0)
+        hazard[0] = -math.log(philox.unit52(a, b))
+        pick = philox.unit32(c) * n
+        i = min(np.int64(pick), n - 1)
+        if philox.unit32(d) >= alias_share[i]:
+            i = alias_other[i]
+        w0, w1, w2, w3 = philox.block(seed, replication, ORDER_STREAM, k, 0)
+        x0, x1, x2, x3 = philox.block(seed, replication, ORDER_STREAM, k, 1)
+        words = (w0, w1, w2, w3)
+        side, price, factor = _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, runs)
+        radius = math.sqrt(-2.0 * math.log(philox.unit32(x0)))
+        angle = 2.0 * math.pi * philox.unit32(x1)
+        quantity = _shares(radius * math.cos(angle), x2, factor, value[i], sizes[0, i], sizes[1, i], numbers)
+
+        counters[FREE] -= 1
+        slot = np.int64(link[STACK, counters[FREE]])
+        left[slot] = quantity
+        link[INSTRUMENT, slot] = i
+        if philox.unit32(x3) < numbers[WILLING_SHARE]:
+            wait = math.exp(numbers[LOG_PATIENCE] + numbers[LOG_PATIENCE_SD] * radius * math.sin(angle)) * 1e9
+            entered = patience0 + (t - t0 if patience_moves else 0)
+            if wait < 1e15 and entered + np.int64(wait) < heads.shape[0] * BUCKET_NS:
+                _hold(slot, entered + np.int64(wait) + 1, link, heads, due)
+        m = counters[NEW]
+        rows[0, m], rows[1, m], rows[2, m] = t, i, side
+        rows[3, m], rows[4, m], rows[5, m] = price, quantity, base + slot
+        counters[NEW] = m + 1
+
+    while patience_moves and counters[BUCKET] * BUCKET_NS < patience1:
+        bucket = counters[BUCKET]
+        slot = heads[bucket]
+        while slot >= 0:
+            after = link[NEXT, slot]
+            if due[slot] < patience1:
+                m = counters[CANCELS]
+                if m == cancel_rows.shape[1]:
+                    return ROWS_FULL
+                _release(slot, link, heads)
+                t = t0 + max(due[slot] - patience0, 0)
+                while m > 0 and (
+                    cancel_rows[0, m - 1] > t or (cancel_rows[0, m - 1] == t and cancel_rows[1, m - 1] > base + slot)
+                ):
+                    cancel_rows[0, m], cancel_rows[1, m] = cancel_rows[0, m - 1], cancel_rows[1, m - 1]
+                    m -= 1
+                cancel_rows[0, m], cancel_rows[1, m] = t, base + slot
+                counters[CANCELS] += 1
+            slot = after
+        if (bucket + 1) * BUCKET_NS > patience1:
+            break
+        counters[BUCKET] = bucket + 1
+    return DONE
+
+
+@njit(cache=True)
+def merge(base, counters, link, rows, cancel_rows, out):
+    """Merge new orders and cancels by time into out, int64[7, new + cancels] (Messages); new orders first."""
+    a, c = 0, 0
+    for m in range(counters[NEW] + counters[CANCELS]):
+        if c == counters[CANCELS] or (a < counters[NEW] and rows[0, a] <= cancel_rows[0, c]):
+            out[0, m], out[1, m], out[2, m], out[3, m] = rows[0, a], 0, rows[1, a], rows[2, a]
+            out[4, m], out[5, m], out[6, m] = rows[3, a], rows[4, a], rows[5, a]
+            a += 1
+        else:
+            handle = cancel_rows[1, c]
+            out[0, m], out[1, m], out[2, m], out[3, m] = cancel_rows[0, c], 2, link[INSTRUMENT, handle - base], 0
+            out[4, m], out[5, m], out[6, m] = 0, 0, handle
+            c += 1
+
+
+@njit(cache=True)
+def _reduce(slot, quantity, counters, left, link, heads):
+    """Take shares off an order; free the slot when none is left."""
+    left[slot] -= quantity
+    if left[slot] <= 0:
+        left[slot] = 0
+        _release(slot, link, heads)
+        link[STACK, counters[FREE]] = slot
+        counters[FREE] += 1
+
+
+@njit(cache=True)
+def follow(base, kind, instrument, side, price, quantity, order, counter, counters, left, link, heads, shares, cash):
+    """Book the tape's rows that concern the background (columns of Tape, int64); return the row that contradicts or -1.
+
+    Kinds: 0 accepted, 1 trade, 2 cancelled, 3 rejected, 4 expired. A refused cancel (reason 7 or 8) changes nothing.
+
+    Args:
+        shares: int64[n] net shares bought today; cash: int64[1] net cash in fen.
+    """
+    end = base + left.shape[0]
+    for row in range(kind.shape[0]):
+        what = kind[row]
+        if what == 0:
+            continue
+        mine = base <= order[row] < end
+        if what == 1:
+            amount = side[row] * quantity[row]
+            if mine:
+                if quantity[row] > left[order[row] - base]:
+                    return row
+                shares[instrument[row]] += amount
+                cash[0] -= amount * price[row]
+                _reduce(order[row] - base, quantity[row], counters, left, link, heads)
+            if base <= counter[row] < end:
+                if quantity[row] > left[counter[row] - base]:
+                    return row
+                shares[instrument[row]] -= amount
+                cash[0] += amount * price[row]
+                _reduce(counter[row] - base, quantity[row], counters, left, link, heads)
+        elif mine and left[order[row] - base] > 0:
+            if what == 3 and (counter[row] == -8 or counter[row] == -9):
+                continue
+            slot = order[row] - base
+            _reduce(slot, left[slot], counters, left, link, heads)
+    return -1

@@ -1,0 +1,234 @@
+"""Fit the background order flow to recorded days.
+
+    python -m scenarios.calibration.fit_market DIR... --out scenarios/calibration/background.yaml
+
+Each quantity is fitted day by day; the pooled value is the median of the days, so that no single stock decides. Prices
+are measured in units of the natural spread, 1 tick + slope x price, which makes stocks of 14 and 1,800 CNY alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+
+from scenarios.calibration.fits import fit_lomax, fit_patience, fit_signs, fit_sizes
+from scenarios.calibration.recording import CONTINUOUS, Recording, SeenOrder, elapsed, read_recording
+from twin.clock import MINUTE, at, clock_text
+
+WIDE = 1.5
+"""A spread above this many natural spreads counts as wide (chosen; it splits the recorded days about 2 : 1)."""
+CALL_UNIT = 0.01
+"""Distances in call auctions are in this share of the price."""
+LIMIT = 0.1
+"""Price limit of the recorded main-board stocks as a share of the price (domain M30)."""
+
+ASSUMED: dict[str, dict[str, Any]] = {
+    "orders_per_day": {"value": 21_000, "why": "new orders per instrument; with cancels about 27,000 messages a day"},
+    "tilt": {"value": 0.6, "why": "logit of the side per natural spread between value and mid; value is unobservable"},
+    "tilt_passive": {"value": 0.25, "why": "the same for resting orders"},
+    "informed_from": {"value": 4.0, "why": "natural spreads from the value at which orders grow (Kyle 1985)"},
+    "informed_slope": {"value": 0.5, "why": "growth of such orders per further natural spread"},
+    "attention_half_life_s": {"value": 1800.0, "why": "half-life of the largest index move in people's minds"},
+}
+
+
+def profile_edges() -> list[int]:
+    """Edges (ns) of the intraday profile: finer where the rate changes fast; aligned to 3-second ticks."""
+    edges = [at("09:15"), at("09:15:03")]
+    edges += [at("09:15") + k * MINUTE for k in range(1, 11)]
+    edges += [at("09:30") + k * MINUTE for k in range(10)]
+    edges += list(range(at("09:40"), at("11:30") + 1, 5 * MINUTE))
+    edges += list(range(at("13:00"), at("14:55") + 1, 5 * MINUTE))
+    return [*edges, at("14:57"), at("14:58"), at("14:59"), at("15:00")]
+
+
+def _ticks_from_best(order: SeenOrder) -> int:
+    """Ticks behind the best price of the order's own side; negative inside the spread and beyond."""
+    return order.bid - order.price if order.side > 0 else order.price - order.ask
+
+
+def _is_marketable(order: SeenOrder) -> bool:
+    return order.price >= order.ask if order.side > 0 else order.price <= order.bid
+
+
+def _seen(recording: Recording) -> list[SeenOrder]:
+    """Orders of continuous trading that saw both sides of the book."""
+    return [
+        o
+        for o in recording.orders
+        if elapsed(o.time, CONTINUOUS) > 0 and o.time < CONTINUOUS[-1][1] and 0 < o.bid < o.ask
+    ]
+
+
+def _profile(recording: Recording) -> dict[str, float]:
+    edges = profile_edges()
+    counts, _ = np.histogram([o.time for o in recording.orders], edges)
+    return {clock_text(edge): float(c) / counts.sum() for edge, c in zip(edges[:-1], counts, strict=True) if c}
+
+
+def _placement(recording: Recording, slope: float) -> dict[str, float]:
+    """Shares of marketable, inside, at best and behind, given the spread: one tick, normal, wide."""
+    shares: dict[str, float] = {}
+    kinds: dict[str, list[SeenOrder]] = {"one_tick": [], "normal": [], "wide": []}
+    for o in _seen(recording):
+        spread = o.ask - o.bid
+        kinds["one_tick" if spread == 1 else "normal" if spread <= WIDE * (1 + slope * o.bid) else "wide"].append(o)
+    for name, orders in kinds.items():
+        n = max(len(orders), 1)
+        marketable = sum(map(_is_marketable, orders))
+        inside = sum(o.bid < o.price < o.ask for o in orders)
+        best = sum(_ticks_from_best(o) == 0 for o in orders)
+        shares |= {f"{name}_marketable": marketable / n, f"{name}_inside": inside / n, f"{name}_best": best / n}
+    return shares
+
+
+def _through(recording: Recording, slope: float) -> dict[str, float]:
+    """Marketable orders priced beyond the other side's best (a lower bound where the limit price is not published)."""
+    orders = [o for o in _seen(recording) if _is_marketable(o)]
+    ticks = np.array([(o.price - o.ask) if o.side > 0 else (o.bid - o.price) for o in orders])
+    unit = np.array([1 + slope * o.bid for o in orders])
+    beyond = ticks > 0
+    fit = fit_lomax(ticks[beyond] - 1, unit[beyond], np.array([LIMIT * o.bid for o in orders])[beyond])
+    return {"share": float(np.mean(beyond)), **asdict(fit)}
+
+
+def _behind(recording: Recording, slope: float) -> dict[str, float]:
+    orders = [o for o in _seen(recording) if _ticks_from_best(o) > 0]
+    down, up = (1 - LIMIT) * recording.open_price, (1 + LIMIT) * recording.open_price
+    room = [max(o.bid - down if o.side > 0 else up - o.ask, 1) for o in orders]
+    ticks = np.array([_ticks_from_best(o) - 1 for o in orders])
+    return asdict(fit_lomax(ticks, np.array([1 + slope * o.bid for o in orders]), np.array(room)))
+
+
+def _call(orders: list[SeenOrder], price: int) -> dict[str, float]:
+    """Distance of call-auction orders from the auction price: worse for the sender's fill (passive) or better."""
+    ticks = np.array([o.side * (price - o.price) for o in orders])
+    passive, unit = ticks >= 0, CALL_UNIT * price
+    near, far = (fit_lomax(t, unit, LIMIT * price) for t in (ticks[passive], -ticks[~passive] - 1))
+    return {
+        "aggressive_share": float(np.mean(~passive)),
+        "passive_scale": near.scale,
+        "passive_exponent": near.exponent,
+        "passive_ks": near.ks,
+        "aggressive_scale": far.scale,
+        "aggressive_exponent": far.exponent,
+        "aggressive_ks": far.ks,
+    }
+
+
+def _checks(recording: Recording) -> dict[str, float]:
+    """What a run of the background alone is compared with; not used as input."""
+    seen = _seen(recording)
+    return {
+        "orders": float(len(recording.orders)),
+        "cancels_per_order": recording.cancels / len(recording.orders),
+        "marketable_share": float(np.mean([_is_marketable(o) for o in seen])),
+        "spread_ticks": recording.spread,
+        "spread_bps": 1e4 * recording.spread / recording.open_price,
+    }
+
+
+def _pool(days: list[dict[str, float]]) -> dict[str, float]:
+    keys = list(dict.fromkeys(key for day in days for key in day))
+    return {key: float(np.median([day.get(key, 0.0) for day in days])) for key in keys}
+
+
+def fit(recordings: Sequence[Recording]) -> dict[str, Any]:
+    """Fit everything; returns the content of background.yaml."""
+    names = [f"{r.code} {r.day}" for r in recordings]
+    slope = float(np.median([max(r.spread - 1, 0.0) / r.open_price for r in recordings]))
+
+    def section(method: str, one_day: Callable[[Recording], dict[str, float]]) -> dict[str, Any]:
+        days = [one_day(r) for r in recordings]
+        return {"method": method, "pooled": _pool(days), "days": dict(zip(names, days, strict=True))}
+
+    def natural(r: Recording) -> dict[str, float]:
+        return {"slope": max(r.spread - 1, 0.0) / r.open_price}
+
+    def closing(r: Recording) -> list[SeenOrder]:
+        return [o for o in r.orders if o.time >= at("14:57")]
+
+    result: dict[str, Any] = {
+        "unit": section("time-weighted spread = 1 tick + slope x price", natural),
+        "profile": section("share of the day's new orders from each start to the next", _profile),
+        "placement": section("shares by spread class; the rest is behind the best", lambda r: _placement(r, slope)),
+        "behind": section("truncated Lomax, discrete maximum likelihood, natural spreads", lambda r: _behind(r, slope)),
+        "through": section("marketable orders priced beyond the other best; as above", lambda r: _through(r, slope)),
+        "sizes": section(
+            "interval-censored lognormal value with a spike at one lot, maximum likelihood",
+            lambda r: asdict(fit_sizes([o.quantity for o in r.orders], [o.price / 100 for o in r.orders])),
+        ),
+        "patience": section(
+            "lognormal mixture cure model, fills and close as censoring, against Kaplan-Meier",
+            lambda r: asdict(fit_patience(r.life, r.ended_by_cancel)),
+        ),
+        "signs": section(
+            "autocorrelation of marketable orders' signs at lags 1 to 200, Pareto metaorders, least squares",
+            lambda r: asdict(fit_signs([o.side for o in _seen(r) if _is_marketable(o)])),
+        ),
+        "open_call": section(
+            "distance from the auction price in per cent, as 'behind'",
+            lambda r: _call([o for o in r.orders if o.time < at("09:25")], r.open_price),
+        ),
+        "close_call": section("the same for 14:57 to 15:00", lambda r: _call(closing(r), r.close_price)),
+        "checks": section("measured, not used as input", _checks),
+    }  # fmt: skip
+    shares: NDArray[np.float64] = np.array(list(result["profile"]["pooled"].values()))
+    result["profile"]["pooled"] = dict(zip(result["profile"]["pooled"], (shares / shares.sum()).tolist(), strict=True))
+    result["profile"]["fit"] = {"total_variation": _profile_distance(result["profile"])}
+    return {
+        "source": "Shanghai Stock Exchange Level-2, orders and trades of single days: " + ", ".join(names),
+        "pooling": "median of the days",
+        "wide": WIDE,
+        "call_unit": CALL_UNIT,
+        "assumed": ASSUMED,
+        **result,
+    }
+
+
+def _profile_distance(profile: dict[str, Any]) -> dict[str, float]:
+    """Total variation distance between each day's profile and the pooled one."""
+    pooled = profile["pooled"]
+    return {
+        day: 0.5 * sum(abs(shares.get(key, 0.0) - pooled.get(key, 0.0)) for key in {**pooled, **shares})
+        for day, shares in profile["days"].items()
+    }
+
+
+def rounded(node: Any, digits: int = 5) -> Any:
+    """Copy of nested data with floats at the given number of significant digits."""
+    if isinstance(node, dict):
+        return {key: rounded(value, digits) for key, value in node.items()}
+    if isinstance(node, list):
+        return [rounded(value, digits) for value in node]
+    return float(f"{node:.{digits}g}") if isinstance(node, float) else node
+
+
+def write_yaml(content: dict[str, Any], path: Path, command: str) -> None:
+    """Write a parameter file that names the command that made it."""
+    yaml = YAML()
+    yaml.width = 110
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f"# Fitted, not written by hand: {command}\n")
+        yaml.dump(rounded(content), file)
+
+
+def main() -> None:
+    """Command line: folders in, parameter file out."""
+    parser = argparse.ArgumentParser(description="Fit the background order flow to recorded Level-2 days.")
+    parser.add_argument("folders", nargs="+", type=Path, help="..._CODE_YYYYMMDD with flow.csv.gz and trades.csv.gz")
+    parser.add_argument("--out", type=Path, required=True, help="parameter file to write (YAML)")
+    arguments = parser.parse_args()
+    recordings = [read_recording(folder) for folder in sorted(arguments.folders)]
+    write_yaml(fit(recordings), arguments.out, "python -m scenarios.calibration.fit_market DIR... --out FILE")
+
+
+if __name__ == "__main__":
+    main()
