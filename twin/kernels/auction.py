@@ -8,8 +8,6 @@ the one nearest to the last trade (to the previous close before the first trade)
 
 from __future__ import annotations
 
-from numba import njit
-
 from twin.kernels.book import (
     C_CURSOR,
     C_PHASE,
@@ -37,6 +35,7 @@ from twin.kernels.book import (
     S_WORDS,
     TAPE_FULL,
     emit,
+    kernel,
     next_level,
     remove,
 )
@@ -44,7 +43,7 @@ from twin.kernels.book import (
 _TRADE = 1
 
 
-@njit(cache=True)
+@kernel
 def auction_price(state, sides, levels, words, summary, instrument):
     """Price (0 if nothing trades), matched and unmatched shares of a call auction held now.
 
@@ -122,7 +121,7 @@ def auction_price(state, sides, levels, words, summary, instrument):
     return price, matched, unmatched
 
 
-@njit(cache=True)
+@kernel
 def uncross(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
     """Trade every instrument from ctl[C_CURSOR] on at its auction price, in price-time priority; leftovers stay.
 
@@ -181,7 +180,7 @@ def uncross(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
     return code
 
 
-@njit(cache=True)
+@kernel
 def quotes(ctl, state, sides, levels, words, summary, out):
     """Write level-1 data of every instrument into `out` (int64, shape (7, instruments)): the columns of Quotes.
 

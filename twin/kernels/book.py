@@ -23,6 +23,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# Arrays are only borrowed from Python here. Without Numba's reference counts, which helpers that take arrays cause in
+# the inner loop, matching is more than twice as fast.
+kernel = njit(cache=True, _nrt=False)
+
 C_CURSOR, C_ROWS, C_USED, C_FREE, C_SEQUENCE, C_PHASE, C_CANCELS, C_STAGE, C_LEAVES, C_LEVELS, C_PRICE = range(11)
 CTL_SIZE = 16
 I_DOWN, I_UP, I_LAST, I_VOLUME, I_TURNOVER, I_CLOSE, I_EXCHANGE, I_TRADES = range(8)
@@ -49,13 +53,13 @@ _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _BIT = np.array([((0x03F79D71B4CB0A89 << i) & (2**64 - 1)) >> 58 for i in range(64)]).argsort()
 
 
-@njit(cache=True)
+@kernel
 def lowest_bit(word):
     """Position of the lowest set bit of a uint64 that is not 0."""
     return _BIT[((word & (~word + _ONE)) * _DE_BRUIJN) >> _SHIFT58]
 
 
-@njit(cache=True)
+@kernel
 def emit(tape, row, time, kind, instrument, side, price, quantity, order, counter, leaves):
     """Write one row of the tape."""
     tape[0, row] = time
@@ -69,7 +73,7 @@ def emit(tape, row, time, kind, instrument, side, price, quantity, order, counte
     tape[8, row] = leaves
 
 
-@njit(cache=True)
+@kernel
 def next_level(words, summary, first_word, first_summary, index, size):
     """The first occupied level of a ladder at or after `index`, or `size` if there is none."""
     if index >= size:
@@ -94,7 +98,7 @@ def next_level(words, summary, first_word, first_summary, index, size):
     return (w << 6) + lowest_bit(words[first_word + w])
 
 
-@njit(cache=True)
+@kernel
 def rest(sides, levels, words, summary, ctl, pool, slots, so, index, leaves, handle, sequence):
     """Append an order to the queue of a level; the pool must have room."""
     p = ctl[C_FREE]
@@ -129,7 +133,7 @@ def rest(sides, levels, words, summary, ctl, pool, slots, so, index, leaves, han
         sides[so + S_BEST] = index
 
 
-@njit(cache=True)
+@kernel
 def remove(state, sides, levels, words, summary, ctl, pool, slots, p):
     """Take an order out of its queue and give its record back; quantities must already be 0 or are taken off here."""
     so = pool[p + P_SIDE]
@@ -167,7 +171,7 @@ def remove(state, sides, levels, words, summary, ctl, pool, slots, p):
         sides[so + S_BEST] = next_level(words, summary, sides[so + S_WORDS], sides[so + S_SUMMARY], index, size)
 
 
-@njit(cache=True)
+@kernel
 def process(
     ctl, state, sides, levels, words, summary, pool, slots, tape, time, kind, instrument, side, price, quantity, order
 ):
@@ -324,7 +328,7 @@ def process(
     return code
 
 
-@njit(cache=True)
+@kernel
 def expire(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
     """Withdraw every resting order, side by side from ctl[C_CURSOR] on, best price and oldest order first."""
     row = ctl[C_ROWS]
@@ -356,7 +360,7 @@ def expire(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
     return code
 
 
-@njit(cache=True)
+@kernel
 def depth(state, sides, levels, words, summary, instrument, n_levels, out):
     """Write the best `n_levels` levels into out[0..3]: bid price, bid quantity, ask price, ask quantity (int64).
 
@@ -380,7 +384,7 @@ def depth(state, sides, levels, words, summary, instrument, n_levels, out):
     return total
 
 
-@njit(cache=True)
+@kernel
 def depth_all(state, sides, levels, words, summary, n_levels, none, out):
     """Write the shares within the best `n_levels` levels of both sides of every instrument into `out` (int64).
 
