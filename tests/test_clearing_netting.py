@@ -172,11 +172,25 @@ def test_unknown_account_instrument_or_order_is_refused() -> None:
     orders, trades = random_day(13, 50, 100, 20)
     totals = fold_trades(trades, orders)
     with pytest.raises(DataError, match="account"):
-        net_orders(totals, listed(), int(totals.traded().account.max()), SCHEDULE)
+        net_orders(totals, listed(), int(totals.account[totals.quantity > 0].max()), SCHEDULE)
     with pytest.raises(DataError, match="instrument"):
         net_orders(totals, listed(2), 20, SCHEDULE)
     with pytest.raises(DataError, match="order"):
         fold_trades(trades, orders.take(slice(0, 10)))
+
+
+def test_columns_of_an_order_table_are_taken_in_their_own_layout() -> None:
+    orders, trades = random_day(16, 60, 90, 20)
+    totals = fold_trades(trades, orders)
+    kind = np.dtype([("account", np.int32), ("side", np.int8), ("quantity", np.int32)], align=True)
+    table = np.zeros(60, kind)
+    for name in kind.names or ():
+        table[name] = getattr(totals, name)
+    some = OrderTotals.of_traded(table["account"], totals.instrument, table["side"], table["quantity"], totals.value)
+    assert 0 < len(some) < len(totals)
+    one, other = (net_orders(t, listed(), 20, SCHEDULE) for t in (totals, some))
+    assert np.array_equal(one.obligations.cash, other.obligations.cash)
+    assert np.array_equal(one.shares.shares, other.shares.shares)
 
 
 def test_fees_can_be_given_instead_of_computed() -> None:

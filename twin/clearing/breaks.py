@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import simpy
+from numpy.typing import NDArray
 
 from twin.contracts import IntColumn
 from twin.errors import ScenarioError
@@ -38,7 +39,7 @@ class BreakPlan:
 
     record: IntColumn
     account: IntColumn
-    share: np.ndarray[tuple[int], np.dtype[np.float64]]
+    share: NDArray[np.float64]
     repair: IntColumn
 
 

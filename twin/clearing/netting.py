@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin.clearing.fees import FeeSchedule, OrderFees, order_fees
 from twin.contracts import Batch, Exchange, Instruments, IntColumn, Obligations, Settlements, Tape, TapeKind, Trades
 from twin.errors import ConservationError, DataError
-from twin.kernels.netting import fold_orders, group_by_account, net_grouped
+from twin.kernels.netting import count_by_account, fold_orders, group_by_account, net_grouped
 
 N_EXCHANGES = len(Exchange)
 
@@ -29,9 +30,19 @@ class OrderTotals(Batch):
     quantity: IntColumn
     value: IntColumn
 
-    def traded(self) -> OrderTotals:
-        """Only the orders that traded."""
-        return self.take(self.quantity > 0)
+    @classmethod
+    def of_traded(
+        cls,
+        account: NDArray[np.integer],
+        instrument: NDArray[np.integer],
+        side: NDArray[np.integer],
+        quantity: NDArray[np.integer],
+        value: NDArray[np.integer],
+    ) -> OrderTotals:
+        """The orders that traded, from columns of any integer type and layout (an order table's, for instance)."""
+        rows = np.flatnonzero(quantity)
+        columns = (account, instrument, side, quantity, value)
+        return cls(*(np.ascontiguousarray(column[rows], np.int64) for column in columns))
 
 
 def fold_trades(trades: Trades, totals: OrderTotals) -> OrderTotals:
@@ -67,7 +78,7 @@ class MarketSide:
         np.add.at(self.shares, instrument, side * quantity)
         np.add.at(self._value, instrument, side * quantity * price)
 
-    def add_tape(self, tape: Tape, own: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    def add_tape(self, tape: Tape, own: NDArray[np.bool_]) -> None:
         """Book the legs of a tape's trades whose order is not the broker's; `own` is indexed by order handle."""
         trades = tape.take(tape.kind == TapeKind.TRADE)
         for handle, sign in ((trades.order, 1), (trades.counter, -1)):
@@ -144,37 +155,27 @@ def net_orders(
         DataError: an order names an account or an instrument that does not exist.
     """
     fees = order_fees(schedule, totals.side, totals.value) if fees is None else fees
-    if not (totals.quantity > 0).all():
-        keep = totals.quantity > 0
-        totals, fees = totals.take(keep), fees.take(keep)
-    n, listed = len(totals), len(instruments)
-    if n and not 0 <= int(totals.instrument.min()) <= int(totals.instrument.max()) < listed:
-        raise DataError("an order names an instrument that is not listed", hint=f"There are {listed} instruments.")
-    obligations, shares = _net_rows(totals, fees.total(), instruments.exchange, n_accounts)
-    place = instruments.exchange[totals.instrument]
-    return Netting(
-        obligations=obligations,
-        shares=shares,
-        commission=_per_exchange(fees.commission, place),
-        stamp=_per_exchange(fees.stamp, place),
-        transfer=_per_exchange(fees.transfer, place),
-        net_trade=_per_exchange(-totals.side * totals.value, place),
-        gross_buy=_per_exchange(np.where(totals.side > 0, totals.value, 0), place),
-        orders=n,
-    )
-
-
-def _net_rows(
-    totals: OrderTotals, charge: IntColumn, exchange: IntColumn, n_accounts: int
-) -> tuple[Obligations, Settlements]:
-    n = len(totals)
-    offsets, rows = np.zeros(n_accounts + 2, np.int64), np.empty((n, 3), np.int64)
-    t = totals
-    bad = group_by_account(t.account, t.instrument, t.side, t.quantity, t.value, charge, offsets, rows)
+    t, exchange = totals, instruments.exchange
+    offsets, sums = np.zeros(n_accounts + 2, np.int64), np.zeros((N_EXCHANGES, 5), np.int64)
+    bad = count_by_account(t.account, t.instrument, t.quantity, exchange.size, offsets)
     if bad >= 0:
-        raise DataError(f"order row {bad} names account {int(t.account[bad])}", hint=f"There are {n_accounts}.")
-    active = int(np.count_nonzero(np.diff(offsets[: n_accounts + 1])))
-    pos = [np.empty(n, np.int64) for _ in range(3)]
+        raise DataError(
+            f"order names account {int(t.account[bad])} and instrument {int(t.instrument[bad])}",
+            where=f"order row {bad}",
+            hint=f"There are {n_accounts} accounts and {exchange.size} instruments.",
+        )
+    traded = int(offsets[-1])
+    rows = np.empty((traded, 3), np.int64)
+    money = (fees.commission, fees.stamp, fees.transfer)
+    group_by_account(t.account, t.instrument, t.side, t.quantity, t.value, *money, exchange, offsets, rows, sums)
+    obligations, shares = _net_rows(offsets, rows, exchange)
+    commission, stamp, transfer, net_trade, gross_buy = np.ascontiguousarray(sums.T)
+    return Netting(obligations, shares, commission, stamp, transfer, net_trade, gross_buy, traded)
+
+
+def _net_rows(offsets: IntColumn, rows: IntColumn, exchange: IntColumn) -> tuple[Obligations, Settlements]:
+    active = int(np.count_nonzero(offsets[1:-1] > offsets[:-2]))
+    pos = [np.empty(rows.shape[0], np.int64) for _ in range(3)]
     duty = [np.empty(N_EXCHANGES * active, np.int64) for _ in range(3)]
     scratch, cash = np.zeros(exchange.size, np.int64), np.zeros(N_EXCHANGES, np.int64)
     n_pos, n_duty = net_grouped(offsets, rows, exchange, scratch, cash, *pos, *duty)

@@ -30,33 +30,61 @@ def fold_orders(order, price, quantity, out_quantity, out_value):
 
 
 @njit(cache=True)
-def group_by_account(account, instrument, side, quantity, value, charge, offsets, rows):
-    """Counting sort of orders by account.
+def count_by_account(account, instrument, quantity, n_instruments, offsets):
+    """Count the orders that traded by account, as offsets one place ahead of where `group_by_account` leaves them.
 
     Args:
-        account, instrument, side, quantity, value, charge: int64 columns of the orders; side is +1 buy or -1 sell.
-        offsets: int64 zeros, number of accounts + 2; on return account a's rows are offsets[a] to offsets[a + 1].
-        rows: int64 (orders, 3), filled with instrument, shares received and cash received (both may be negative).
+        account, instrument, quantity: int64 columns of the orders; those of quantity 0 are passed over.
+        n_instruments: how many instruments there are.
+        offsets: int64 zeros, number of accounts + 2.
 
     Returns:
-        -1, or the first row whose account lies outside `offsets`.
+        -1, or the first traded row whose account or instrument does not exist.
     """
     n_accounts = offsets.shape[0] - 2
     for i in range(account.shape[0]):
+        if quantity[i] == 0:
+            continue
         a = account[i]
-        if a < 0 or a >= n_accounts:
+        if a < 0 or a >= n_accounts or instrument[i] < 0 or instrument[i] >= n_instruments:
             return i
         offsets[a + 2] += 1
     for a in range(2, n_accounts + 2):
         offsets[a] += offsets[a - 1]
+    return -1
+
+
+@njit(cache=True)
+def group_by_account(
+    account, instrument, side, quantity, value, commission, stamp, transfer, exchange, offsets, rows, sums
+):
+    """Second half of a counting sort of the orders that traded by account, and their sums by exchange.
+
+    Args:
+        account, instrument, side, quantity, value, commission, stamp, transfer: int64 columns of the orders; side is
+            +1 buy or -1 sell, money in fen.
+        exchange: int64, exchange of each instrument (0 or 1).
+        offsets: from `count_by_account`; on return account a's rows are offsets[a] to offsets[a + 1].
+        rows: int64 (traded orders, 3), filled with instrument, shares received and cash received (may be negative).
+        sums: int64 zeros (2, 5), by exchange: commission, stamp duty, transfer fee, trade cash received, bought.
+    """
     for i in range(account.shape[0]):
+        if quantity[i] == 0:
+            continue
         a = account[i] + 1
         at = offsets[a]
         offsets[a] = at + 1
+        cash = -side[i] * value[i]
         rows[at, 0] = instrument[i]
         rows[at, 1] = side[i] * quantity[i]
-        rows[at, 2] = -side[i] * value[i] - charge[i]
-    return -1
+        rows[at, 2] = cash - commission[i] - stamp[i] - transfer[i]
+        e = exchange[instrument[i]]
+        sums[e, 0] += commission[i]
+        sums[e, 1] += stamp[i]
+        sums[e, 2] += transfer[i]
+        sums[e, 3] += cash
+        if side[i] > 0:
+            sums[e, 4] += value[i]
 
 
 @njit(cache=True)
