@@ -204,9 +204,7 @@ def _words(detail: ErrorDetails, path: Keys) -> tuple[str, str]:
         return "a text is expected", 'Put it into quotes: "...".'
     if kind == "string_pattern_mismatch":
         return "not a name", "Use lower-case letters, digits and hyphens."
-    if (kind in {"missing", "too_long", "tuple_type"} and path[-2:-1] == ("risk_classes",)) or path[-1:] == (
-        "risk_classes",
-    ):
+    if path[-1:] == ("risk_classes",):
         return "five shares are expected", "Give a list of the shares of C1 to C5."
     if kind == "missing":
         return "is missing", "Add it."

@@ -204,6 +204,7 @@ class Retry(Section):
 
     patience: PositiveDuration = Field(duration("8 s"), description="Wait before a client tries again (I51; assumed).")
     probability: Fraction = Field(0.6, description="Clients who try again each time (rows 81 and 102; assumed).")
+    looks: Fraction = Field(0.5, description="Answered orders that the client looks at all the same (assumed).")
     backoff: Annotated[Number, Field(ge=1)] = Field(2.0, description="Growth of the wait with each try (assumed).")
 
 

@@ -1,0 +1,108 @@
+"""Messages of the command line in English and Chinese; labels of measures come from the scorecard's registry."""
+
+from __future__ import annotations
+
+LANGUAGES = ("en", "zh")
+
+_MESSAGES: dict[str, tuple[str, str]] = {
+    "error": ("error: {text}", "错误：{text}"),
+    "interrupted": ("interrupted; finished replications are kept", "已中断；已完成的重复运行会保留"),
+    "usage_hint": ("See `{command} --help`.", "请看 `{command} --help`。"),
+    "unknown_language": ("{value!r} is not a language", "不支持语言 {value!r}"),
+    "languages_are": ("Give en or zh.", "可选 en 或 zh。"),
+    # progress
+    "reused": ("{run}: reused ({n} replications)", "{run}：直接使用已有结果（{n} 次重复）"),
+    "resumed": ("{run}: resumed {found} of {n} replications", "{run}：接续运行，已有 {found}/{n} 次重复"),
+    "planned": ("{run}: {n} replications to run", "{run}：将运行 {n} 次重复"),
+    "progress": (
+        "{run} #{rep}: {stage} {clock} {percent} {orders} orders {rate}/s",
+        "{run} 第{rep}次：{stage} {clock} {percent} {orders} 笔委托 {rate} 笔/秒",
+    ),
+    "remaining": ("about {time} left", "约剩 {time}"),
+    "seconds": ("{n} s", "{n} 秒"),
+    "minutes": ("{n} min", "{n} 分钟"),
+    "took": ("{runs} replications computed in {time}", "用时 {time}，计算 {runs} 次重复"),
+    # stages of a replication
+    "start": ("starting", "启动"),
+    "population": ("population", "生成客户"),
+    "market": ("market", "市场"),
+    "trading": ("trading", "交易"),
+    "clearing": ("clearing", "清算"),
+    "processes": ("processes", "业务流程"),
+    "measures": ("measures", "指标"),
+    "done": ("done", "完成"),
+    # tables
+    "measure": ("measure", "指标"),
+    "segment": ("of", "对象"),
+    "baseline": ("baseline", "基准"),
+    "scenario": ("scenario", "情景"),
+    "difference": ("difference", "差异"),
+    "verdict": ("verdict", "判断"),
+    "client_experience": ("Client experience", "客户体验"),
+    "operating_efficiency": ("Operating efficiency", "运营效率"),
+    "compliance": ("Compliance", "合规"),
+    "better": ("better", "更好"),
+    "worse": ("worse", "更差"),
+    "changed": ("changed", "有变化"),
+    "same": ("same", "相同"),
+    "unsure": ("can't tell yet", "尚难判断"),
+    "summary_one": ("{scenario}: {n} replications, seed {seed}", "{scenario}：{n} 次重复，种子 {seed}"),
+    "summary_two": (
+        "{scenario} against {baseline}: {n} replications, seed {seed}; difference is paired, with its 95% interval",
+        "{scenario} 对比 {baseline}：{n} 次重复，种子 {seed}；差异为配对差及其 95% 置信区间",
+    ),
+    "one_replication": (
+        "One replication gives no interval: add --replications 3.",
+        "只有一次重复，无法给出置信区间：请加 --replications 3。",
+    ),
+    "run_folder": ("run folder: {path}", "运行目录：{path}"),
+    "baseline_folder": ("baseline: {path}", "基准目录：{path}"),
+    "report": ("report: {path}", "报告：{path}"),
+    "name": ("name", "名称"),
+    "title": ("title", "标题"),
+    "seed": ("seed", "种子"),
+    "replications": ("replications", "重复次数"),
+    "time": ("computed in", "计算用时"),
+    "folder": ("folder", "目录"),
+    "no_runs": (
+        "There are no runs in {path} yet. Begin with: twin run ordinary-day",
+        "{path} 中还没有运行结果。可先运行：twin run ordinary-day",
+    ),
+    # replay
+    "replay_trades": ("trades: {matched} of {recorded} in sequence", "成交：{matched}/{recorded} 笔按顺序吻合"),
+    "replay_auction": ("opening auction: {matched} of {checked}", "开盘集合竞价：{matched}/{checked}"),
+    "replay_snapshots": (
+        "snapshots: {matched} of {checked} equal ({empty} empty)",
+        "快照：{matched}/{checked} 个一致（{empty} 个空行）",
+    ),
+    "replay_speed": (
+        "{messages} messages in {seconds} s ({rate} per second)",
+        "{messages} 条消息，用时 {seconds} 秒（每秒 {rate} 条）",
+    ),
+    "replay_equal": ("the replay equals the recording", "重放结果与记录一致"),
+    "replay_differs": ("the replay differs: {first}", "重放结果与记录不一致：{first}"),
+    "dashboard_at": (
+        "dashboard at http://127.0.0.1:{port} (Ctrl-C ends it)",
+        "仪表板：http://127.0.0.1:{port}（按 Ctrl-C 结束）",
+    ),
+    "no_dashboard": ("the dashboard needs streamlit", "仪表板需要 streamlit"),
+    "install_dashboard": (
+        "Install the extra: pip install 'broker-twin[dashboard]'",
+        "请安装：pip install 'broker-twin[dashboard]'",
+    ),
+}
+
+
+def say(key: str, language: str = "en", **values: object) -> str:
+    """A message in a language with its values filled in; a word that is not known stands for itself.
+
+    Args:
+        key: of the message.
+        language: `en` or `zh`.
+        **values: what the message mentions.
+    """
+    texts = _MESSAGES.get(key)
+    if texts is None:
+        return key
+    text = texts[LANGUAGES.index(language)]
+    return text.format(**values) if values else text
