@@ -236,10 +236,10 @@ class Period(Part):
 class DayArrivals(Part):
     """Arrivals of an ordinary day: their expected number, and when they come."""
 
-    rate: float = Field(ge=0)
+    per_day: float = Field(alias="rate", ge=0)
     profile: tuple[Period, ...]
 
-    @field_validator("rate", mode="before")
+    @field_validator("per_day", mode="before")
     @classmethod
     def _per_day(cls, value: Any) -> Any:
         try:
@@ -251,11 +251,6 @@ class DayArrivals(Part):
     @classmethod
     def _tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
-
-    @property
-    def per_day(self) -> float:
-        """Expected arrivals per day."""
-        return self.rate
 
     @property
     def day_profile(self) -> Profile:

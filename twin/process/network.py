@@ -166,8 +166,8 @@ class ProcessNetwork:
         c, t, n = self._count, self._total, len(self.process.nodes)
         nodes = {}
         for i, name in enumerate(self.process.nodes):
-            row: list[Any] = [*c[i].tolist(), *t[i, _TIMES].tolist()]
-            nodes[name] = NodeStatistics(*row, waits=Histogram(self._histogram[i].copy()))
+            row: list[Any] = [*c[i].tolist(), *t[i, _TIMES].tolist(), Histogram(self._histogram[i].copy())]
+            nodes[name] = NodeStatistics(*row)
         whole: list[Any] = [*c[n, :3].tolist(), self.in_system, *t[n, :3].tolist()]
         histograms = [Histogram(self._histogram[n + k].copy()) for k in range(2)]
         cases = CaseStatistics(*whole, *histograms)

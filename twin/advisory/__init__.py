@@ -1,0 +1,1 @@
+"""Service and advice: who answers clients, and how long they wait."""
