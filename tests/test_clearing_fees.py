@@ -95,7 +95,7 @@ def test_reconciliation_names_the_first_account_that_differs() -> None:
 @given(fills=st.lists(st.integers(1, 10**10), min_size=1, max_size=12), is_sell=st.booleans())
 def test_fees_equal_what_the_ledger_accrues_fill_by_fill(fills: list[int], is_sell: bool) -> None:
     side, taken, value = Side.SELL if is_sell else Side.BUY, 0, 0
-    rates = FeeRates(TODAY.commission_ppm, TODAY.commission_min, TODAY.stamp_ppm, TODAY.transfer_ppm)
+    rates = FeeRates(TODAY.commission_ppm, TODAY.commission_min_fen, TODAY.stamp_ppm, TODAY.transfer_ppm)
     for fill in fills:
         taken += rates.of(side, value + fill) - rates.of(side, value)
         value += fill

@@ -66,7 +66,7 @@ def reference(trades: Trades, schedule: FeeSchedule) -> tuple[dict[tuple[int, in
     cash: dict[tuple[int, int], int] = defaultdict(int)
     for o, amount in value.items():
         a, i, s = row[o]
-        commission = max(schedule.commission_min, (amount * schedule.commission_ppm + 500_000) // 1_000_000)
+        commission = max(schedule.commission_min_fen, (amount * schedule.commission_ppm + 500_000) // 1_000_000)
         stamp = (amount * schedule.stamp_ppm + 500_000) // 1_000_000 if s < 0 else 0
         transfer = (amount * schedule.transfer_ppm + 500_000) // 1_000_000
         cash[a, i % 2] += -s * amount - commission - stamp - transfer

@@ -54,13 +54,13 @@ class FeeSchedule:
         stamp_ppm: tax on the seller, in ppm.
         transfer_ppm: the clearing house's fee on each side, in ppm.
         commission_ppm: the broker's commission on each side, in ppm.
-        commission_min: least commission of an order that traded, in fen.
+        commission_min_fen: least commission of an order that traded, in fen.
     """
 
     stamp_ppm: int
     transfer_ppm: int
     commission_ppm: int = COMMISSION_PPM
-    commission_min: int = COMMISSION_MIN
+    commission_min_fen: int = COMMISSION_MIN
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -82,7 +82,7 @@ def rate_on(rates: tuple[DatedRate, ...], day: dt.date) -> DatedRate:
 
 
 def schedule_on(
-    day: dt.date, commission_ppm: int = COMMISSION_PPM, commission_min: int = COMMISSION_MIN
+    day: dt.date, commission_ppm: int = COMMISSION_PPM, commission_min_fen: int = COMMISSION_MIN
 ) -> FeeSchedule:
     """The fee schedule of a trading day.
 
@@ -95,7 +95,7 @@ def schedule_on(
             f"commission of {commission_ppm} ppm is above the legal cap", hint=f"The cap on {day} is {cap.ppm} ppm."
         )
     stamp, transfer = rate_on(STAMP_DUTY, day).ppm, rate_on(TRANSFER_FEE, day).ppm
-    return FeeSchedule(stamp, transfer, commission_ppm, commission_min)
+    return FeeSchedule(stamp, transfer, commission_ppm, commission_min_fen)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def order_fees(schedule: FeeSchedule, side: IntColumn, amount: IntColumn) -> Ord
     """
     if amount.size and (int(amount.min()) < 0 or int(amount.max()) >= _MAX_AMOUNT):
         raise DataError("traded amount out of range", hint=f"Amounts lie between 0 and {_MAX_AMOUNT} fen per order.")
-    commission = np.maximum(half_up(amount, schedule.commission_ppm), schedule.commission_min)
+    commission = np.maximum(half_up(amount, schedule.commission_ppm), schedule.commission_min_fen)
     commission[amount == 0] = 0
     stamp = half_up(amount, schedule.stamp_ppm)
     stamp[side != Side.SELL] = 0
