@@ -77,7 +77,9 @@ def run(
     name: Annotated[str, typer.Argument(help="Scenario or file · 情景名称或文件")],
     against: Annotated[str | None, typer.Option(help="Baseline to compare with · 对比的基准情景")] = None,
     replications: Annotated[int, typer.Option(min=1, max=65_536, help="Repetitions with other luck · 重复次数")] = 3,
-    seed: Annotated[int | None, typer.Option(help="Seed (default: the scenario's) · 随机种子")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=(1 << 64) - 1, help="Seed (default: the scenario's) · 随机种子")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes (default: as fit) · 并行进程数")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value, for the scenario · 修改情景参数")
@@ -166,9 +168,8 @@ def replay(
     """
     from dataclasses import asdict
 
-    from twin.matching.replay import replay as replay_day
-
     from dashboards import console
+    from twin.matching.replay import replay as replay_day
 
     result = replay_day(path)
     if json:
@@ -287,8 +288,7 @@ def execute(application: typer.Typer, name: str, arguments: list[str]) -> int:
             raise ScenarioError(wrong, where="--language", hint=say("languages_are"))
         status = typer.main.get_command(application).main(arguments, prog_name=name, standalone_mode=False)
     except (KeyboardInterrupt, Abort):
-        _complain(say("interrupted", language))
-        return INTERRUPTED
+        status = INTERRUPTED
     except TwinError as error:
         _complain(say("error", language, text=" ".join(str(error).split())))
         return CHECK_FAILED if isinstance(error, ConservationError) or _died(error) else BAD_INPUT
@@ -298,6 +298,8 @@ def execute(application: typer.Typer, name: str, arguments: list[str]) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         return OK
+    if status == INTERRUPTED:
+        _complain(say("interrupted", language))
     return status if isinstance(status, int) else OK
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from scenarios.experiments.worker import Report
     from scenarios.runs import Comparison, Run
+    from twin.measures.scorecard import Measure
 
 _PLAIN_EVERY = 5.0
 """Seconds between plain progress lines of one replication."""
@@ -164,17 +165,8 @@ def simple_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table
     return table
 
 
-def number(value: float) -> str:
-    """A number in at most four significant digits, thousands apart."""
-    if math.isnan(value):
-        return "–"
-    if value == 0 or 1000 <= abs(value) < 1e15:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 1e15 else f"{value:.2e}"
-
-
 def score_table(rows: Sequence[Comparison], language: str, *, paired: bool) -> Table:
-    """Measures by dimension: baseline, scenario, difference with interval, verdict."""
+    """The headline measures by dimension: baseline, scenario, difference with interval, verdict."""
     from rich import box
     from rich.table import Table
 
@@ -184,59 +176,77 @@ def score_table(rows: Sequence[Comparison], language: str, *, paired: bool) -> T
         table.add_column(say(heading, language), justify="right")
     if paired:
         table.add_column(say("verdict", language))
-    labels = Labels(language)
+    rows = sorted((row for row in rows if _is_headline(row)), key=_place)
     dimensions = [d for d in _DIMENSIONS if any(r.dimension == d for r in rows)]
     for dimension in dimensions + sorted({r.dimension for r in rows} - set(dimensions)):
         table.add_section()
         table.add_row(f"[bold]{say(dimension, language)}[/bold]")
         for row in rows:
             if row.dimension == dimension:
-                table.add_row(*_cells(row, labels, language, paired=paired))
+                table.add_row(*_cells(row, language, paired=paired))
     return table
 
 
-def _cells(row: Comparison, labels: Labels, language: str, *, paired: bool) -> list[str]:
-    name = f"  {labels.label(row.measure, row.segment)}"
+def _registered(measure: str) -> Measure | None:
+    from twin.measures.scorecard import REGISTRY
+
+    return REGISTRY.get(measure)
+
+
+def _is_headline(row: Comparison) -> bool:
+    entry = _registered(row.measure)
+    return entry is None or (entry.is_headline and not row.segment)
+
+
+def _place(row: Comparison) -> int:
+    """Place of a measure in the registry's order; those that it does not know come last."""
+    from twin.measures.scorecard import REGISTRY
+
+    names = list(REGISTRY)
+    return names.index(row.measure) if row.measure in REGISTRY else len(names)
+
+
+def _cells(row: Comparison, language: str, *, paired: bool) -> list[str]:
+    from rich.markup import escape
+
+    entry = _registered(row.measure)
+    label = entry.label(language) if entry else row.measure + (f" ({row.segment})" if row.segment else "")
+    unit = say(entry.unit, language) if entry and not entry.format.endswith("%") else ""
+    name = f"  {escape(label)}" + (f" ({escape(unit)})" if unit else "")
+    form = entry.format if entry else ",.4g"
     if not paired:
-        return [name, number(row.scenario)]
-    interval = f" ± {number(row.half_width)}" if math.isfinite(row.half_width) else ""
-    sign = "+" if row.difference > 0 else ""
-    difference = "–" if math.isnan(row.difference) else f"{sign}{number(row.difference)}{interval}"
-    return [name, number(row.baseline), number(row.scenario), difference, verdict_text(row, labels, language)]
+        return [name, _number(row.scenario, form)]
+    difference = _number(row.difference, form, sign=True)
+    if row.half_width is not None:
+        difference += f" ± {_number(row.half_width, form)}"
+    verdict = verdict_text(row.verdict, row.difference, language)
+    return [name, _number(row.baseline, form), _number(row.scenario, form), difference, verdict]
 
 
-def verdict(row: Comparison, better: str) -> str:
-    """`better`, `worse`, `changed`, `same` or `unsure`; a difference counts when its interval leaves out zero.
-
-    Args:
-        row: the comparison.
-        better: `higher`, `lower` or anything else where neither is better.
-    """
-    if math.isnan(row.difference):
-        return ""
-    if row.difference == 0 and row.half_width in (0.0, math.inf):
-        return "same"
-    if not abs(row.difference) > row.half_width:
-        return "unsure"
-    if better not in ("higher", "lower"):
-        return "changed"
-    return "better" if (row.difference > 0) == (better == "higher") else "worse"
+def _number(value: float | None, form: str, *, sign: bool = False) -> str:
+    if value is None:
+        return "–"
+    text = format(value, form)
+    if value and not any(c in "123456789" for c in text):
+        # Smaller than the format shows: two digits are better than a zero that is none.
+        text = format(value, ".2%" if form.endswith("%") and abs(value) > 5e-5 else ".2g")
+    return f"+{text}" if sign and value > 0 else text
 
 
-def verdict_text(row: Comparison, labels: Labels, language: str) -> str:
+def verdict_text(verdict: str, difference: float | None, language: str) -> str:
     """The verdict with an arrow, so that it does not depend on colour."""
-    word = verdict(row, labels.better(row.measure))
-    if not word:
+    if not verdict or difference is None:
         return ""
-    arrow = {"same": "=", "unsure": "~"}.get(word, "↑" if row.difference > 0 else "↓")
-    colour = {"better": "green", "worse": "red"}.get(word)
-    text = f"{arrow} {say(word, language)}"
+    arrow = {"same": "=", "can't tell": "~"}.get(verdict, "↑" if difference > 0 else "↓")
+    colour = {"better": "green", "worse": "red"}.get(verdict)
+    text = f"{arrow} {say(verdict, language)}"
     return f"[{colour}]{text}[/{colour}]" if colour else text
 
 
 def summary(scenario: Run, baseline: Run | None, language: str) -> str:
     """One line above the table."""
-    values = {"scenario": _title(scenario, language), "n": scenario.replications, "seed": scenario.manifest["seed"]}
+    n = min(run.replications for run in (scenario, baseline) if run)
+    values = {"scenario": _title(scenario, language), "n": n, "seed": scenario.manifest["seed"]}
     if baseline is None:
         return say("summary_one", language, **values)
     return say("summary_two", language, baseline=_title(baseline, language), **values)
@@ -244,25 +254,3 @@ def summary(scenario: Run, baseline: Run | None, language: str) -> str:
 
 def _title(run: Run, language: str) -> str:
     return str(run.manifest["scenario"].get("title", {}).get(language) or run.name)
-
-
-class Labels:
-    """Names of measures in a language, from the scorecard's registry.
-
-    Args:
-        language: `en` or `zh`.
-    """
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-        self._known: dict[str, Any] = {}
-
-    def label(self, measure: str, segment: str) -> str:
-        """Name of a measure and what it is of; its plain name where the registry does not know it."""
-        entry = self._known.get(measure)
-        name = getattr(entry, f"label_{self.language}", measure)
-        return f"{name} ({segment})" if segment else name
-
-    def better(self, measure: str) -> str:
-        """`higher` or `lower`; empty where neither is better or nobody knows."""
-        return getattr(self._known.get(measure), "better", "")

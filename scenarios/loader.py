@@ -20,6 +20,8 @@ from scenarios.units import UnitError
 from twin.errors import ScenarioError
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+PROCESSES = Path(__file__).parent / "processes"
+CALIBRATION = Path(__file__).parent / "calibration"
 _OWN = ("name", "title", "story", "extends")
 """Keys that a scenario does not inherit from its parent."""
 _BOUNDS = {
@@ -132,6 +134,7 @@ def _validate(document: Document, file: str) -> Scenario:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
         raise _first(error, document, file) from None
+    _check_references(scenario, document, file)
     try:
         require_trading_day(scenario.date)
     except ScenarioError as error:
@@ -139,6 +142,31 @@ def _validate(document: Document, file: str) -> Scenario:
         what = error.what.removeprefix(f"{scenario.date} ")
         raise ScenarioError(what, where=where, hint=error.hint) from None
     return scenario
+
+
+def _check_references(scenario: Scenario, document: Document, file: str) -> None:
+    """Processes, their pools and parameter files that a scenario names have to exist."""
+
+    def refuse(path: Keys, value: object, what: str, hint: str) -> ScenarioError:
+        return ScenarioError(what, where=f"{_blame(document, path) or file} {'.'.join(path)} = {value}", hint=hint)
+
+    for key, section in (("onboarding", scenario.onboarding), ("service_desk", scenario.service_desk)):
+        process = PROCESSES / f"{section.process}.yaml"
+        if not process.is_file():
+            names = sorted(p.stem for p in PROCESSES.glob("*.yaml"))
+            hint = _nearest(section.process, names, "There are")
+            raise refuse((key, "process"), section.process, "there is no such process", hint)
+        # The document is read without its model: loading that would cost more than the rest of the check together.
+        pools = list(read_document(process).data.get("pools") or {})
+        for pool, staff in section.staff.items():
+            if pool not in pools:
+                hint = _nearest(pool, pools, "Its pools are")
+                raise refuse((key, "staff", pool), staff, f"{section.process} has no such pool", hint)
+    parameters = scenario.world.background.parameters
+    if not (CALIBRATION / parameters).is_file():
+        names = sorted(p.name for p in CALIBRATION.glob("*.yaml"))
+        where = ("world", "background", "parameters")
+        raise refuse(where, parameters, "there is no such parameter file", _nearest(parameters, names, "There are"))
 
 
 def _first(error: ValidationError, document: Document, file: str) -> ScenarioError:

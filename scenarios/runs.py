@@ -23,6 +23,8 @@ MANIFEST = "manifest.json"
 TABLES = ("measures", "timeline")
 OPTIONAL_TABLES = ("orders", "trades")
 _REQUIRED = ("format", "scenario", "hash", "seed", "replications", "versions", "machine", "timings", "info")
+WHOLE_DAY = -1
+"""`time_ns` of a measure of the whole day (twin/measures/tidy.py)."""
 _LIST = "See `twin runs`."
 
 
@@ -105,16 +107,18 @@ def list_runs(out: Path) -> list[Run]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One measure of a scenario beside its baseline; NaN where a side does not have it."""
+    """One measure of a scenario beside its baseline; None where a side does not have it."""
 
     dimension: str
     measure: str
     segment: str
-    scenario: float
-    baseline: float
-    difference: float
-    half_width: float
-    """Half of the 95% confidence interval of the paired difference; infinite for a single replication."""
+    scenario: float | None
+    baseline: float | None
+    difference: float | None
+    half_width: float | None
+    """Half of the 95% interval of the paired difference; None for a single replication."""
+    verdict: str
+    """A word of `twin.measures.statistics.Verdict`, or empty where there is no difference to judge."""
     replications: int
 
 
@@ -122,42 +126,36 @@ def compare(scenario: Run, baseline: Run | None) -> list[Comparison]:
     """Every measure of both runs, joined by replication (common random numbers make the pairs)."""
     ours, theirs = _values(scenario), _values(baseline) if baseline else {}
     keys = list(ours) + [key for key in theirs if key not in ours]
-    return [_paired(key, ours.get(key, {}), theirs.get(key, {}) if baseline else None) for key in keys]
+    return [_paired(key, ours.get(key, {}), theirs.get(key, {})) for key in keys]
 
 
 def _values(run: Run) -> dict[tuple[str, str, str], dict[int, float]]:
-    """(dimension, measure, segment) -> replication -> value, in the order of the file."""
+    """(dimension, measure, segment) -> replication -> value of the whole day, in the order of the file."""
     table = run.table("measures").to_pydict()
     values: dict[tuple[str, str, str], dict[int, float]] = {}
-    columns = (table[name] for name in ("dimension", "measure", "segment", "replication", "value"))
-    for dimension, measure, segment, replication, value in zip(*columns, strict=True):
-        key = (str(dimension), str(measure), str(segment or ""))
-        values.setdefault(key, {})[int(replication)] = float("nan") if value is None else float(value)
+    names = ("dimension", "measure", "segment", "replication", "value")
+    times = table.get("time_ns", [WHOLE_DAY] * len(table["value"]))
+    for time_ns, *key, replication, value in zip(times, *(table[name] for name in names), strict=True):
+        if time_ns == WHOLE_DAY:
+            dimension, measure, segment = (str(part or "") for part in key)
+            values.setdefault((dimension, measure, segment), {})[int(replication)] = float(value)
     return values
 
 
-def _paired(key: tuple[str, str, str], ours: dict[int, float], theirs: dict[int, float] | None) -> Comparison:
-    if theirs is None:
-        return Comparison(*key, _mean(list(ours.values())), *(float("nan"),) * 3, len(ours))
+def _paired(key: tuple[str, str, str], ours: dict[int, float], theirs: dict[int, float]) -> Comparison:
+    from twin.measures.scorecard import REGISTRY
+    from twin.measures.statistics import Direction, paired_difference
+
     both = sorted(set(ours) & set(theirs))
-    mine, other = [ours[k] for k in both], [theirs[k] for k in both]
-    differences = [a - b for a, b in zip(mine, other, strict=True)]
     if not both:
-        return Comparison(*key, _mean(list(ours.values())), _mean(list(theirs.values())), *(float("nan"),) * 2, 0)
-    return Comparison(*key, _mean(mine), _mean(other), _mean(differences), half_width(differences), len(both))
+        return Comparison(*key, _mean(ours), _mean(theirs), None, None, "", len(ours or theirs))
+    mine, other = {k: ours[k] for k in both}, {k: theirs[k] for k in both}
+    direction = REGISTRY[key[1]].direction if key[1] in REGISTRY else Direction.NEUTRAL
+    result = paired_difference(list(other.values()), list(mine.values()), direction)
+    estimate = result.estimate
+    word = result.verdict.value
+    return Comparison(*key, _mean(mine), _mean(other), estimate.mean, estimate.half_width, word, len(both))
 
 
-def half_width(sample: list[float]) -> float:
-    """Half of the 95% confidence interval of a mean by Student's t; infinite for fewer than two values."""
-    n = len(sample)
-    if n < 2:
-        return float("inf")
-    from scipy.special import stdtrit
-
-    mean = _mean(sample)
-    variance = sum((x - mean) ** 2 for x in sample) / (n - 1)
-    return float(stdtrit(n - 1, 0.975)) * math.sqrt(variance / n)
-
-
-def _mean(sample: list[float]) -> float:
-    return math.fsum(sample) / len(sample) if sample else float("nan")
+def _mean(sample: dict[int, float]) -> float | None:
+    return math.fsum(sample.values()) / len(sample) if sample else None

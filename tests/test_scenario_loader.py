@@ -160,6 +160,18 @@ def test_a_circle_of_parents_is_named(write):
         ("order_path.core.capacity=5 CNY", "--set order_path.core.capacity = 5 CNY: 'CNY' is not a unit of rate."),
         ("date=2026-10-01", "--set date = 2026-10-01: is not a trading day in Shanghai."),
         ("world.index.high=-1%", "--set world.index: high (-1.00%) lies below another value of the day."),
+        (
+            "onboarding.process=account-openning",
+            "--set onboarding.process = account-openning: there is no such process. Did you mean 'account-opening'?",
+        ),
+        (
+            "service_desk.staff.agent=3",
+            "--set service_desk.staff.agent = 3: service-desk has no such pool. Did you mean 'agents'?",
+        ),
+        (
+            "world.background.parameters=../secret.yaml",
+            "--set world.background.parameters = ../secret.yaml: there is no such parameter file.",
+        ),
         ("clients.count.x=3", "--set clients.count.x: clients.count is a value, not a section."),
         ("foo", "--set: 'foo' is not a setting. Write key=value, such as order_path.core.capacity=8000/s."),
         ("a..b=1", "--set: 'a..b=1' is not a setting."),
@@ -180,8 +192,8 @@ def test_settings_change_one_value_in_order():
     assert changed.clients.count == 2000
     assert changed.order_path.core.capacity is None
     assert changed.order_path.core.service_time == plain.order_path.core.service_time
-    staffed = load("ordinary-day", ["service_desk.staff={agents: 9}", "service_desk.staff.bots=unlimited"])
-    assert staffed.service_desk.staff == {"agents": 9, "bots": None}
+    staffed = load("ordinary-day", ["service_desk.staff={agents: 9}", "service_desk.staff.agents=unlimited"])
+    assert staffed.service_desk.staff == {"agents": None}
 
 
 def test_the_hash_sees_what_acts_and_nothing_else():

@@ -162,7 +162,7 @@ class Ledger:
         ]
         for name in (*TABLES, *present):
             tables = [self._table(name, k, old_run) for k in range(replications)]
-            pq.write_table(pa.concat_tables(tables), whole / f"{name}.parquet", compression="zstd")
+            pq.write_table(pa.concat_tables(tables).unify_dictionaries(), whole / f"{name}.parquet", compression="zstd")
         notes = [self._note(k, old_run) for k in range(replications)]
         manifest = self._manifest(replications, notes)
         text = json.dumps(manifest, ensure_ascii=False, indent=1, default=_plain)
@@ -225,7 +225,7 @@ def _numbered(table: pa.Table, replication: int) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    column = pa.array(np.full(table.num_rows, replication, np.int64))
+    column = pa.array(np.full(table.num_rows, replication, np.int32))
     if "replication" in table.column_names:
         table = table.drop_columns(["replication"])
     return table.add_column(0, "replication", column)
