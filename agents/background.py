@@ -266,14 +266,13 @@ class BackgroundFlow:
 
         self._counters = np.zeros(kernel.COUNTERS, np.int64)
         self._hazard = np.array([-math.log(0.5), 0.0])
-        self._left, self._due = np.zeros(slots, np.int64), np.zeros(slots, np.int64)
-        self._link = np.zeros((5, slots), np.int32)
-        self._link[kernel.STACK] = np.arange(slots - 1, -1, -1)
+        self._slots = np.zeros((slots, kernel.SLOT_WORDS), np.int32)
+        self._stack = np.arange(slots - 1, -1, -1, dtype=np.int32)
         self._counters[kernel.FREE] = slots
         buckets = patience_time(at("15:00")) // kernel.BUCKET_NS + 2
         self._heads = np.full(buckets, -1, np.int32)
         self._runs = np.zeros((2, n), np.int64)
-        self._rows = np.zeros((6, 1 << 13), np.int64)
+        self._rows = np.zeros((1 << 13, 6), np.int64)
         self._cancel_rows = np.zeros((2, 1 << 12), np.int64)
         self._attention, self._attention_at = 0.0, 0
         self.shares = np.zeros(n, np.int64)
@@ -288,7 +287,7 @@ class BackgroundFlow:
     @property
     def live(self) -> int:
         """Orders that are at the exchange."""
-        return len(self._left) - int(self._counters[kernel.FREE])
+        return int(self._counters[kernel.LIVE])
 
     def activity(self, t_ns: int, fundamental: NDArray[np.float64]) -> float:
         """Factor on the arrival rate: it grows with the largest recent move of the market (per cent, decaying)."""
@@ -322,8 +321,8 @@ class BackgroundFlow:
             code = kernel.generate(
                 self._streams.key, self._streams.replication, BACKGROUND_BASE, t0, t1, rate, mode, *patience,
                 int(patience[1] > patience[0]), self._quotes, fundamental, self._limits, self._sizes, *self._alias,
-                self.parameters.placement, self._numbers[phase], self._counters, self._hazard, self._left, self._due,
-                self._link, self._heads, self._runs, self._rows, self._cancel_rows,
+                self.parameters.placement, self._numbers[phase], self._counters, self._hazard, self._slots, self._stack,
+                self._heads, self._runs, self._rows, self._cancel_rows,
             )  # fmt: skip
             if code == kernel.DONE:
                 break
@@ -332,22 +331,20 @@ class BackgroundFlow:
         self.orders += new
         self.cancels += cancels
         out = np.empty((7, new + cancels), np.int64)
-        kernel.merge(BACKGROUND_BASE, self._counters, self._link, self._rows, self._cancel_rows, out)
+        kernel.merge(BACKGROUND_BASE, self._counters, self._slots, self._rows, self._cancel_rows, out)
         return Messages(*out)
 
     def _grow(self, code: int) -> None:
         """Double what is full."""
         if code == kernel.ROWS_FULL:
-            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
             self._cancel_rows = np.concatenate([self._cancel_rows, np.zeros_like(self._cancel_rows)], axis=1)
             return
-        slots = len(self._left)
+        slots = len(self._slots)
         if 2 * slots > _MAX_SLOTS:
             raise CapacityError(f"{slots} orders of the background rest at once", hint="Lower orders_per_day.")
-        self._left = np.concatenate([self._left, np.zeros_like(self._left)])
-        self._due = np.concatenate([self._due, np.zeros_like(self._due)])
-        self._link = np.concatenate([self._link, np.zeros_like(self._link)], axis=1)
-        self._link[kernel.STACK, :slots] = np.arange(2 * slots - 1, slots - 1, -1)
+        self._slots = np.concatenate([self._slots, np.zeros_like(self._slots)])
+        self._stack = np.concatenate([np.arange(2 * slots - 1, slots - 1, -1, dtype=np.int32), self._stack])
         self._counters[kernel.FREE] = slots
 
     def absorb(self, tape: Tape) -> None:
@@ -358,7 +355,7 @@ class BackgroundFlow:
         """
         row = kernel.follow(
             BACKGROUND_BASE, tape.kind, tape.instrument, tape.side, tape.price, tape.quantity, tape.order,
-            tape.counter, self._counters, self._left, self._link, self._heads, self.shares, self._cash,
+            tape.counter, self._counters, self._slots, self._stack, self.shares, self._cash,
         )  # fmt: skip
         if row >= 0:
             raise ConservationError(

@@ -1,13 +1,17 @@
 """Compiled loops of the background flow: draw orders, cancel by a timer wheel, follow the tape.
 
 An order lives in a slot (its handle is base + slot). Cancels are due in patience time: nanoseconds elapsed in the
-windows in which the exchange accepts cancels. The wheel has one doubly linked list of slots per bucket of that clock.
+windows in which the exchange accepts cancels. The wheel has one linked list of slots per bucket of that clock. An order
+that ends before its cancel is due stays on its list, with no shares left, and its slot is free again when the wheel
+comes by: unlinking at once would cost several cache misses per fill.
 
 Layout of the state (all arrays C-contiguous):
-    counters   int64[COUNTERS]: arrivals drawn, free slots, new orders and cancels of this step, next bucket to look at
+    counters   int64[COUNTERS]: arrivals drawn, free slots, new orders and cancels of this step, next bucket to look at,
+               orders that have not ended
     hazard     float64[2]: [0] hazard left until the next arrival, [1] ns of this step already generated
-    left       int64[slots]: shares left, 0 = free slot;  due int64[slots]: patience time of the cancel
-    link       int32[5, slots]: next, previous, bucket + 1 (0 = no timer), stack of free slots, instrument
+    slots      int32[slots, 4]: shares left (0 = ended), instrument, next on the list, ns of the cancel after the start
+               of its bucket (-1 = not on the wheel)
+    stack      int32[slots]: free slots, the first counters[FREE] of them
     heads      int32[buckets]: first slot of each list, -1 = empty
     runs       int64[2, instruments]: orders left in the present metaorder, its sign
 """
@@ -21,8 +25,8 @@ from numba import njit
 
 from twin.kernels import philox
 
-ARRIVALS, FREE, NEW, CANCELS, BUCKET, COUNTERS = 0, 1, 2, 3, 4, 5
-NEXT, PREVIOUS, TIMER, STACK, INSTRUMENT = 0, 1, 2, 3, 4
+ARRIVALS, FREE, NEW, CANCELS, BUCKET, LIVE, COUNTERS = 0, 1, 2, 3, 4, 5, 6
+LEFT, INSTRUMENT, NEXT, OFFSET, SLOT_WORDS = 0, 1, 2, 3, 4
 DONE, ROWS_FULL, SLOTS_FULL = 0, 1, 2
 ARRIVAL_STREAM, ORDER_STREAM = 20, 21
 """Equal to Stream.BACKGROUND_ARRIVAL and Stream.BACKGROUND_ORDER (a test checks it)."""
@@ -63,6 +67,7 @@ MARKETABLE, INSIDE, BEST = 0, 1, 2
 """Positions of the fitted and assumed numbers in the parameter vector (see agents/background.py)."""
 
 _MAX_RUN = 100_000
+_S16, _MASK16 = np.uint64(16), np.uint64(0xFFFF)
 
 
 @njit(cache=True)
@@ -85,7 +90,7 @@ def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, r
 
     The side leans to the value and, for marketable orders, follows the metaorder under way.
     """
-    w0, w1, w2, w3 = words
+    w0, w1, w2 = words
     bid, ask = quotes[0, i], quotes[1, i]
     down, up = limits[0, i], limits[1, i]
     fair = value[i]
@@ -121,9 +126,9 @@ def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, r
 
     if u_class < placement[kind, MARKETABLE]:
         if runs[0, i] <= 0:
-            u = (np.float64(w3 >> np.uint64(1)) + 0.5) / 2147483648.0
-            runs[0, i] = np.int64(min(u ** (-1.0 / numbers[RUN_EXPONENT]), _MAX_RUN))
-            runs[1, i] = 1 if (w3 & np.uint64(1)) else -1
+            # the place word is free here: whether this order goes through the best price is drawn from the class word
+            runs[0, i] = np.int64(min(((u_place + 1e-10) % 0.5 * 2.0) ** (-1.0 / numbers[RUN_EXPONENT]), _MAX_RUN))
+            runs[1, i] = 1 if u_place < 0.5 else -1
         runs[0, i] -= 1
         side = 1 if u_side < _logistic(numbers[TILT] * gap + numbers[SIGN_LOGIT] * runs[1, i]) else -1
         opposite = ask if side > 0 else bid
@@ -134,8 +139,8 @@ def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, r
                 # informed: the further the price is from the value the more is wanted, up to the value itself
                 factor = 1.0 + numbers[INFORMED_SLOPE] * (gap * side - numbers[INFORMED_FROM])
                 price = math.floor(fair) if side > 0 else math.ceil(fair)
-            elif u_place < numbers[THROUGH_SHARE]:
-                u = u_place / numbers[THROUGH_SHARE]
+            elif u_class < placement[kind, MARKETABLE] * numbers[THROUGH_SHARE]:
+                u = u_class / (placement[kind, MARKETABLE] * numbers[THROUGH_SHARE])
                 room = (up - ask if side > 0 else bid - down) / unit
                 x = lomax(u, numbers[THROUGH_SCALE], numbers[THROUGH_EXPONENT], room)
                 price += side * (1 + math.floor(x * unit))
@@ -160,9 +165,8 @@ def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, r
 
 
 @njit(cache=True)
-def _shares(z, word, factor, value, smallest, largest, numbers):
-    """Order size: lognormal in CNY, whole lots of 100, spikes at one lot and at thousands."""
-    u = philox.unit32(word)
+def _shares(z, u, factor, value, smallest, largest, numbers):
+    """Order size: lognormal in CNY, whole lots of 100, spikes at one lot and at thousands (u: uniform)."""
     if u < numbers[SPIKE_SHARE] and factor == 1.0:
         return max(100, smallest)
     shares = factor * math.exp(numbers[LOG_VALUE] + numbers[LOG_VALUE_SD] * z) * 100.0 / value
@@ -173,31 +177,49 @@ def _shares(z, word, factor, value, smallest, largest, numbers):
 
 
 @njit(cache=True)
-def _hold(slot, at, link, heads, due):
+def _hold(slot, at, slots, heads):
     """Put a slot's cancel on the wheel at patience time `at` (int64 ns)."""
     bucket = at // BUCKET_NS
-    head = heads[bucket]
-    due[slot] = at
-    link[NEXT, slot], link[PREVIOUS, slot], link[TIMER, slot] = head, -1, bucket + 1
-    if head >= 0:
-        link[PREVIOUS, head] = slot
+    slots[slot, NEXT], slots[slot, OFFSET] = heads[bucket], at - bucket * BUCKET_NS
     heads[bucket] = slot
 
 
 @njit(cache=True)
-def _release(slot, link, heads):
-    """Take a slot's cancel off the wheel, if it is on it."""
-    bucket = link[TIMER, slot] - 1
-    if bucket < 0:
-        return
-    after, before = link[NEXT, slot], link[PREVIOUS, slot]
-    if before >= 0:
-        link[NEXT, before] = after
-    else:
-        heads[bucket] = after
-    if after >= 0:
-        link[PREVIOUS, after] = before
-    link[TIMER, slot] = 0
+def _fire(bucket, t0, patience0, patience1, base, counters, slots, stack, heads, cancel_rows):
+    """Empty one bucket up to patience time `patience1` into cancel_rows, sorted; return DONE or ROWS_FULL."""
+    code = DONE
+    kept = np.int32(-1)
+    while heads[bucket] >= 0:
+        slot = heads[bucket]
+        due = bucket * BUCKET_NS + slots[slot, OFFSET]
+        fires = slots[slot, LEFT] > 0 and due < patience1
+        m = counters[CANCELS]
+        if fires and m == cancel_rows.shape[1]:
+            code = ROWS_FULL
+            break
+        heads[bucket] = slots[slot, NEXT]
+        if fires:
+            slots[slot, OFFSET] = -1
+            t, handle = t0 + max(due - patience0, 0), base + slot
+            while m > 0 and (
+                cancel_rows[0, m - 1] > t or (cancel_rows[0, m - 1] == t and cancel_rows[1, m - 1] > handle)
+            ):
+                cancel_rows[0, m], cancel_rows[1, m] = cancel_rows[0, m - 1], cancel_rows[1, m - 1]
+                m -= 1
+            cancel_rows[0, m], cancel_rows[1, m] = t, handle
+            counters[CANCELS] += 1
+        elif slots[slot, LEFT] > 0:
+            slots[slot, NEXT] = kept
+            kept = slot
+        else:
+            stack[counters[FREE]] = slot
+            counters[FREE] += 1
+    while kept >= 0:
+        after = slots[kept, NEXT]
+        slots[kept, NEXT] = heads[bucket]
+        heads[bucket] = kept
+        kept = after
+    return code
 
 
 @njit(cache=True)
@@ -222,9 +244,8 @@ def generate(
     numbers,
     counters,
     hazard,
-    left,
-    due,
-    link,
+    slots,
+    stack,
     heads,
     runs,
     rows,
@@ -241,12 +262,12 @@ def generate(
         quotes: int64[2, n] bid and ask in ticks, 0 = none; value: float64[n]; limits: int64[2, n] down and up.
         sizes: int64[2, n] smallest and largest order; alias_share float64[n], alias_other int64[n]: Walker's table.
         placement: float64[3, 4]; numbers: float64[NUMBERS].
-        rows: int64[6, capacity]: time, instrument, side, price, quantity, handle of new orders (result).
+        rows: int64[capacity, 6]: time, instrument, side, price, quantity, handle of new orders (result).
         cancel_rows: int64[2, capacity]: time, handle (result).
     """
     n = alias_share.shape[0]
     while rate > 0.0:
-        if counters[NEW] == rows.shape[1]:
+        if counters[NEW] == rows.shape[0]:
             return ROWS_FULL
         if counters[FREE] == 0:
             return SLOTS_FULL
@@ -258,53 +279,39 @@ def generate(
         t = t0 + np.int64(hazard[1])
         k = counters[ARRIVALS]
         counters[ARRIVALS] = k + 1
-        a, b, c, d = philox.block(seed, replication, ARRIVAL_STREAM, k, 0)
-        hazard[0] = -math.log(philox.unit52(a, b))
-        pick = philox.unit32(c) * n
+        a, b, w0, w1 = philox.block(seed, replication, ARRIVAL_STREAM, k, 0)
+        x0, x1, x2, w2 = philox.block(seed, replication, ORDER_STREAM, k, 0)
+        hazard[0] = -math.log(philox.unit32(a))
+        pick = philox.unit32(b) * n
         i = min(np.int64(pick), n - 1)
-        if philox.unit32(d) >= alias_share[i]:
+        if pick - i >= alias_share[i]:
             i = alias_other[i]
-        w0, w1, w2, w3 = philox.block(seed, replication, ORDER_STREAM, k, 0)
-        x0, x1, x2, x3 = philox.block(seed, replication, ORDER_STREAM, k, 1)
-        words = (w0, w1, w2, w3)
+        words = (w0, w1, w2)
         side, price, factor = _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, runs)
         radius = math.sqrt(-2.0 * math.log(philox.unit32(x0)))
         angle = 2.0 * math.pi * philox.unit32(x1)
-        quantity = _shares(radius * math.cos(angle), x2, factor, value[i], sizes[0, i], sizes[1, i], numbers)
+        u_round = (np.float64(x2 >> _S16) + 0.5) / 65536.0
+        u_willing = (np.float64(x2 & _MASK16) + 0.5) / 65536.0
+        quantity = _shares(radius * math.cos(angle), u_round, factor, value[i], sizes[0, i], sizes[1, i], numbers)
 
         counters[FREE] -= 1
-        slot = np.int64(link[STACK, counters[FREE]])
-        left[slot] = quantity
-        link[INSTRUMENT, slot] = i
-        if philox.unit32(x3) < numbers[WILLING_SHARE]:
+        slot = np.int64(stack[counters[FREE]])
+        counters[LIVE] += 1
+        slots[slot, LEFT], slots[slot, INSTRUMENT], slots[slot, OFFSET] = quantity, i, -1
+        if u_willing < numbers[WILLING_SHARE]:
             wait = math.exp(numbers[LOG_PATIENCE] + numbers[LOG_PATIENCE_SD] * radius * math.sin(angle)) * 1e9
             entered = patience0 + (t - t0 if patience_moves else 0)
             if wait < 1e15 and entered + np.int64(wait) < heads.shape[0] * BUCKET_NS:
-                _hold(slot, entered + np.int64(wait) + 1, link, heads, due)
+                _hold(slot, entered + np.int64(wait) + 1, slots, heads)
         m = counters[NEW]
-        rows[0, m], rows[1, m], rows[2, m] = t, i, side
-        rows[3, m], rows[4, m], rows[5, m] = price, quantity, base + slot
+        rows[m, 0], rows[m, 1], rows[m, 2] = t, i, side
+        rows[m, 3], rows[m, 4], rows[m, 5] = price, quantity, base + slot
         counters[NEW] = m + 1
 
     while patience_moves and counters[BUCKET] * BUCKET_NS < patience1:
         bucket = counters[BUCKET]
-        slot = heads[bucket]
-        while slot >= 0:
-            after = link[NEXT, slot]
-            if due[slot] < patience1:
-                m = counters[CANCELS]
-                if m == cancel_rows.shape[1]:
-                    return ROWS_FULL
-                _release(slot, link, heads)
-                t = t0 + max(due[slot] - patience0, 0)
-                while m > 0 and (
-                    cancel_rows[0, m - 1] > t or (cancel_rows[0, m - 1] == t and cancel_rows[1, m - 1] > base + slot)
-                ):
-                    cancel_rows[0, m], cancel_rows[1, m] = cancel_rows[0, m - 1], cancel_rows[1, m - 1]
-                    m -= 1
-                cancel_rows[0, m], cancel_rows[1, m] = t, base + slot
-                counters[CANCELS] += 1
-            slot = after
+        if _fire(bucket, t0, patience0, patience1, base, counters, slots, stack, heads, cancel_rows) != DONE:
+            return ROWS_FULL
         if (bucket + 1) * BUCKET_NS > patience1:
             break
         counters[BUCKET] = bucket + 1
@@ -312,34 +319,35 @@ def generate(
 
 
 @njit(cache=True)
-def merge(base, counters, link, rows, cancel_rows, out):
+def merge(base, counters, slots, rows, cancel_rows, out):
     """Merge new orders and cancels by time into out, int64[7, new + cancels] (Messages); new orders first."""
     a, c = 0, 0
     for m in range(counters[NEW] + counters[CANCELS]):
-        if c == counters[CANCELS] or (a < counters[NEW] and rows[0, a] <= cancel_rows[0, c]):
-            out[0, m], out[1, m], out[2, m], out[3, m] = rows[0, a], 0, rows[1, a], rows[2, a]
-            out[4, m], out[5, m], out[6, m] = rows[3, a], rows[4, a], rows[5, a]
+        if c == counters[CANCELS] or (a < counters[NEW] and rows[a, 0] <= cancel_rows[0, c]):
+            out[0, m], out[1, m], out[2, m], out[3, m] = rows[a, 0], 0, rows[a, 1], rows[a, 2]
+            out[4, m], out[5, m], out[6, m] = rows[a, 3], rows[a, 4], rows[a, 5]
             a += 1
         else:
             handle = cancel_rows[1, c]
-            out[0, m], out[1, m], out[2, m], out[3, m] = cancel_rows[0, c], 2, link[INSTRUMENT, handle - base], 0
+            out[0, m], out[1, m], out[2, m], out[3, m] = cancel_rows[0, c], 2, slots[handle - base, INSTRUMENT], 0
             out[4, m], out[5, m], out[6, m] = 0, 0, handle
             c += 1
 
 
 @njit(cache=True)
-def _reduce(slot, quantity, counters, left, link, heads):
-    """Take shares off an order; free the slot when none is left."""
-    left[slot] -= quantity
-    if left[slot] <= 0:
-        left[slot] = 0
-        _release(slot, link, heads)
-        link[STACK, counters[FREE]] = slot
-        counters[FREE] += 1
+def _reduce(slot, quantity, counters, slots, stack):
+    """Take shares off an order; when none is left it has ended, and its slot is free unless it is on the wheel."""
+    slots[slot, LEFT] -= quantity
+    if slots[slot, LEFT] <= 0:
+        slots[slot, LEFT] = 0
+        counters[LIVE] -= 1
+        if slots[slot, OFFSET] < 0:
+            stack[counters[FREE]] = slot
+            counters[FREE] += 1
 
 
 @njit(cache=True)
-def follow(base, kind, instrument, side, price, quantity, order, counter, counters, left, link, heads, shares, cash):
+def follow(base, kind, instrument, side, price, quantity, order, counter, counters, slots, stack, shares, cash):
     """Book the tape's rows that concern the background (columns of Tape, int64); return the row that contradicts or -1.
 
     Kinds: 0 accepted, 1 trade, 2 cancelled, 3 rejected, 4 expired. A refused cancel (reason 7 or 8) changes nothing.
@@ -347,7 +355,7 @@ def follow(base, kind, instrument, side, price, quantity, order, counter, counte
     Args:
         shares: int64[n] net shares bought today; cash: int64[1] net cash in fen.
     """
-    end = base + left.shape[0]
+    end = base + slots.shape[0]
     for row in range(kind.shape[0]):
         what = kind[row]
         if what == 0:
@@ -356,20 +364,22 @@ def follow(base, kind, instrument, side, price, quantity, order, counter, counte
         if what == 1:
             amount = side[row] * quantity[row]
             if mine:
-                if quantity[row] > left[order[row] - base]:
+                slot = order[row] - base
+                if quantity[row] > slots[slot, LEFT]:
                     return row
                 shares[instrument[row]] += amount
                 cash[0] -= amount * price[row]
-                _reduce(order[row] - base, quantity[row], counters, left, link, heads)
+                _reduce(slot, quantity[row], counters, slots, stack)
             if base <= counter[row] < end:
-                if quantity[row] > left[counter[row] - base]:
+                slot = counter[row] - base
+                if quantity[row] > slots[slot, LEFT]:
                     return row
                 shares[instrument[row]] -= amount
                 cash[0] += amount * price[row]
-                _reduce(counter[row] - base, quantity[row], counters, left, link, heads)
-        elif mine and left[order[row] - base] > 0:
+                _reduce(slot, quantity[row], counters, slots, stack)
+        elif mine and slots[order[row] - base, LEFT] > 0:
             if what == 3 and (counter[row] == -8 or counter[row] == -9):
                 continue
             slot = order[row] - base
-            _reduce(slot, left[slot], counters, left, link, heads)
+            _reduce(slot, np.int64(slots[slot, LEFT]), counters, slots, stack)
     return -1

@@ -1,0 +1,73 @@
+"""A mutual fund works large parent orders through the day, and sells when its investors redeem."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from agents.institutions.base import NOTHING, Endowment, Institution, Intents, MarketView
+from twin.clock import HOUR, SECOND, Phase, at
+from twin.contracts import Instruments, IntColumn
+from twin.randomness import Streams
+
+
+class MutualFund(Institution):
+    """Parent orders sliced evenly over the trading day (TWAP); redemptions add sales as the index falls.
+
+    Each morning it decides to change a few holdings by a part of their size. Every `slice_s` seconds it compares
+    what has been done with the straight-line schedule and sends one child order per stock that lags: at the best price
+    of its own side when the lag is one slice, at the other side's when it is more (Almgren and Chriss 2000 without risk
+    aversion). A child is cancelled at the next slice. When the index is below -1 %, holders redeem `redemption` per
+    further per cent and the fund sells all its stocks in proportion.
+
+    Assumes: turnover and redemption rate as below; no redemption data were found.
+    """
+
+    invested: ClassVar[float] = 0.85
+    names: ClassVar[int] = 50
+    parents: ClassVar[int] = 8
+    turnover: ClassVar[float] = 0.1
+    """Mean share of a holding that a parent order changes."""
+    redemption: ClassVar[float] = 0.003
+    slice_s: ClassVar[int] = 60
+
+    def __init__(
+        self, model: Any, account: int, instruments: Instruments, endowment: Endowment, streams: Streams
+    ) -> None:
+        super().__init__(model, account, instruments, endowment, streams)
+        self.start = self.position.copy()
+        self.plan = np.zeros_like(self.start)
+        if len(self.universe):
+            chosen = self.universe[np.argsort(self.uniform(len(self.universe)), kind="stable")[: self.parents]]
+            part = 2 * self.turnover * self.uniform(len(chosen))
+            sign = np.where(self.uniform(len(chosen)) < 0.5, -1, 1)
+            self.plan[chosen] = sign * (part * self.start[chosen]).astype(np.int64) // 100 * 100
+        self._redeemed = 0.0
+        self._due = at("09:30") + int(self.uniform(1)[0] * self.slice_s * SECOND)
+
+    def target(self, view: MarketView) -> IntColumn:
+        """Net shares that should have been bought by now, per instrument."""
+        elapsed = min(max(view.t0 - at("09:30"), 0), 2 * HOUR) + min(max(view.t0 - at("13:00"), 0), 2 * HOUR)
+        fall = max(0.0, -100 * view.index_return - 1.0)
+        self._redeemed = max(self._redeemed, self.redemption * fall)
+        planned = self.plan * min(elapsed / (3.9 * HOUR), 1.0)
+        return (planned - self._redeemed * self.start).astype(np.int64)
+
+    def decide(self, view: MarketView) -> Intents:
+        """Send the children that the schedule asks for."""
+        if view.phase != Phase.CONTINUOUS or view.t0 < self._due:
+            return NOTHING
+        self._due = view.t0 + self.slice_s * SECOND
+        lag = self.target(view) - (self.position - self.start)
+        names = np.flatnonzero(np.abs(lag) >= 100)
+        bid, ask = view.quotes.bid[names], view.quotes.ask[names]
+        names = names[(bid > 0) & (ask > 0)]
+        old = list(self.working)
+        bid, ask, lag = view.quotes.bid[names], view.quotes.ask[names], lag[names]
+        one_slice = np.maximum(np.abs(self.plan[names]) // 230, 100)
+        urgent = np.abs(lag) > 2 * one_slice
+        side = np.sign(lag)
+        price = np.where((side > 0) == urgent, ask, bid)
+        quantity = np.minimum(np.abs(lag), np.where(urgent, 5, 1) * one_slice)
+        return self.intents(view, names, side, price, quantity, old)
