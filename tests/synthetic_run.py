@@ -83,7 +83,7 @@ STRESS = {
 def write_synthetic_run(
     folder: Path, *, stress: float = 0.0, replications: int = 3, without: tuple[str, ...] = (), **scenario: Any
 ) -> Path:
-    """Write a run folder; `stress` in 0..1 moves an ordinary to an extreme day; what is named in `without` is left out."""
+    """Write a run folder; `stress` in 0..1 moves an ordinary to an extreme day; names in `without` are left out."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(7)  # the same luck for every folder: paired like common random numbers
     luck = rng.standard_normal((replications, 64))

@@ -26,6 +26,7 @@ from dashboards.report.style import (
     SCENARIO,
     clock_axis,
     draw,
+    legend,
     look,
     paper_minutes,
     trading_axis,
@@ -85,7 +86,7 @@ def order_rate(scenario: Recording, baseline: Recording | None, language: str) -
             _count_axis(axes, language)
             trading_axis(axes, language, label=axes is grid[-1, 0])
         _capacity(grid[0, 0], scenario, baseline, language)
-        grid[0, 0].legend(loc="upper right", ncols=3)
+        legend(grid[0, 0])
     return fig
 
 
@@ -217,7 +218,7 @@ def _market_panel(axes: Axes, scenario: Recording, baseline: Recording | None, s
                     draw(axes, paper_minutes(line.time_ns), change, colour, f"{label}: {say(key, language)}", **more)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         axes.axhline(0, color=INK, lw=0.6)
-        axes.legend(loc="best", ncols=2)
+        legend(axes)
         return
     key = "best5" if series == "depth" else ""
     _overlay(axes, scenario, baseline, series, key, language)
@@ -265,7 +266,7 @@ def waiting_people(scenario: Recording, baseline: Recording | None, language: st
         for axes in grid[:, 0]:
             clock_axis(axes, language, min(a for a, _ in ends), max(b for _, b in ends))
             axes.label_outer()
-        grid[0, 0].legend(loc="upper right", ncols=2)
+        legend(grid[0, 0])
     return fig
 
 
@@ -306,7 +307,7 @@ def batch(scenario: Recording, baseline: Recording | None, language: str) -> Fig
                 if 15 < hour < end:
                     _mark(axes, hour, say(word, language), INK if word == "target" else BREACH)
             axes.label_outer()
-        grid[0, 0].legend(loc="upper right", ncols=2)
+        legend(grid[0, 0])
     return fig
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from dashboards.report.words import say
 
@@ -92,8 +93,8 @@ def amount(value: float, unit: str, language: str = "en") -> str:
         return hour(value)
     if unit in _IN_MS:
         return duration(value * _IN_MS[unit], language)
-    word = "" if unit in _PLAIN else say(unit, language)
-    return f"{number(value, language)} {word}".strip()
+    word, text = "" if unit in _PLAIN else say(unit, language), number(value, language)
+    return f"{text}{'' if text[-1:] in '万亿' else ' '}{word}".strip()
 
 
 def change(value: float, unit: str, language: str = "en") -> str:
@@ -110,15 +111,22 @@ def change(value: float, unit: str, language: str = "en") -> str:
 
 
 def span(low: float, high: float, unit: str, language: str = "en", *, signed: bool = True) -> str:
-    """An interval from low to high, the unit named once where that reads well."""
+    """An interval from low to high; a unit that both share is said once.
+
+    >>> span(8.4e6, 8.8e6, "orders"), span(-0.01, 0.02, "share"), span(1.5, 2.0, "per 1,000 clients")
+    ('+8.4 … +8.8 M', '−1 … +2 points', '+1.5 … +2 per 1,000')
+    """
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     write = change if signed else amount
     first, last = write(low, unit, language), write(high, unit, language)
-    tail = last.rpartition(" ")[2]
-    if " " in first and first.rpartition(" ")[2] == tail:
-        first = first.removesuffix(tail).strip()
+    tails = [_FIGURES.sub("", text) for text in (first, last)]
+    if unit not in CLOCK and tails[0] == tails[1]:
+        first = first.removesuffix(tails[0])
     return f"{first} … {last}"
+
+
+_FIGURES = re.compile(r"^[+−-]?[0-9.,]+(e[+-]?[0-9]+)?")
 
 
 def hour(value: float) -> str:
@@ -140,18 +148,18 @@ def factor(before: float, after: float) -> str:
     return f"{'+' if ratio >= 1 else '−'}{_figures(float(f'{abs(100 * (ratio - 1)):.2g}'))} %"
 
 
-def setting(value: object) -> str:
-    """A scenario's value as text; lists and mappings compactly."""
+def setting(value: object, *, plain: bool = False) -> str:
+    """A scenario's value as text, lists and mappings compactly; `plain` leaves whole numbers without separators."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return f"{value:,}"
+        return str(value) if plain else f"{value:,}"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {setting(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {setting(item, plain=plain)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(setting(item) for item in value)
+        return ", ".join(setting(item, plain=plain) for item in value)
     return str(value)

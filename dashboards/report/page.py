@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from dashboards.report import scores
+from dashboards.report import provenance, scores
 from dashboards.report.figures import FIGURES
 from dashboards.report.flows import forest
 from dashboards.report.numbers import CLOCK, amount, change, factor, number, setting, span
@@ -164,19 +163,6 @@ def pictures(
     return shown, missing
 
 
-def command(scenario: Recording, baseline: Recording | None) -> str:
-    """The command line that repeats the runs."""
-    recorded = scenario.manifest.get("command")
-    if recorded:
-        return str(recorded)
-    manifest = scenario.manifest
-    parts = ["python run_scenario.py", scenario.name]
-    if baseline is not None:
-        parts.append(f"--against {baseline.name}")
-    parts += [f"--replications {len(scenario.replications)}", f"--seed {manifest.get('seed', 1)}"]
-    return " ".join(parts)
-
-
 def context(scenario: Recording, baseline: Recording | None, language: str) -> tuple[dict[str, Any], list[Shown]]:
     """Everything that the template says, and the pictures."""
     rows = scores.rows(scenario, baseline, language)
@@ -184,6 +170,7 @@ def context(scenario: Recording, baseline: Recording | None, language: str) -> t
     headline = {
         d: [cells(r, language) for r in rows if r.dimension == d and not r.segment] for d in scores.dimensions(rows)
     }
+    settings = provenance.settings(scenario)
     names = {"scenario": scenario.text("title", language) or scenario.name}
     if baseline is not None:
         names["baseline"] = baseline.text("title", language) or baseline.name
@@ -205,8 +192,9 @@ def context(scenario: Recording, baseline: Recording | None, language: str) -> t
         "missing_measures": scores.missing(rows, language),
         "english_pictures": language == "zh" and chinese_font() is None,
         "runs": [_provenance(run, language) for run in (scenario, baseline) if run],
-        "settings": json.dumps(scenario.scenario, indent=2, ensure_ascii=False, default=str),
-        "command": command(scenario, baseline),
+        "settings": settings,
+        "assumed": sum("assumed" in source for _, _, source in settings),
+        "command": provenance.command(scenario, baseline),
     }, shown
 
 
@@ -219,25 +207,10 @@ def _differs(scenario: Recording, baseline: Recording | None) -> list[tuple[str,
 
 def _provenance(run: Recording, language: str) -> dict[str, Any]:
     """Where a run comes from, how its market was sampled, and how long it took."""
-    manifest = run.manifest
-    info = manifest.get("info") or []
     return {
         "title": run.text("title", language) or run.name,
-        "name": run.name,
-        "facts": [
-            (say(key, language), setting(manifest[key]))
-            for key in ("hash", "seed", "replications", "versions", "machine")
-            if key in manifest
-        ],
-        "timings": setting(manifest.get("timings")) if manifest.get("timings") else "",
-        "info": [
-            {
-                "name": say("replication", language, k=k),
-                "items": [(str(key), setting(value)) for key, value in item.items()],
-            }
-            for k, item in enumerate(info)
-            if isinstance(item, dict)
-        ],
+        "facts": provenance.facts(run, language),
+        "notes": provenance.notes(run, language),
     }
 
 

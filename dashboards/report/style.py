@@ -155,3 +155,8 @@ def draw(axes: Axes, x: npt.NDArray[np.float64], line: Line, colour: str, label:
     axes.plot(x, line.mean, color=colour, label=label or None, **more)
     if line.values.shape[0] > 1:
         axes.fill_between(x, line.low, line.high, color=colour, alpha=0.22, lw=0)
+
+
+def legend(axes: Axes) -> None:
+    """A legend in one line above the panel's right end, where it hides nothing."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=4, borderaxespad=0.1, handlelength=1.6)
