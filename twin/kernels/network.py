@@ -26,10 +26,10 @@ TASK, CHOICE, DELAY, WINDOW, END = 0, 1, 2, 3, 4
 WAITING, SERVING, RESTING = 0, 1, 2
 # Outcome of a case (as in `twin.contracts.OutcomeKind`).
 SERVED, ABANDONED, REFUSED = 0, 1, 2
-
 # Columns of `node` (int64).
-(N_KIND, N_POOL, N_OUTCOME, N_ABANDON, N_DRAWS, N_ACTIVE, N_TARGET, N_REWORK, N_LIMIT, N_OTHERWISE) = range(10)
-NODE_COLUMNS = 10
+N_KIND, N_POOL, N_OUTCOME, N_ABANDON, N_DRAWS, N_ACTIVE, N_TARGET = range(7)
+N_REWORK, N_LIMIT, N_OTHERWISE, N_MILESTONE = range(7, 11)
+NODE_COLUMNS = 11
 # Columns of `pool` (int64).
 P_CAPACITY, P_BUSY, P_QUEUE, P_TOUCHED = 0, 1, 2, 3
 POOL_COLUMNS = 4
@@ -48,11 +48,10 @@ STATE_SIZE = 9
 # Columns of `count` (int64), one row per node.
 K_ARRIVALS, K_STARTS, K_COMPLETIONS, K_ABANDONED, K_LEFT, K_REWORK, K_NO_WAIT, K_WITHIN = range(8)
 COUNT_COLUMNS = 8
-# Columns of `total` (float64, ns), one row per node and a last one for whole cases (sojourn, active, waiting).
+# Columns of `total` (float64, ns), one row per node, then whole cases and cases at the milestone.
 T_WAIT_SERVED, T_WAIT_ABANDONED, T_SERVICE, T_WAIT_SQUARED = 0, 1, 2, 3
 T_SOJOURN, T_ACTIVE, T_WAIT = 0, 1, 2
 TOTAL_COLUMNS = 4
-
 OUTCOME_COLUMNS = 6
 FOREVER = np.int64(1 << 62)
 _MAX_VISITS = 1 << 16
@@ -125,6 +124,18 @@ def _start(node, case, pool, statistics, state, timers, slot, p, now):
 
 
 @_inlined
+def _record_case(case, statistics, slot, row, now):
+    """Count the times of a case that is done (row = number of nodes) or has reached the milestone (the row after)."""
+    _, total, histogram = statistics
+    sojourn = now - case[slot, C_BORN]
+    total[row, T_SOJOURN] += sojourn
+    total[row, T_ACTIVE] += case[slot, C_ACTIVE]
+    total[row, T_WAIT] += case[slot, C_WAIT]
+    histogram[row, bin_of(sojourn)] += 1
+    histogram[row + 2, bin_of(case[slot, C_ACTIVE])] += 1
+
+
+@_inlined
 def _dispatch(node, case, pool, queues, lanes, statistics, state, timers, p, now):
     """Give the free servers of a pool to those who wait, urgent lanes first, in order of arrival within a lane."""
     heads = queues[0]
@@ -188,12 +199,10 @@ def advance(
     dist_kind, dist_parameter, dist_table = laws
     window_first, window_limit, window_open = windows
     border_time, border_pool, border_capacity = borders
-    count, total, histogram = statistics
+    count, total, _ = statistics
     heads, tails = queues
     times, items = timers[0], timers[2]
-    n_arrivals = arrival.shape[1]
-    n_borders = border_time.shape[0]
-    cases_row = node.shape[0]
+    n_arrivals, n_borders, cases_row = arrival.shape[1], border_time.shape[0], node.shape[0]
     while True:
         a, b = state[S_ARRIVAL], state[S_BORDER]
         t_arrival = arrival[0, a] if a < n_arrivals else FOREVER
@@ -266,9 +275,7 @@ def advance(
             case[slot, C_ENTITY] = arrival[1, a] + state[S_BASE]
             case[slot, C_NODE] = -1
             case[slot, C_BORN] = now
-            case[slot, C_WAIT] = 0
-            case[slot, C_FELT] = 0
-            case[slot, C_ACTIVE] = 0
+            case[slot, C_WAIT] = case[slot, C_FELT] = case[slot, C_ACTIVE] = 0
             case[slot, C_LIMIT] = -1
             d = case_patience[attribute]
             if d >= 0:
@@ -299,27 +306,17 @@ def advance(
                         count[here, K_REWORK] += 1
                 routing = False
             if n < 0 or node[n, N_KIND] == END:
-                if n < 0:
-                    kind = -1 - n
-                else:
+                kind = -1 - n
+                if n >= 0:
                     count[n, K_ARRIVALS] += 1
                     kind = node[n, N_OUTCOME]
                 if kind == SERVED:
-                    sojourn = now - case[slot, C_BORN]
-                    total[cases_row, T_SOJOURN] += sojourn
-                    total[cases_row, T_ACTIVE] += case[slot, C_ACTIVE]
-                    total[cases_row, T_WAIT] += case[slot, C_WAIT]
-                    histogram[cases_row, bin_of(sojourn)] += 1
-                    histogram[cases_row + 1, bin_of(case[slot, C_ACTIVE])] += 1
+                    _record_case(case, statistics, slot, cases_row, now)
                 count[cases_row, kind] += 1
                 if record:
                     o = state[S_OUT]
-                    outcome[o, 0] = now
-                    outcome[o, 1] = case[slot, C_REQUEST]
-                    outcome[o, 2] = case[slot, C_CLIENT]
-                    outcome[o, 3] = kind
-                    outcome[o, 4] = case[slot, C_WAIT]
-                    outcome[o, 5] = case[slot, C_NODE]
+                    outcome[o, 0], outcome[o, 1], outcome[o, 2] = now, case[slot, C_REQUEST], case[slot, C_CLIENT]
+                    outcome[o, 3], outcome[o, 4], outcome[o, 5] = kind, case[slot, C_WAIT], case[slot, C_NODE]
                     state[S_OUT] = o + 1
                 case[slot, C_NEXT] = state[S_FREE]
                 state[S_FREE] = slot
@@ -330,8 +327,10 @@ def advance(
                 return RUNAWAY
             visits[slot, n] = visit + 1
             count[n, K_ARRIVALS] += 1
-            word_service = np.int64(0)
-            word_patience = np.int64(0)
+            if node[n, N_MILESTONE] and visit == 0:
+                count[cases_row + 1, SERVED] += 1
+                _record_case(case, statistics, slot, cases_row + 1, now)
+            word_service = word_patience = np.int64(0)
             if node[n, N_DRAWS]:
                 words = block(
                     key, replication, service_stream, case[slot, C_ENTITY], np.uint64(n * _MAX_VISITS + visit)

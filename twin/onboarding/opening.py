@@ -36,7 +36,7 @@ class OpeningMeasures:
         abandoned, refused: of the applicants, those who left and those turned down.
         in_progress: of the applicants, still under way or waiting for the registry or the next trading day.
         lost_by_step: applicants who left, by the step in which they were when their patience ended.
-        active_mean_min, active_p90_min: engaged time in minutes of those tradable, or NaN when there are none yet.
+        active_mean_min, active_p90_min: engaged time in minutes of those who have done their part, NaN if none has.
     """
 
     applications: int
@@ -132,8 +132,8 @@ class AccountOpening:
                 for name, node in model.nodes.items()
                 if isinstance(node, Task)
             },
-            active_mean_min=cases.mean_active_min,
-            active_p90_min=cases.actives.percentile_ns(90) / _MINUTE,
+            active_mean_min=s.milestone.mean_active_min,
+            active_p90_min=s.milestone.actives.percentile_ns(90) / _MINUTE,
             staff_hours=sum(p.staff_hours for p in staff),
             utilisation=sum(p.busy for p in staff) / staffed if staffed else float("nan"),
         )

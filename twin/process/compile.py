@@ -86,7 +86,7 @@ def compile_process(model: ProcessModel) -> CompiledProcess:
     for i, item in enumerate(model.nodes.values()):
         row = node[i]
         row[[kernel.N_ACTIVE, kernel.N_TARGET, kernel.N_REWORK, kernel.N_LIMIT]] = 0
-        row[kernel.N_DRAWS] = 1
+        row[kernel.N_DRAWS], row[kernel.N_MILESTONE] = 1, names[i] == model.milestone
         if isinstance(item, End):
             row[kernel.N_KIND], row[kernel.N_OUTCOME] = kernel.END, _OUTCOMES[item.outcome]
             continue

@@ -270,12 +270,17 @@ class CasePatience(Part):
 
 
 class ProcessModel(Part):
-    """A process: cases enter at `start` and go from node to node."""
+    """A process: cases enter at `start` and go from node to node.
+
+    `milestone` names a node; the times of cases that first reach it are measured apart (when the client has done his
+    part, for instance).
+    """
 
     name: str
     start: str
     pools: dict[str, Pool] = Field(default_factory=dict)
     nodes: dict[str, Node]
+    milestone: str | None = None
     case_patience: CasePatience | None = None
     arrivals: DayArrivals | None = None
     description: str = ""
@@ -355,6 +360,8 @@ def problems(model: ProcessModel) -> Iterator[tuple[Path, str, str]]:
     """What is wrong with a model beyond its form: (path of keys, what, hint)."""
     if model.start not in model.nodes:
         yield (("start",), *_unknown("node", model.start, model.nodes))
+    if model.milestone is not None and model.milestone not in model.nodes:
+        yield (("milestone",), *_unknown("node", model.milestone, model.nodes))
     for name, node in model.nodes.items():
         yield from _node_problems(name, node, model)
     loop = _timeless_cycle(model)

@@ -64,9 +64,9 @@ class ProcessNetwork:
         self._pool = np.zeros((max(pools, 1), kernel.POOL_COLUMNS), np.int64)
         self._area = np.zeros((max(pools, 1), kernel.AREA_COLUMNS))
         self._queues = tuple(np.full(max(pools, 1) * lanes, -1, np.int64) for _ in range(2))
-        self._count = np.zeros((n + 1, kernel.COUNT_COLUMNS), np.int64)
-        self._total = np.zeros((n + 1, kernel.TOTAL_COLUMNS))
-        self._histogram = np.zeros((n + 2, HISTOGRAM_BINS), np.int64)
+        self._count = np.zeros((n + 2, kernel.COUNT_COLUMNS), np.int64)
+        self._total = np.zeros((n + 2, kernel.TOTAL_COLUMNS))
+        self._histogram = np.zeros((n + 4, HISTOGRAM_BINS), np.int64)
         self._outcome = np.zeros((_OUTCOME_BLOCK if record else 0, kernel.OUTCOME_COLUMNS), np.int64)
         self._pending: list[Ints] = []
         self._arrival = np.zeros((4, 0), np.int64)
@@ -168,14 +168,18 @@ class ProcessNetwork:
         for i, name in enumerate(self.process.nodes):
             row: list[Any] = [*c[i].tolist(), *t[i, _TIMES].tolist(), Histogram(self._histogram[i].copy())]
             nodes[name] = NodeStatistics(*row)
-        whole: list[Any] = [*c[n, :3].tolist(), self.in_system, *t[n, :3].tolist()]
-        histograms = [Histogram(self._histogram[n + k].copy()) for k in range(2)]
-        cases = CaseStatistics(*whole, *histograms)
-        return Statistics(nodes, {name: self._pool_statistics(i) for i, name in enumerate(self.process.pools)}, cases)
+        pools = {name: self._pool_statistics(i) for i, name in enumerate(self.process.pools)}
+        return Statistics(nodes, pools, self._case_statistics(n), self._case_statistics(n + 1))
 
     def node_name(self, node: int) -> str:
         """Name of a node number as in `Outcomes.node`; empty for -1 (a case that was in no node)."""
         return self.process.nodes[node] if node >= 0 else ""
+
+    def _case_statistics(self, row: int) -> CaseStatistics:
+        histograms = [Histogram(self._histogram[row + k].copy()) for k in (0, 2)]
+        numbers = [*self._count[row, :3].tolist(), self.in_system, *self._total[row, :3].tolist()]
+        values: list[Any] = [*numbers, *histograms]
+        return CaseStatistics(*values)
 
     def _pool_statistics(self, i: int) -> PoolStatistics:
         dt = float(self._now - self._pool[i, kernel.P_TOUCHED])

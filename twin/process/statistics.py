@@ -145,8 +145,12 @@ class CaseStatistics:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Statistics of a network since its start or its last reset."""
+    """Statistics of a network since its start or its last reset.
+
+    `milestone` has the times of cases when they first reached the milestone, which count there as served.
+    """
 
     nodes: dict[str, NodeStatistics]
     pools: dict[str, PoolStatistics]
     cases: CaseStatistics
+    milestone: CaseStatistics
