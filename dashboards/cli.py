@@ -183,7 +183,7 @@ def replay(
         if result.snapshots_checked:
             counts = {"matched": result.snapshots_matched, "checked": result.snapshots_checked}
             console.out(say("replay_snapshots", language, **counts, empty=result.empty_snapshots))
-        speed = {"messages": f"{result.messages:,}", "seconds": f"{result.seconds:.2f}"}
+        speed = {"messages": f"{result.messages:,}", "seconds": f"{result.seconds:.3f}"}
         console.out(say("replay_speed", language, **speed, rate=f"{result.messages_per_s:,.0f}"))
         same = say("replay_equal", language)
         console.out(same if result.ok else say("replay_differs", language, first=result.first_difference))

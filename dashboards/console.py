@@ -71,7 +71,7 @@ class ProgressView:
         self.total = self.found = 0
         self._fractions: dict[tuple[str, int], float] = {}
         self._last: dict[tuple[str, int], tuple[float, str]] = {}
-        self._began = time.monotonic()
+        self._began: float | None = None
         self._bars = _Bars() if live else None
 
     def __enter__(self) -> ProgressView:
@@ -92,6 +92,8 @@ class ProgressView:
         """Show one report."""
         key = (report.run, report.replication)
         self._fractions[key] = report.fraction
+        if self._began is None:
+            self._began = time.monotonic()
         if self._bars:
             self._bars.show(key, self._line(report), report.fraction)
             return
@@ -122,7 +124,7 @@ class ProgressView:
     def _left(self) -> float | None:
         """Seconds until everything is done, at the speed so far."""
         done = math.fsum(self._fractions.values())
-        elapsed = time.monotonic() - self._began
+        elapsed = 0.0 if self._began is None else time.monotonic() - self._began
         return elapsed * (self.total - done) / done if done > 0.02 and elapsed > 1.0 else None
 
 

@@ -128,7 +128,7 @@ def _parent(document: Document, path: Path, folder: Path) -> Path | None:
 
 
 def _validate(document: Document, file: str) -> Scenario:
-    from twin.clock import require_trading_day
+    from twin.clock import calendar_bounds, require_trading_day
 
     try:
         scenario = Scenario.model_validate(document.data)
@@ -137,6 +137,9 @@ def _validate(document: Document, file: str) -> Scenario:
     _check_references(scenario, document, file)
     try:
         require_trading_day(scenario.date)
+        if scenario.date >= calendar_bounds()[1]:
+            hint = "Clearing needs the next trading day: choose an earlier date."
+            raise ScenarioError("is the last day of the trading calendar", hint=hint)
     except ScenarioError as error:
         where = f"{document.origin(('date',)) or file} date = {scenario.date}"
         what = error.what.removeprefix(f"{scenario.date} ")

@@ -1,8 +1,8 @@
 """The scenario file as Pydantic models: what the world does, who the clients are, what the broker has.
 
 Unknown keys are refused, values carry units (scenarios/units.py), and every field says where its default comes from:
-"row N" is a row of the table of baseline parameters of the domain notes (docs/parameters.md), "assumed" a modelling
-choice without evidence. In Python the values are base units (ns, events per second, fen, fractions); None means
+"row N" is a row of the domain notes' table of baseline parameters, a code such as O21 one of their facts, "assumed" a
+modelling choice without evidence. In Python the values are base units (ns, events per second, fen, fractions); None means
 "unlimited".
 """
 
@@ -107,7 +107,6 @@ class Background(Section):
     orders_per_instrument_day: Count = Field(
         27_000, description="Messages of one instrument on an ordinary day (recorded Shanghai days; row 25)."
     )
-    cancel_share: Fraction = Field(0.25, description="Orders that are cancelled (row 41, retail).")
     parameters: str = Field("background.yaml", description="Fitted parameters, a file of scenarios/calibration.")
 
 
@@ -159,17 +158,19 @@ class Mix(Section):
 class ClientSegment(Section):
     """Clients of one kind on an ordinary day."""
 
-    active_share: Fraction = Field(0.078, description="Clients who log in on a day (row 29: 0.08 over all kinds).")
-    orders_per_active: Number = Field(14.0, description="Mean orders of an active client (rows 29 and 31, B03).")
+    active_share: Fraction = Field(0.12, description="Clients who log in on a day (row 29, upper half of its range).")
+    orders_per_active: Number = Field(
+        9.0, description="Mean orders of an active client; with active_share it gives the orders of row 31."
+    )
     activity_cv: Number = Field(1.5, description="Spread of that mean between clients (assumed).")
     limit_share: Fraction = Field(0.95, description="Limit orders among orders (row 40).")
     cancel_willing_share: Fraction = Field(0.4, description="Orders whose owner cancels if they stand (row 41).")
     cancel_after: Duration = Field(duration("3 min"), description="Median time until that cancel (assumed).")
     cancel_sigma: Number = Field(1.2, description="Spread of the logarithm of that time (assumed).")
-    assets_median: Money = Field(money("40000 CNY"), description="Median total assets (row 36).")
-    assets_sigma: Number = Field(1.7, description="Spread of the logarithm of total assets (row 36).")
+    assets_median: Money = Field(money("90000 CNY"), description="Median total assets of those who may log in (rows 36, 37).")
+    assets_sigma: Number = Field(1.8, description="Spread of the logarithm of total assets (row 36).")
     invested: Fraction = Field(0.7, description="Share of assets held in shares (assumed).")
-    order_value_median: Money = Field(money("8000 CNY"), description="Median value of an order (row 38).")
+    order_value_median: Money = Field(money("6000 CNY"), description="Median value of an order (row 38).")
     order_value_sigma: Number = Field(1.1, description="Spread of the logarithm of that value (row 43).")
     top10_share: Fraction = Field(0.24, description="Buy orders that go to the ten names of the moment (row 46, B53).")
     trend: Signed = Field(2.0, description="Buying after rises, per unit of index return (B11; assumed).")
@@ -188,7 +189,11 @@ class ClientSegment(Section):
 class Attention(Section):
     """How a move of the index draws clients in; the news reach all of them, whatever the broker does."""
 
-    elasticity: Number = Field(0.16, description="Growth of log activity per 1% of the index's move (fitted).")
+    elasticity: Number = Field(
+        0.16,
+        description="Growth of a client's log activity per 1% of the index's move (assumed: twice what whole-market "
+        "volume shows, scenarios/calibration/index.yaml; institutions react less, and orders at a limit never trade).",
+    )
     half_life: PositiveDuration = Field(duration("45 min"), description="Half-life of the memory of a move (assumed).")
     typical: Fraction = Field(0.006, description="Size of the move at which a day is ordinary (median of a year).")
 
@@ -204,7 +209,7 @@ class Retry(Section):
 
     patience: PositiveDuration = Field(duration("8 s"), description="Wait before a client tries again (I51; assumed).")
     probability: Fraction = Field(0.6, description="Clients who try again each time (rows 81 and 102; assumed).")
-    looks: Fraction = Field(0.5, description="Answered orders that the client looks at all the same (assumed).")
+    looks: Fraction = Field(0.9, description="Answered orders that the client looks at all the same (assumed).")
     backoff: Annotated[Number, Field(ge=1)] = Field(2.0, description="Growth of the wait with each try (assumed).")
 
 
@@ -219,14 +224,14 @@ class Call(Section):
 
 _GEN_Z = ClientSegment.model_validate(
     {
-        "orders_per_active": 18.0,
+        "orders_per_active": 12.0,
         "activity_cv": 1.6,
         "cancel_willing_share": 0.45,
         "cancel_after": "2 min",
-        "assets_median": "15000 CNY",
-        "assets_sigma": 1.4,
+        "assets_median": "40000 CNY",
+        "assets_sigma": 1.6,
         "invested": 0.75,
-        "order_value_median": "5000 CNY",
+        "order_value_median": "3500 CNY",
         "top10_share": 0.35,
         "trend": 3.0,
         "panic": 0.45,
@@ -236,8 +241,8 @@ _GEN_Z = ClientSegment.model_validate(
 )
 _HNW = ClientSegment.model_validate(
     {
-        "active_share": 0.18,
-        "orders_per_active": 22.0,
+        "active_share": 0.25,
+        "orders_per_active": 18.0,
         "activity_cv": 1.2,
         "limit_share": 0.97,
         "cancel_willing_share": 0.35,

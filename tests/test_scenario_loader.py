@@ -159,6 +159,7 @@ def test_a_circle_of_parents_is_named(write):
         ("order_path.core.capcity=1/s", "--set order_path.core.capcity = 1/s: unknown key. Did you mean 'capacity'?"),
         ("order_path.core.capacity=5 CNY", "--set order_path.core.capacity = 5 CNY: 'CNY' is not a unit of rate."),
         ("date=2026-10-01", "--set date = 2026-10-01: is not a trading day in Shanghai."),
+        ("date=2099-10-01", "--set date = 2099-10-01: is outside the trading calendar. It runs from 1990-12-19 to"),
         ("world.index.high=-1%", "--set world.index: high (-1.00%) lies below another value of the day."),
         (
             "onboarding.process=account-openning",
@@ -184,6 +185,13 @@ def test_a_wrong_setting_is_told_like_a_wrong_file(setting, message):
     with pytest.raises(ScenarioError) as error:
         load("ordinary-day", [setting])
     assert message in str(error.value)
+
+
+def test_the_last_day_of_the_calendar_has_no_next_one():
+    from twin.clock import calendar_bounds
+
+    with pytest.raises(ScenarioError, match="is the last day of the trading calendar"):
+        load("ordinary-day", [f"date={calendar_bounds()[1]}"])
 
 
 def test_settings_change_one_value_in_order():
