@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import hashlib
 import json
@@ -128,23 +129,27 @@ def _parent(document: Document, path: Path, folder: Path) -> Path | None:
 
 
 def _validate(document: Document, file: str) -> Scenario:
-    from twin.clock import calendar_bounds, require_trading_day
-
     try:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
         raise _first(error, document, file) from None
     _check_references(scenario, document, file)
     try:
-        require_trading_day(scenario.date)
-        if scenario.date >= calendar_bounds()[1]:
-            hint = "Clearing needs the next trading day: choose an earlier date."
-            raise ScenarioError("is the last day of the trading calendar", hint=hint)
+        _require_day(scenario.date)
     except ScenarioError as error:
         where = f"{document.origin(('date',)) or file} date = {scenario.date}"
         what = error.what.removeprefix(f"{scenario.date} ")
         raise ScenarioError(what, where=where, hint=error.hint) from None
     return scenario
+
+
+def _require_day(day: dt.date) -> None:
+    from twin.clock import calendar_bounds, require_trading_day
+
+    require_trading_day(day)
+    if day >= calendar_bounds()[1]:
+        hint = "Clearing needs the next trading day: choose an earlier date."
+        raise ScenarioError(f"{day} is the last day of the trading calendar", hint=hint)
 
 
 def _check_references(scenario: Scenario, document: Document, file: str) -> None:
