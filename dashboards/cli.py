@@ -53,22 +53,27 @@ def show(
     name: Annotated[str, typer.Argument(help="Scenario or file · 情景名称或文件")],
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value")] = None,
     json: Json = False,
-    schema: Annotated[bool, typer.Option("--schema", help="Explain every key · 解释每个参数")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="The JSON Schema instead · 输出 JSON Schema")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Values only · 只显示数值")] = False,
     language: Language = "en",
 ) -> None:
-    """Show a scenario as it would run, every value with its unit · 显示情景的全部参数.
+    """Show a scenario as it would run, every value with its unit, meaning and source · 显示情景的全部参数及来源.
 
-    Example: twin show extreme-day --schema
+    Example: twin show extreme-day --brief
     """
     from dashboards import console
     from scenarios.loader import load, scenario_hash
     from scenarios.printer import scenario_yaml
+    from scenarios.schema import json_schema
 
     scenario = load(name, settings or [])
+    if schema:
+        console.out_json(json_schema())
+        return
     if json:
         console.out_json({"hash": scenario_hash(scenario), **scenario.model_dump(mode="json", exclude={"extends"})})
         return
-    console.out(scenario_yaml(scenario, explain=schema, language=language))
+    console.out(scenario_yaml(scenario, explain=not brief, language=language))
 
 
 @app.command()

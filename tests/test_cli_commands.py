@@ -128,11 +128,13 @@ def test_list_and_show_tell_the_scenarios(here):
     assert "极端下跌日" in here("list", "--language", "zh").stdout
     assert {e["name"] for e in json.loads(here("list", "--json").stdout)} >= {"extreme-day", "ordinary-day"}
     shown = here("show", "extreme-day", "--set", "order_path.core.capacity=80000/s")
-    assert "capacity: 80000/s" in shown.stdout
-    explained = here("show", "ordinary-day", "--schema")
-    assert "# Orders per second (row 97, as-is)." in explained.stdout
+    assert "    # Orders per second (row 97, as-is).\n    capacity: 80000/s\n" in shown.stdout
+    brief = here("show", "extreme-day", "--brief", "--language", "zh")
+    assert "# 极端下跌日\n" in brief.stdout
+    assert "row 97" not in brief.stdout
     assert json.loads(here("show", "ordinary-day", "--json").stdout)["clients"]["count"] == 5_000_000
     assert json.loads(here("schema").stdout)["title"] == "Scenario"
+    assert here("show", "ordinary-day", "--schema").stdout == here("schema").stdout
 
 
 def test_a_run_compares_and_a_second_one_is_reused(twin, tmp_path):
