@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from scenarios.schema import Scenario
+from scenarios.schema import Scenario, Text
 
 _WIDTH = 120
 
@@ -25,23 +25,30 @@ def scenario_yaml(scenario: Scenario, *, explain: bool = False, language: str = 
         words = getattr(text, language) or text.en
         lines += [f"# {part}" for part in _wrap(words)]
     values = scenario.model_dump(mode="json", exclude={"extends"})
-    lines += _section(values, scenario, 0, explain=explain)
+    usual = Scenario(name=scenario.name).model_dump(mode="json")
+    lines += _section(values, usual, scenario, 0, explain=explain)
     return "\n".join(lines)
 
 
-def _section(values: dict[str, Any], section: BaseModel, depth: int, *, explain: bool) -> list[str]:
+def _section(
+    values: dict[str, Any], usual: dict[str, Any], section: BaseModel, depth: int, *, explain: bool
+) -> list[str]:
     lines: list[str] = []
     pad = "  " * depth
     for name, info in type(section).model_fields.items():
         if name not in values:
             continue
-        if explain and info.description:
-            lines.append(f"{pad}# {info.description}")
-        child = getattr(section, name)
+        child, text = getattr(section, name), f"{pad}{name}:"
+        told = explain and not isinstance(section, Text) and name not in ("name", "title", "story")
         if isinstance(child, BaseModel):
-            lines += [f"{pad}{name}:", *_section(values[name], child, depth + 1, explain=explain)]
-        else:
-            lines.append(f"{pad}{name}: {_scalar(values[name])}")
+            lines += [f"{pad}# {info.description}"] if told else []
+            lines += [text, *_section(values[name], usual[name], child, depth + 1, explain=explain)]
+            continue
+        if told:
+            # The source speaks of the default, so a value that is not the default says what that would be.
+            changed = "" if values[name] == usual[name] else f" Default: {_scalar(usual[name])}"
+            lines.append(f"{pad}# {info.description}{changed}")
+        lines.append(f"{text} {_scalar(values[name])}")
     return lines
 
 

@@ -128,7 +128,7 @@ def test_list_and_show_tell_the_scenarios(here):
     assert "极端下跌日" in here("list", "--language", "zh").stdout
     assert {e["name"] for e in json.loads(here("list", "--json").stdout)} >= {"extreme-day", "ordinary-day"}
     shown = here("show", "extreme-day", "--set", "order_path.core.capacity=80000/s")
-    assert "    # Orders per second (row 97, as-is).\n    capacity: 80000/s\n" in shown.stdout
+    assert "    # Orders per second (row 97, as-is). Default: 8000/s\n    capacity: 80000/s\n" in shown.stdout
     brief = here("show", "extreme-day", "--brief", "--language", "zh")
     assert "# 极端下跌日\n" in brief.stdout
     assert "row 97" not in brief.stdout
