@@ -163,7 +163,9 @@ def _write_report(run: Path, baseline: Path | None, language: str) -> Path:
 @app.command()
 def replay(
     path: Annotated[Path, typer.Argument(help="Folder of a recorded stock-day · 逐笔数据目录")],
-    check: Annotated[bool, typer.Option("--check/--no-check", help="A difference is an error · 不一致则报错")] = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Compare the published books too · 同时核对快照")
+    ] = True,
     json: Json = False,
     language: Language = "en",
 ) -> None:
@@ -176,7 +178,7 @@ def replay(
     from dashboards import console
     from twin.matching.replay import replay as replay_day
 
-    result = replay_day(path)
+    result = replay_day(path, check=check)
     if json:
         console.out_json({**asdict(result), "ok": result.ok})
     else:
@@ -192,7 +194,7 @@ def replay(
         console.out(say("replay_speed", language, **speed, rate=f"{result.messages_per_s:,.0f}"))
         same = say("replay_equal", language)
         console.out(same if result.ok else say("replay_differs", language, first=result.first_difference))
-    if check and not result.ok:
+    if not result.ok:
         raise typer.Exit(CHECK_FAILED)
 
 

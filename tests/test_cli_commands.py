@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -260,3 +261,49 @@ def test_output_into_a_closed_pipe_is_no_error(drivers):
         ["bash", "-c", command], capture_output=True, text=True, env=environment(), check=False, timeout=60
     )
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_report_is_written_beside_the_runs(here, tmp_path):
+    result = here(
+        "run", "extreme-day", "--against", "ordinary-day", "--replications", 1, "--workers", 1, "--language", "zh"
+    )
+    assert result.returncode == 0, result.stderr
+    page = tmp_path / result.stdout.strip().splitlines()[-1].removeprefix("报告：")
+    assert "极端下跌日" in page.read_text(encoding="utf-8")
+    assert len(json.loads(here("runs", "--json").stdout)) == 2
+
+
+def replay_report(**changes):
+    from twin.matching.replay import ReplayReport
+
+    counts = dict.fromkeys((f.name for f in dataclasses.fields(ReplayReport)), 5)
+    return ReplayReport(**{**counts, "path": Path("day"), "first_difference": None, **changes})
+
+
+def test_a_replay_that_differs_is_status_1(here, monkeypatch):
+    asked = []
+
+    def replay(path, check):
+        asked.append((path, check))
+        return replay_report(trades_matched=4, first_difference="trade 5: size 3, not 4")
+
+    monkeypatch.setattr("twin.matching.replay.replay", replay)
+    result = here("replay", "day")
+    assert result.returncode == 1
+    assert "trades: 4 of 5 in sequence" in result.stdout
+    assert "the replay differs: trade 5: size 3, not 4" in result.stdout
+    value = json.loads(here("replay", "day", "--no-check", "--json").stdout)
+    assert (value["trades_matched"], value["ok"]) == (4, False)
+    assert asked == [(Path("day"), True), (Path("day"), False)]
+
+
+def test_a_replay_of_nothing_is_bad_input(here):
+    fails(here("replay", "nowhere"), 2, "nowhere: no such folder")
+
+
+@pytest.mark.data
+def test_a_recorded_day_is_replayed_trade_by_trade(here, shared_data):
+    result = here("replay", shared_data / "market" / "sse_l2_600519_20230207", "--language", "zh")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "成交：18,685/18,685 笔按顺序吻合" in result.stdout
+    assert "重放结果与记录一致" in result.stdout
