@@ -15,6 +15,7 @@ from numba import njit
 
 from twin.kernels import histogram
 from twin.kernels import ledger as ledger
+from twin.kernels.borrowing import borrow
 from twin.kernels.stations import (
     BUSY,
     FULL,
@@ -45,7 +46,7 @@ ROW_MASK = (1 << KIND_SHIFT) - 1
 
 IN_PATH, WORKING, FILLED, CANCELLED, REFUSED, REJECTED, EXPIRED = range(7)
 """States of an order (twin.routing.orders.OrderState)."""
-ACK, FILL, END, REJECT, CANCEL_REJECT, LOGGED_IN, ANSWERED = range(7)
+ACK, FILL, END, REJECT, CANCEL_REJECT, LOGGED_IN, ANSWERED = (np.int64(k) for k in range(7))
 """Kinds of reports; END covers cancelled and expired, REJECT also the broker's refusals."""
 (
     PARKED,
@@ -67,7 +68,7 @@ report kept, first one undelivered, reports kept; trades; orders acknowledged; q
 N_STATS = 12
 SERVICE_NS, BUDGET_NS, REFUSE_LATE, LATENCY_NS, LAST_CLOSE = range(5)
 """Settings (int64)."""
-S_NETWORK, S_AUTHENTICATION, S_CHECK, S_CORE, S_REPORT = 46, 41, 42, 43, 45
+S_AUTHENTICATION, S_CHECK, S_CORE, S_NETWORK = (np.int64(k) for k in (41, 42, 43, 46))
 """Random streams (twin.randomness.Stream)."""
 R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKNOWN, R_TIMEOUT = (
     1,
@@ -81,10 +82,12 @@ R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKN
     10,
 )
 """Reasons (twin.contracts.Reason)."""
-_LOOKUP, _WAY_BACK = 0x5BD1E995, 0x27D4EB2F
+NIL = np.int64(0)
+"""A zero that is typed: a plain constant in a call makes Numba compile the callee once more for it."""
+_LOOKUP, _WAY_BACK = np.int64(0x5BD1E995), np.int64(0x27D4EB2F)
 _EXCHANGE, _BOARD, _LIMIT_DOWN, _LIMIT_UP, _LOT, _RISK = 0, 1, 3, 4, 5, 6
 _CHINEXT, _STAR = 1, 2
-H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL = range(7)
+H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL = (np.int64(k) for k in range(7))
 """Rows of the histogram of stages."""
 
 
@@ -130,7 +133,8 @@ def write_orders(orders, first, time, row, account, instrument, side, kind, pric
 @njit(cache=True)
 def enter(seed, replication, orders, requests, heap, numbers, laws, kind, times, rows, accounts):
     """Send messages of one kind on their way to the broker (any order of time); requests are written into `rows`."""
-    n, law = numbers[NETWORK], laws[NETWORK]
+    orders, requests, heap = borrow(orders), borrow(requests), borrow(heap)
+    n, law = borrow(numbers[NETWORK]), borrow(laws[NETWORK])
     for i in range(times.shape[0]):
         item = (np.int64(kind) << KIND_SHIFT) | rows[i]
         if kind >= QUERY:
@@ -138,7 +142,7 @@ def enter(seed, replication, orders, requests, heap, numbers, laws, kind, times,
             requests[rows[i]].submitted = times[i]
         if n[BUSY] >= heap.shape[0]:
             return FULL
-        delay = demand_at(law, seed, replication, S_NETWORK, orders, requests, item, 0)
+        delay = demand_at(law, seed, replication, S_NETWORK, orders, requests, item, NIL)
         heap_push(heap, n[BUSY], times[i] + delay, item)
         n[BUSY] += 1
         n[STARTED] += 1
@@ -183,7 +187,7 @@ def send_back(seed, replication, orders, requests, reports, heap, n, law, stats,
 @njit(cache=True)
 def tell(seed, replication, orders, requests, reports, heap, n, law, stats, kind, row, time, quantity, reason):
     """Write a report of the broker's own and send it straight back; 0 or FULL."""
-    sequence = report(reports, stats, kind, row, time, 0, quantity, reason)
+    sequence = report(reports, stats, kind, row, time, NIL, quantity, reason)
     if sequence < 0:
         return FULL
     return send_back(seed, replication, orders, requests, reports, heap, n, law, stats, sequence, time)
@@ -221,12 +225,12 @@ def verify(orders, row, instruments, accounts, slots, rates, time, last_close):
     if not legal_quantity(i[_BOARD], i[_LOT], o.kind, o.side, quantity, sellable):
         return R_LOT
     if o.side > 0:
-        held = ledger.cash_held(rates, np.int64(o.freeze_price), quantity, np.int64(0), np.int64(0))
+        held = ledger.cash_held(rates, np.int64(o.freeze_price), quantity, NIL, NIL)
         if not ledger.freeze_cash(accounts, account, held):
             return R_CASH
     elif not ledger.freeze_shares(accounts, slots, account, instrument, quantity):
         return R_HOLDINGS
-    return 0
+    return NIL
 
 
 @njit(cache=True)
@@ -249,7 +253,20 @@ def refuse(seed, replication, orders, requests, reports, heap, n, law, stats, re
         o.parked = 0
         stats[PARKED] -= 1
         code = tell(
-            seed, replication, orders, requests, reports, heap, n, law, stats, CANCEL_REJECT, row, time, 0, R_UNKNOWN
+            seed,
+            replication,
+            orders,
+            requests,
+            reports,
+            heap,
+            n,
+            law,
+            stats,
+            CANCEL_REJECT,
+            row,
+            time,
+            NIL,
+            R_UNKNOWN,
         )
     return code
 
@@ -285,22 +302,42 @@ def forward(
     `queues` and `heaps` are tuples of int64 arrays by station; `scratch` three int64 arrays of two columns; `out`
     int64 (7, n), the columns of `Messages`. Returns the number of messages that reach the exchange, or FULL.
     """
-    # Rows and tuple items are taken out once: taking them out inside a loop costs a reference count each time.
-    a, b, c = scratch
-    back, n_back, law_back = heaps[BACK], numbers[BACK], laws[NETWORK]
-    h_network, n_network = heaps[NETWORK], numbers[NETWORK]
-    q_gateway, n_gateway = queues[GATEWAY], numbers[GATEWAY]
-    q_login, n_login, law_login = queues[AUTHENTICATION], numbers[AUTHENTICATION], laws[AUTHENTICATION]
-    q_lookup, n_lookup, law_lookup = queues[SUITABILITY], numbers[SUITABILITY], laws[SUITABILITY]
-    q_check, n_check, law_check = queues[CHECKS], numbers[CHECKS], laws[CHECKS]
-    q_core, n_core, law_core = queues[CORE], numbers[CORE], laws[CORE]
-    q_direct, n_direct = queues[DIRECT], numbers[DIRECT]
-    q_sse, n_sse, q_szse, n_szse = queues[SSE], numbers[SSE], queues[SZSE], numbers[SZSE]
-    w_sse, m_sse, w_szse, m_szse = queues[WIRE_SSE], numbers[WIRE_SSE], queues[WIRE_SZSE], numbers[WIRE_SZSE]
+    orders, requests, reports, stats = borrow(orders), borrow(requests), borrow(reports), borrow(stats)
+    instruments, permissions, risk, refusals = borrow(instruments), borrow(permissions), borrow(risk), borrow(refusals)
+    accounts, slots, rates, windows = borrow(accounts), borrow(slots), borrow(rates), borrow(windows)
+    a, b, c = borrow(scratch[0]), borrow(scratch[1]), borrow(scratch[2])
+    back, n_back, law_back = borrow(heaps[BACK]), borrow(numbers[BACK]), borrow(laws[NETWORK])
+    h_network, n_network = borrow(heaps[NETWORK]), borrow(numbers[NETWORK])
+    q_gateway, n_gateway = borrow(queues[GATEWAY]), borrow(numbers[GATEWAY])
+    q_login, n_login, law_login = (
+        borrow(queues[AUTHENTICATION]),
+        borrow(numbers[AUTHENTICATION]),
+        borrow(laws[AUTHENTICATION]),
+    )
+    q_lookup, n_lookup, law_lookup = (
+        borrow(queues[SUITABILITY]),
+        borrow(numbers[SUITABILITY]),
+        borrow(laws[SUITABILITY]),
+    )
+    q_check, n_check, law_check = borrow(queues[CHECKS]), borrow(numbers[CHECKS]), borrow(laws[CHECKS])
+    q_core, n_core, law_core = borrow(queues[CORE]), borrow(numbers[CORE]), borrow(laws[CORE])
+    q_direct, n_direct = borrow(queues[DIRECT]), borrow(numbers[DIRECT])
+    q_sse, n_sse, q_szse, n_szse = (
+        borrow(queues[SSE]),
+        borrow(numbers[SSE]),
+        borrow(queues[SZSE]),
+        borrow(numbers[SZSE]),
+    )
+    w_sse, m_sse, w_szse, m_szse = (
+        borrow(queues[WIRE_SSE]),
+        borrow(numbers[WIRE_SSE]),
+        borrow(queues[WIRE_SZSE]),
+        borrow(numbers[WIRE_SZSE]),
+    )
     ok = True
 
     while n_network[BUSY] > 0 and h_network[0, 0] < until:
-        ok &= put(q_gateway, n_gateway, h_network[0, 0], h_network[0, 1], 0)
+        ok &= put(q_gateway, n_gateway, h_network[0, 0], h_network[0, 1], NIL)
         heap_drop(h_network, n_network[BUSY])
         n_network[BUSY] -= 1
 
@@ -313,10 +350,10 @@ def forward(
             need = demand_at(law_lookup, seed, replication, S_CHECK, orders, requests, item, _LOOKUP)
             ok &= put(q_lookup, n_lookup, time, item, need)
         elif kind == LOGIN:
-            need = demand_at(law_login, seed, replication, S_AUTHENTICATION, orders, requests, item, 0)
+            need = demand_at(law_login, seed, replication, S_AUTHENTICATION, orders, requests, item, NIL)
             ok &= put(q_login, n_login, time, item, need)
         else:
-            ok &= put(q_direct, n_direct, time, item, 0)
+            ok &= put(q_direct, n_direct, time, item, NIL)
 
     done = serve(q_login, heaps[AUTHENTICATION], n_login, until, b)
     if passed < 0 or done < 0 or not ok:
@@ -324,7 +361,20 @@ def forward(
     for k in range(done):
         time, row = b[k, 0], b[k, 1] & ROW_MASK
         code = tell(
-            seed, replication, orders, requests, reports, back, n_back, law_back, stats, LOGGED_IN, row, time, 0, 0
+            seed,
+            replication,
+            orders,
+            requests,
+            reports,
+            back,
+            n_back,
+            law_back,
+            stats,
+            LOGGED_IN,
+            row,
+            time,
+            NIL,
+            NIL,
         )
         if code < 0:
             return FULL
@@ -349,7 +399,7 @@ def forward(
             stats[PASSED_UNSUITABLE] += 1
     for k in range(answered):
         time, row = b[k, 0], b[k, 1] & ~LATE
-        reason = 0
+        reason = NIL
         if b[k, 1] & LATE:
             stats[TIMED_OUT] += 1
             if settings[REFUSE_LATE]:
@@ -367,7 +417,7 @@ def forward(
             if code < 0:
                 return FULL
         else:
-            need = demand_at(law_check, seed, replication, S_CHECK, orders, requests, row, 0)
+            need = demand_at(law_check, seed, replication, S_CHECK, orders, requests, row, NIL)
             ok &= put(q_check, n_check, time, row, need)
 
     done = serve(q_check, heaps[CHECKS], n_check, until, a)
@@ -386,11 +436,11 @@ def forward(
             a[good, 0] = time
             a[good, 1] = row
             good += 1
-    n_merged = merge(a, good, q_direct, n_direct, until, 0, b)
+    n_merged = merge(a, good, q_direct, n_direct, until, NIL, b)
     if done < 0 or n_merged < 0 or not ok:
         return FULL
     for k in range(n_merged):
-        need = demand_at(law_core, seed, replication, S_CORE, orders, requests, b[k, 1], 0)
+        need = demand_at(law_core, seed, replication, S_CORE, orders, requests, b[k, 1], NIL)
         ok &= put(q_core, n_core, b[k, 0], b[k, 1], need)
 
     done = serve(q_core, heaps[CORE], n_core, until, a)
@@ -403,24 +453,37 @@ def forward(
             o = orders[row]
             o.core = time
             on_sse = instruments[o.instrument, _EXCHANGE] == 0
-            ok &= put(q_sse, n_sse, time, item, 0) if on_sse else put(q_szse, n_szse, time, item, 0)
+            ok &= put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
             if o.parked:
                 o.parked = 0
                 stats[PARKED] -= 1
                 item |= np.int64(CANCEL) << KIND_SHIFT
-                ok &= put(q_sse, n_sse, time, item, 0) if on_sse else put(q_szse, n_szse, time, item, 0)
+                ok &= put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
         elif kind == CANCEL and orders[row].state <= WORKING and orders[row].core > 0:
             on_sse = instruments[orders[row].instrument, _EXCHANGE] == 0
-            ok &= put(q_sse, n_sse, time, item, 0) if on_sse else put(q_szse, n_szse, time, item, 0)
+            ok &= put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
         elif kind == CANCEL and orders[row].state == IN_PATH and not orders[row].parked:
             # Its order has not left the counter: the cancel waits there and follows it.
             orders[row].parked = 1
             stats[PARKED] += 1
         else:
             # A second cancel of an order in the path, a cancel of an order that has ended, or a query.
-            what, reason = (CANCEL_REJECT, R_UNKNOWN) if kind == CANCEL else (ANSWERED, 0)
+            what, reason = (CANCEL_REJECT, R_UNKNOWN) if kind == CANCEL else (ANSWERED, NIL)
             code = tell(
-                seed, replication, orders, requests, reports, back, n_back, law_back, stats, what, row, time, 0, reason
+                seed,
+                replication,
+                orders,
+                requests,
+                reports,
+                back,
+                n_back,
+                law_back,
+                stats,
+                what,
+                row,
+                time,
+                NIL,
+                reason,
             )
             if code < 0:
                 return FULL
@@ -433,11 +496,11 @@ def forward(
         for k in range(passed):
             if a[k, 1] >> KIND_SHIFT == ORDER:
                 orders[a[k, 1]].sent = a[k, 0]
-            ok &= put(wire, m, a[k, 0] + settings[LATENCY_NS], a[k, 1], 0)
-    n_first = merge(a, 0, w_sse, m_sse, until, 0, b)
+            ok &= put(wire, m, a[k, 0] + settings[LATENCY_NS], a[k, 1], NIL)
+    n_first = merge(a, NIL, w_sse, m_sse, until, NIL, b)
     if n_first < 0:
         return FULL
-    n_out = merge(b, n_first, w_szse, m_szse, until, 0, a)
+    n_out = merge(b, n_first, w_szse, m_szse, until, NIL, a)
     if n_out < 0 or n_out > out.shape[1] or not ok:
         return FULL
     for k in range(n_out):
@@ -463,7 +526,7 @@ def take_tape(orders, n_orders, reports, queue, numbers, stats, demand, time, ki
             if row < 0 or row >= n_orders or (side == 1 and kind[i] != 1):
                 continue
             o = orders[row]
-            reason = 0
+            reason = NIL
             if kind[i] == 0:
                 what = ACK
                 o.accepted = time[i]
@@ -583,7 +646,11 @@ def backward(
     `counts` int64 (7) the number of each kind. Returns 0, FULL, or the code of `post`.
     """
     counts[:] = 0
-    n, n_report, law = numbers[BACK], numbers[REPORT], laws[NETWORK]
+    orders, requests, reports, stats = borrow(orders), borrow(requests), borrow(reports), borrow(stats)
+    accounts, slots, top, rates = borrow(accounts), borrow(slots), borrow(top), borrow(rates)
+    windows, segments, trades, back = borrow(windows), borrow(segments), borrow(trades), borrow(back)
+    stages, by_segment, by_minute = borrow(stages), borrow(by_segment), borrow(by_minute)
+    n, n_report, law = borrow(numbers[BACK]), borrow(numbers[REPORT]), borrow(laws[NETWORK])
     done = serve(queue, report_heap, n_report, until, scratch)
     if done < 0:
         return FULL

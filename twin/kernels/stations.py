@@ -22,10 +22,10 @@ HEAD, TAIL, BUSY, NOW, SERVERS, BUSY_NS, CAPACITY_NS, STARTED, RELEASED, SLOT_NS
 service time started; server time offered; messages started; queue row up to which budgets have run out; slot length,
 current slot and messages sent in it."""
 N_NUMBERS = 12
-FULL = -1
+FULL = np.int64(-1)
 """Returned instead of a count when an array has no room."""
 NEVER = 1 << 62
-LATE = 1 << 60
+LATE = np.int64(1 << 60)
 """Flag of an item whose time budget ran out."""
 CONSTANT, EXPONENTIAL, LOGNORMAL = 0, 1, 2
 _ACKLAM_A = (

@@ -363,7 +363,7 @@ class OrderPath:
     def _batches(self) -> Replies:
         n = self._counts.tolist()
 
-        def cut(kind: int, columns: tuple[int, ...]) -> list[IntColumn]:
+        def cut(kind: np.int64, columns: tuple[int, ...]) -> list[IntColumn]:
             return [self._replies[kind, column, : n[kind]].copy() for column in columns]
 
         return Replies(
