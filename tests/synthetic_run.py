@@ -103,9 +103,10 @@ def _write_manifest(folder: Path, name: str, stress: float, replications: int, s
             "zh": "仅供版面使用的合成数据：只有形状，没有模型。指数下跌 7%。",
         },
         "date": "2025-04-07" if stress else "2026-09-15",
-        "order_path": {"core": {"capacity": 8000.0}},
-        "service_desk": {"agents": 130},
-        "market": {"index_change": -0.07 * stress, "volatility": 1 + 2 * stress},
+        "order_path": {"core": {"capacity": "8000/s"}},
+        "service_desk": {"staff": {"agents": 130}},
+        "world": {"index": {"close": f"{-7 * stress:+.2f}%"}},
+        "clearing": {"target_end": "22:00", "deadline": "08:00"},
         **scenario,
     }
     manifest = {

@@ -36,11 +36,12 @@ class Shown:
     title: str
     caption: str
     figure: Figure = field(repr=False)
+    language: str
 
     @property
     def svg(self) -> Markup:
         """The picture as an inline element (drawn by us, so it is safe markup)."""
-        return Markup(svg(self.figure, self.key, self.title))
+        return Markup(svg(self.figure, self.key, self.title, self.language))
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,10 @@ def pictures(
         if fig is None:
             missing.append(title)
         else:
-            shown.append(Shown(key, title, say(f"caption.{key}", language), fig))
+            shown.append(Shown(key, title, say(f"caption.{key}", language), fig, inside))
     labels = scores.relabel([row for row in rows if not row.segment], inside)
     if baseline is not None and (fig := forest(labels, inside)) is not None:
-        shown.insert(0, Shown("forest", say("picture.forest", language), say("caption.forest", language), fig))
+        shown.insert(0, Shown("forest", say("picture.forest", language), say("caption.forest", language), fig, inside))
     return shown, missing
 
 
@@ -239,6 +240,6 @@ def save_pictures(shown: Sequence[Shown], folder: Path) -> list[Path]:
     paths = []
     for picture in shown:
         path = folder / f"{picture.key}.png"
-        path.write_bytes(png(picture.figure))
+        path.write_bytes(png(picture.figure, picture.language))
         paths.append(path)
     return paths

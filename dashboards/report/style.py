@@ -95,10 +95,11 @@ def look(language: str) -> Iterator[None]:
         yield
 
 
-def svg(figure: Figure, prefix: str, alt: str) -> str:
+def svg(figure: Figure, prefix: str, alt: str, language: str) -> str:
     """A figure as an SVG element to stand inside a page: unique ids, colours from the page's theme, a spoken name."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    with look(language):  # ticks are made as late as this, and ids follow the look's salt
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -113,10 +114,11 @@ def svg(figure: Figure, prefix: str, alt: str) -> str:
     return text.replace("<svg", f'<svg role="img" aria-label="{safe}"', 1)
 
 
-def png(figure: Figure, dpi: int = 144) -> bytes:
+def png(figure: Figure, language: str, dpi: int = 144) -> bytes:
     """A figure as PNG on white."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
+    with look(language):
+        figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
     return stream.getvalue()
 
 
