@@ -60,7 +60,7 @@ class Distribution(BaseModel):
     @field_validator("mean", "low", "high", "unit", mode="before")
     @classmethod
     def _duration(cls, value: Any) -> Any:
-        return value if value is None or type(value) is int else duration_field(value)
+        return None if value is None else duration_field(value)
 
     @field_validator("values", mode="before")
     @classmethod
@@ -70,6 +70,8 @@ class Distribution(BaseModel):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         name, has = self.distribution, self.model_fields_set
+        if name not in _BUILT_IN:
+            _law(name)
         needs = {"uniform": {"low", "high"}, "sample": {"values", "unit"}, "lognormal": {"mean", "cv"}}
         needs["gamma"] = needs["lognormal"]
         missing = sorted(needs.get(name, {"mean"}) - has)
@@ -110,6 +112,18 @@ class Distribution(BaseModel):
         return np.maximum(x, 0.0)
 
 
+def _law(name: str) -> Any:
+    """The continuous distribution of scipy.stats of that name."""
+    from scipy import stats
+
+    laws = {n: law for n, law in vars(stats).items() if isinstance(law, stats.rv_continuous)}
+    if name not in laws:
+        near = difflib.get_close_matches(name, [*_BUILT_IN, *laws], n=1)
+        suggestion = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_BUILT_IN)} and scipy.stats"
+        raise ValueError(f"{name!r} is not a distribution{suggestion}")
+    return laws[name]
+
+
 def _frozen(spec: Distribution) -> Any:
     """The SciPy distribution that a specification names."""
     from scipy import stats
@@ -120,13 +134,8 @@ def _frozen(spec: Distribution) -> Any:
         return stats.lognorm(s=sigma, scale=mean * np.exp(-sigma * sigma / 2))
     if spec.distribution == "gamma":
         return stats.gamma(a=1 / (cv * cv), scale=mean * cv * cv)
-    laws = {n: law for n, law in vars(stats).items() if isinstance(law, stats.rv_continuous)}
-    if spec.distribution not in laws:
-        near = difflib.get_close_matches(spec.distribution, [*_BUILT_IN, *laws], n=1)
-        suggestion = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_BUILT_IN)} and scipy.stats"
-        raise ValueError(f"{spec.distribution!r} is not a distribution{suggestion}")
     try:
-        frozen = laws[spec.distribution](**spec.parameters)
+        frozen = _law(spec.distribution)(**spec.parameters)
         usable = np.isfinite(frozen.mean()) and frozen.mean() > 0
     except TypeError as error:
         raise ValueError(f"{spec.distribution}: {error}") from error

@@ -86,7 +86,7 @@ class Shift(Part):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _time(cls, value: Any) -> Any:
-        return value if type(value) is int else _time_of_day(value)
+        return _time_of_day(value)
 
 
 def _time_of_day(value: Any) -> int:
@@ -168,7 +168,7 @@ class Task(_Node):
     @field_validator("target", mode="before")
     @classmethod
     def _duration(cls, value: Any) -> Any:
-        return value if type(value) is int else duration_field(value)
+        return duration_field(value)
 
 
 class Choice(_Node):
@@ -200,7 +200,7 @@ class Window(_Node):
     @field_validator("opens", "closes", mode="before")
     @classmethod
     def _time(cls, value: Any) -> Any:
-        return value if type(value) is int else _time_of_day(value)
+        return _time_of_day(value)
 
     @model_validator(mode="after")
     def _order(self) -> Window:
@@ -230,7 +230,7 @@ class Period(Part):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _time(cls, value: Any) -> Any:
-        return value if type(value) is int else _time_of_day(value)
+        return _time_of_day(value)
 
 
 class DayArrivals(Part):
@@ -243,7 +243,7 @@ class DayArrivals(Part):
     @classmethod
     def _per_day(cls, value: Any) -> Any:
         try:
-            return value if type(value) is float else parse_rate_per_s(value) * 86_400
+            return parse_rate_per_s(value) * 86_400
         except ScenarioError as error:
             raise ValueError(str(error)) from error
 
