@@ -45,34 +45,24 @@ def patience_time(t_ns: int) -> int:
 
 
 @dataclass(frozen=True)
-class CallPlacement:
-    """Where orders of a call auction lie, as distances from the value in units of `call_unit` x value."""
-
-    aggressive_share: float
-    passive_scale: float
-    passive_exponent: float
-    aggressive_scale: float
-    aggressive_exponent: float
-
-
-@dataclass(frozen=True)
 class BackgroundParameters:
     """Numbers of the background flow; see background.yaml for source, method and goodness of fit of each.
 
     Attributes:
         profile: start of a bin (ns since midnight) -> share of the day's new orders until the next start.
         placement: 3 x 4 shares: spread of one tick, normal, wide x marketable, inside, at best, behind.
+        open_call, close_call: quantiles, at equal steps from 0 to 1, of the distance from the value in a call auction as
+            a share of the value; positive = the sender's waiting side.
         orders_per_day: new orders of the mean instrument on a day with a typical index move.
         attention_elasticity: log activity per 1 % of index move; attention_typical: the move (%) with activity 1.
     """
 
     profile: Mapping[int, float]
     placement: NDArray[np.float64]
-    open_call: CallPlacement
-    close_call: CallPlacement
+    open_call: NDArray[np.float64]
+    close_call: NDArray[np.float64]
     orders_per_day: float
     wide: float
-    call_unit: float
     unit_slope: float
     behind_scale: float
     behind_exponent: float
@@ -98,7 +88,14 @@ class BackgroundParameters:
 
     def __post_init__(self) -> None:
         bad = [f.name for f in fields(self) if isinstance(v := getattr(self, f.name), float) and not math.isfinite(v)]
-        if bad or not 0 <= self.follow < 1 or self.placement.shape != (3, 4) or self.placement.min() < 0:
+        if (
+            bad
+            or not 0 <= self.follow < 1
+            or self.placement.shape != (3, 4)
+            or self.placement.min() < 0
+            or len(self.open_call) < 2
+            or len(self.close_call) < 2
+        ):
             raise ScenarioError(f"unusable background parameters {bad or ''}", where="background.yaml")
 
     @classmethod
@@ -124,10 +121,7 @@ class BackgroundParameters:
             for spread in ("one_tick", "normal", "wide")
         ]
         placement = np.array([[*row, max(0.0, 1.0 - sum(row))] for row in rows])
-        calls = [
-            CallPlacement(**{f.name: pooled(name)[f.name] for f in fields(CallPlacement)})
-            for name in ("open_call", "close_call")
-        ]
+        calls = [0.01 * np.array(list(pooled(name).values())) for name in ("open_call", "close_call")]
         behind, through, sizes, patience = (pooled(name) for name in ("behind", "through", "sizes", "patience"))
         signs = pooled("signs")
         return cls(
@@ -136,7 +130,6 @@ class BackgroundParameters:
             open_call=calls[0],
             close_call=calls[1],
             wide=float(fit["wide"]),
-            call_unit=float(fit["call_unit"]),
             unit_slope=pooled("unit")["slope"],
             behind_scale=behind["scale"],
             behind_exponent=behind["exponent"],
@@ -157,8 +150,8 @@ class BackgroundParameters:
             **{name: float(entry["value"]) for name, entry in fit["assumed"].items()},
         )
 
-    def numbers(self, call: CallPlacement) -> NDArray[np.float64]:
-        """The vector that the kernel reads, with one call auction's placement in it."""
+    def numbers(self) -> NDArray[np.float64]:
+        """The vector that the kernel reads."""
         vector = np.zeros(kernel.NUMBERS)
         named = {
             kernel.WIDE: self.wide,
@@ -181,12 +174,6 @@ class BackgroundParameters:
             kernel.TILT_PASSIVE: self.tilt_passive,
             kernel.INFORMED_FROM: self.informed_from,
             kernel.INFORMED_SLOPE: self.informed_slope,
-            kernel.CALL_UNIT: self.call_unit,
-            kernel.CALL_AGGRESSIVE: call.aggressive_share,
-            kernel.CALL_PASSIVE_SCALE: call.passive_scale,
-            kernel.CALL_PASSIVE_EXPONENT: call.passive_exponent,
-            kernel.CALL_AGGRESSIVE_SCALE: call.aggressive_scale,
-            kernel.CALL_AGGRESSIVE_EXPONENT: call.aggressive_exponent,
         }
         vector[list(named)] = list(named.values())
         return vector
@@ -260,8 +247,12 @@ class BackgroundFlow:
         least = np.where(instruments.board == Board.STAR, _STAR_LEAST, instruments.lot)
         most = np.array([_MAX_SHARES[Board(int(b))] for b in instruments.board])
         self._sizes = np.array([least, most], np.int64)
-        numbers = [parameters.numbers(call) for call in (parameters.open_call, parameters.close_call)]
-        self._numbers = {Phase.OPEN_CALL: numbers[0], Phase.CONTINUOUS: numbers[0], Phase.CLOSE_CALL: numbers[1]}
+        self._numbers = parameters.numbers()
+        self._calls = {
+            Phase.OPEN_CALL: parameters.open_call,
+            Phase.CONTINUOUS: parameters.open_call,
+            Phase.CLOSE_CALL: parameters.close_call,
+        }
         self._quotes = np.zeros((2, n), np.int64)
 
         self._counters = np.zeros(kernel.COUNTERS, np.int64)
@@ -309,7 +300,7 @@ class BackgroundFlow:
             quotes: what the market saw last.
             fundamental: value of every instrument in ticks.
         """
-        if phase not in self._numbers:
+        if phase not in self._calls:
             return Messages.empty()
         self._quotes[0], self._quotes[1] = quotes.bid, quotes.ask
         rate = self._orders_day * self._profile.between(t0, t1) / (t1 - t0) * self.activity(t0, fundamental)
@@ -321,7 +312,7 @@ class BackgroundFlow:
             code = kernel.generate(
                 self._streams.key, self._streams.replication, BACKGROUND_BASE, t0, t1, rate, mode, *patience,
                 int(patience[1] > patience[0]), self._quotes, fundamental, self._limits, self._sizes, *self._alias,
-                self.parameters.placement, self._numbers[phase], self._counters, self._hazard, self._slots, self._stack,
+                self.parameters.placement, self._numbers, self._calls[phase], self._counters, self._hazard, self._slots, self._stack,
                 self._heads, self._runs, self._rows, self._cancel_rows,
             )  # fmt: skip
             if code == kernel.DONE:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 15
 _LOGIN_BATCH = 3.0
+_KINSHIP = 0.7
+"""Correlation of the logarithms of a client's activity and assets: who trades much has the means (assumed)."""
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,10 @@ class Cohort(mesa.Agent):
         sigma = float(np.sqrt(np.log1p(traits.activity_cv**2)))
         market = society.market
         kernel.portfolio(
-            streams.key, streams.replication, int(Stream.POPULATION), clients, society.weight_mean(traits), sigma,
+            streams.key, streams.replication, int(Stream.POPULATION), clients, society.weight_mean(traits), sigma, _KINSHIP,
             float(np.log(traits.assets_median)), traits.assets_sigma, traits.invested,
-            np.cumsum(np.asarray(traits.risk_classes)), market.reference, market.lot, market.probability, market.alias,
+            np.cumsum(np.asarray(traits.risk_classes)), society.lowest_class_share, market.reference, market.lot,
+            market.board, market.risk_level, market.probability, market.alias,
             weight, cash, risk, permission, names, instrument, shares,
         )  # fmt: skip
         rows = np.arange(self.wheel.size, self.wheel.size + n)
@@ -216,7 +219,7 @@ class Cohort(mesa.Agent):
             streams.key, streams.replication, int(Stream.ACTION), int(Stream.DECISION), wheel.now, until, sight.t0, sight.t1,
             sight.auction, self.attention.fear,
             wheel.client, wheel.weight, wheel.actions, wheel.threshold, wheel.link, wheel.heads,
-            ledger.cash, ledger.slot_start, ledger.slot_count, ledger.slot_instrument, ledger.sellable,
+            ledger.cash, ledger.slot_start, ledger.slot_count, ledger.instrument, ledger.sellable,
             people.risk_class, people.permission,
             market.last, market.bid, market.ask, market.limit_down, market.limit_up, market.lot, market.board,
             market.risk_level, market.probability, market.alias, market.main_probability, market.main_alias,

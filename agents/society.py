@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from agents.behaviour.profile import LoginProfile, OrderProfile
 from agents.cohort import Cohort, Placement, Traits
+from agents.kernels.clients import FLAG_CALLED, FLAG_LOGIN_SLOW, FLAG_REFUSED
 from agents.market import MarketColumns
 from agents.population import Population
 from agents.timers import OrderTimers, Persistence
 from twin.clock import Phase, Tick, at
-from twin.contracts import Cancels, Orders
+from twin.contracts import IntColumn, Orders, Reason, Rejections
 from twin.randomness import Stream, Streams
 
 if TYPE_CHECKING:
+    from agents.funds import Funds
     from twin.ledger import Ledger
     from twin.routing.orders import OrderTable
     from twin.routing.path import OrderPath, Replies
@@ -50,6 +52,20 @@ class MarketSight:
 
 
 @dataclass(frozen=True)
+class Calling:
+    """Who telephones the service desk, as shares of those concerned.
+
+    Args:
+        when_refused: after an order was refused for a reason of the broker's.
+        when_login_fails: after a log-in that took longer than `slow_login` ns.
+    """
+
+    when_refused: float
+    when_login_fails: float
+    slow_login: int
+
+
+@dataclass(frozen=True)
 class Calls:
     """Clients who telephone: times in ns and accounts."""
 
@@ -65,7 +81,9 @@ class Society(mesa.Model):
         population, market, ledger, orders, path: what they are and what they meet.
         ticks: the quote intervals of the day.
         habits: what clients do about an unanswered order.
-        call_when_refused: share of clients who telephone after a refusal.
+        calling: who telephones, and when.
+        lowest_class_share: clients who may not buy shares at all.
+        login, profile, placement: the day's rhythm, and where limit orders go.
     """
 
     def __init__(
@@ -78,7 +96,8 @@ class Society(mesa.Model):
         path: OrderPath,
         ticks: list[Tick],
         habits: Persistence,
-        call_when_refused: float,
+        calling: Calling,
+        lowest_class_share: float,
         login: LoginProfile,
         profile: OrderProfile,
         placement: Placement,
@@ -88,13 +107,18 @@ class Society(mesa.Model):
         self.ledger, self.orders, self.path = ledger, orders, path
         self.ticks, self.placement = ticks, placement
         self.timers = OrderTimers(ticks[0].start, len(ticks), orders, population, habits, streams)
-        self.call_when_refused = call_when_refused
+        self.calling, self.lowest_class_share = calling, lowest_class_share
+        self._login_at = np.zeros(population.clients, np.int64)
         self.login_shares, self.order_shares = login.shares(ticks), profile.shares(ticks)
         self._presence = self._mean_presence()
         self.cohorts: list[Cohort] = []
+        self.funds: Funds | None = None
         self.sight = MarketSight(ticks[0].start, ticks[0].end, 0, ticks[0].phase, 0.0, 0.0, 0.0)
         self._calls: list[Calls] = []
         self.logins = 0
+        self.cash_brought = 0
+        self.cash_at_start = np.zeros(population.accounts, np.int64)
+        self.shares_brought = np.zeros(len(market.reference), np.int64)
 
     def _mean_presence(self) -> float:
         """Share of an ordinary day's operational time that is left, on average, when a client logs in."""
@@ -119,6 +143,8 @@ class Society(mesa.Model):
         """Everybody acts once; then the timers of the interval run out."""
         for cohort in self.cohorts:
             cohort.step()
+        if self.funds is not None and self.market.quotes is not None:
+            self.funds.step(self.market.quotes)
         self._run_timers()
 
     def _run_timers(self) -> None:
@@ -135,6 +161,7 @@ class Society(mesa.Model):
     def submit_logins(self, times: NDArray[np.int64], clients: NDArray[np.int64]) -> None:
         """Clients open the app."""
         self.logins += len(clients)
+        self._login_at[self.population.active_of[clients] - 1] = times
         self.path.submit(logins=(times, clients))
 
     def submit_client_orders(self, rows: NDArray[np.int64], traits: Traits) -> None:
@@ -142,26 +169,12 @@ class Society(mesa.Model):
         base = self.orders.new_rows(len(rows))
         columns = [np.ascontiguousarray(rows[:, j]) for j in range(7)]
         batch = Orders(columns[0], np.arange(base, base + len(rows)), *columns[1:])
-        self.orders.append(batch)
         self.path.submit(orders=batch)
         sight = self.sight
         self.timers.set(
             base, rows, _REOPENING.get(sight.phase, sight.t0), traits.cancel_willing, traits.cancel_median,
             traits.cancel_sigma,
         )  # fmt: skip
-
-    def submit_institution(self, intents: Orders, cancels: Cancels) -> NDArray[np.int64]:
-        """An institution sends orders (their `order` column is ignored) and cancels; returns the orders' rows."""
-        base = self.orders.new_rows(len(intents)) if len(intents) else 0
-        rows = np.arange(base, base + len(intents))
-        if len(intents):
-            batch = Orders(intents.time, rows, intents.account, intents.instrument, intents.side, intents.kind,
-                           intents.price, intents.quantity)  # fmt: skip
-            self.orders.append(batch)
-            self.path.submit(orders=batch)
-        if len(cancels):
-            self.path.submit(cancels=cancels)
-        return rows
 
     def open_accounts(
         self,
@@ -179,32 +192,54 @@ class Society(mesa.Model):
         people.risk_class[clients] = risk
         people.permission[clients] = permission
         inside = (np.arange(4)[None, :] < names[:, None]).ravel()
-        self.ledger.deposit(clients, cash)
-        self.ledger.open_slots(clients, names, instrument[inside], shares[inside])
+        self.bring(clients, cash, names, instrument[inside], shares[inside])
+
+    def bring(
+        self, accounts: IntColumn, cash: IntColumn, names: IntColumn, instruments: IntColumn, shares: IntColumn
+    ) -> None:
+        """Accounts appear in the ledger with cash (fen) and `names` positions each."""
+        self.ledger.cash[accounts] = cash
+        self.cash_at_start[accounts] = cash
+        self.cash_brought += int(cash.sum())
+        np.add.at(self.shares_brought, instruments, shares)
+        self.ledger.open_slots(accounts, names, instruments, shares)
 
     def hear(self, replies: Replies) -> None:
         """Take note of what reached the clients: completed log-ins start their activity, refusals annoy."""
-        logins = replies.logins
+        self._after_logins(replies.logins.time, replies.logins.account)
+        self._after_refusals(replies.rejections)
+        if self.funds is not None:
+            self.funds.hear(replies)
+
+    def _after_logins(self, times: IntColumn, accounts: IntColumn) -> None:
         for cohort in self.cohorts:
             block = cohort.block
-            inside = (logins.account >= block.first) & (logins.account < block.first + block.count)
+            inside = (accounts >= block.first) & (accounts < block.first + block.count)
             if inside.any():
-                cohort.logged_in(logins.account[inside])
-        self._after_refusals(replies)
-
-    def _after_refusals(self, replies: Replies) -> None:
-        refused = replies.rejections
-        mine = refused.account < self.population.clients
-        if not mine.any():
-            return
-        accounts, times, rows = refused.account[mine], refused.time[mine], refused.order[mine]
+                cohort.logged_in(accounts[inside])
         active = self.population.active_of[accounts] - 1
-        self.population.flags[active] |= 4
-        calls = self.streams.uniform(Stream.CALL, rows) < self.call_when_refused
-        fresh = (self.population.flags[active] & 8) == 0
-        if (calls & fresh).any():
-            self.population.flags[active[calls & fresh]] |= 8
-            self._calls.append(Calls(times[calls & fresh], accounts[calls & fresh]))
+        slow = times - self._login_at[active] > self.calling.slow_login
+        if slow.any():
+            self._trouble(times[slow], accounts[slow], FLAG_LOGIN_SLOW, self.calling.when_login_fails)
+
+    def _after_refusals(self, refused: Rejections) -> None:
+        """Refusals that the client did not bring about himself (no cash, no shares, no lot) count as bad experience."""
+        own_fault = np.isin(refused.reason, (Reason.CASH, Reason.HOLDINGS, Reason.LOT))
+        mine = (refused.account < self.population.clients) & ~own_fault
+        if mine.any():
+            self._trouble(refused.time[mine], refused.account[mine], FLAG_REFUSED, self.calling.when_refused)
+
+    def _trouble(self, times: IntColumn, accounts: IntColumn, flag: int, call_share: float) -> None:
+        """Clients have a bad experience; a share of them telephones, at most once a day."""
+        people = self.population
+        active = people.active_of[accounts] - 1
+        people.flags[active] |= flag
+        telephones = self.streams.uniform(Stream.CALL, accounts, flag) < call_share
+        telephones &= (people.flags[active] & FLAG_CALLED) == 0
+        if telephones.any():
+            rows, first = np.unique(active[telephones], return_index=True)
+            people.flags[rows] |= FLAG_CALLED
+            self._calls.append(Calls(times[telephones][first], accounts[telephones][first]))
 
     def take_calls(self) -> Calls:
         """Telephone calls since the last time, in order of time."""

@@ -49,7 +49,7 @@ class OrderTimers:
     ) -> None:
         self._start, self._orders, self._population = start, orders, population
         self._habits, self._streams = habits, streams
-        capacity = orders.capacity
+        capacity = len(orders.rows)
         self._cancel = np.full(ticks, -1, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.uint32)
         self._check = np.full(ticks, -1, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.uint32)
         self._checks = np.empty(capacity, np.uint8)
@@ -77,8 +77,8 @@ class OrderTimers:
         parts = []
         while True:
             n = kernel.due_cancels(
-                tick, self._start, TICK, *self._cancel, self._orders.state, int(OrderState.FILLED),
-                self._orders.account, self._out,
+                tick, self._start, TICK, *self._cancel, self._orders.rows["state"], int(OrderState.FILLED),
+                self._orders.rows["account"], self._out,
             )  # fmt: skip
             parts.append(self._out[:n].copy())
             if n < _CHUNK:
@@ -92,7 +92,9 @@ class OrderTimers:
         while True:
             n, m, done = kernel.due_checks(
                 self._streams.key, self._streams.replication, int(Stream.RETRY), tick, self._start, TICK, *self._check,
-                self._orders.acknowledged, self._orders.submitted, self._orders.account, self._checks,
+                self._orders.rows["acknowledged"], self._orders.rows["done"], self._orders.rows["submitted"],
+                self._orders.rows["account"],
+                self._checks,
                 self._population.active_of, self._population.flags, habits.looks, habits.retries, habits.patience,
                 habits.backoff, habits.stuck_after, habits.call_when_stuck, self._queries, self._calls, self._counts,
             )  # fmt: skip

@@ -161,6 +161,8 @@ class Shift(Section):
 class Clearing(Section):
     """The end-of-day batch: records, breaks and the people who mend them."""
 
+    commission: Fraction = Field(0.00023, description="Of the traded value of an order (row 19).")
+    commission_min: Money = Field(money("5 CNY"), description="Least commission of an order that traded (row 20).")
     start: TimeOfDay = Field(time_of_day("16:30"), description="Begin of the broker's own batch (row 108).")
     files_at: TimeOfDay = Field(time_of_day("18:00"), description="Clearing house's files arrive (row 109).")
     target_end: TimeOfDay = Field(time_of_day("22:00"), description="When it should be done (row 108).")
@@ -168,7 +170,7 @@ class Clearing(Section):
     batch_rate: PositiveRate = Field(rate("3000/s"), description="Records per second (row 110).")
     break_rate: Fraction = Field(2e-5, description="Breaks per record (row 111).")
     mend_time: Duration = Field(duration("10 min"), description="Mean time to mend a break by hand (row 112).")
-    staff: Staff = Field(12, description="People who mend breaks (assumed).")
+    staff: Staff = Field(12, description="People who mend breaks; a quarter of them at night (assumed).")
     shift: Shift = Field(Shift(), description="Their working hours.")
 
 

@@ -167,7 +167,9 @@ class ClientSegment(Section):
     cancel_willing_share: Fraction = Field(0.4, description="Orders whose owner cancels if they stand (row 41).")
     cancel_after: Duration = Field(duration("3 min"), description="Median time until that cancel (assumed).")
     cancel_sigma: Number = Field(1.2, description="Spread of the logarithm of that time (assumed).")
-    assets_median: Money = Field(money("90000 CNY"), description="Median total assets of those who may log in (rows 36, 37).")
+    assets_median: Money = Field(
+        money("90000 CNY"), description="Median total assets of those who may log in (rows 36, 37)."
+    )
     assets_sigma: Number = Field(1.8, description="Spread of the logarithm of total assets (row 36).")
     invested: Fraction = Field(0.7, description="Share of assets held in shares (assumed).")
     order_value_median: Money = Field(money("6000 CNY"), description="Median value of an order (row 38).")
@@ -216,7 +218,9 @@ class Retry(Section):
 class Call(Section):
     """Who calls the service desk."""
 
-    per_1000_active: Number = Field(8.0, description="Calls of an ordinary day per 1,000 active clients (row 77).")
+    per_1000_active: Number = Field(
+        5.0, description="Calls of an ordinary day per 1,000 active clients (row 77: 3 to 20)."
+    )
     when_stuck: Fraction = Field(0.05, description="Calls per order that got no answer in time (assumed).")
     when_refused: Fraction = Field(0.002, description="Calls per refused order (assumed).")
     when_login_fails: Fraction = Field(0.05, description="Calls per client who gives up logging in (assumed).")

@@ -20,6 +20,8 @@ BUCKETS_PER_UNIT = 16384
 """Resolution of the wheel of operational time: one unit is an ordinary day."""
 FLAG_LOGIN_SLOW, FLAG_STUCK, FLAG_REFUSED, FLAG_CALLED = 1, 2, 4, 8
 _TWO_PI = 2.0 * math.pi
+_SPARE = 1 << 31
+"""Counters from here on are drawn only by those who need more words for a decision."""
 
 
 @njit(cache=True)
@@ -58,12 +60,16 @@ def portfolio(
     clients,
     weight_mean,
     weight_sigma,
+    kinship,
     assets_mu,
     assets_sigma,
     invested,
     risk_cdf,
+    lowest,
     price,
     lot,
+    board,
+    risk_level,
     probability,
     alias,
     weight,
@@ -77,9 +83,11 @@ def portfolio(
     """What a client is and holds: a pure function of the client, worked out when he first logs in.
 
     Args:
-        clients: int64 identifiers. weight_mean: actions per unit of operational time. assets_mu, assets_sigma: of the
+        clients: int64 identifiers. weight_mean: actions per unit of operational time; kinship: correlation of the
+            logarithms of activity and assets. assets_mu, assets_sigma: of the
             logarithm of total assets in fen. invested: share of assets in shares. risk_cdf: cumulative shares of the
-            classes C1 to C5. price, lot, probability, alias: per instrument (alias table of popularity).
+            classes C1 to C5; C1 and C2 count as C3, having confirmed the risk of shares in writing (A31), but for the
+            share `lowest` of clients, who may not. price, lot, board, risk_level, probability, alias: per instrument.
         weight, cash, risk, permission, names: outputs per client; instrument, shares: outputs, 4 slots per client.
 
     Permissions follow assets (O15): ChiNext from 100,000 CNY, STAR from 500,000 CNY.
@@ -88,13 +96,14 @@ def portfolio(
         c = clients[i]
         w0, w1, w2, w3 = block(seed, replication, stream, c, 0)
         z0, z1 = normal_pair(w0, w1)
-        weight[i] = weight_mean * math.exp(weight_sigma * z0 - 0.5 * weight_sigma * weight_sigma)
         assets = math.exp(assets_mu + assets_sigma * z1)
+        z = kinship * z1 + math.sqrt(1.0 - kinship * kinship) * z0
+        weight[i] = weight_mean * math.exp(weight_sigma * z - 0.5 * weight_sigma * weight_sigma)
         u = unit32(w2)
         k = 0
         while k < 4 and u > risk_cdf[k]:
             k += 1
-        risk[i] = k + 1
+        risk[i] = max(k + 1, 3) if u > lowest else 1
         permission[i] = 1
         if assets >= 1.0e7:
             permission[i] |= 2
@@ -112,7 +121,8 @@ def portfolio(
                 if instrument[4 * i + q] == m:
                     duplicate = True
             lots = int(assets * invested / wanted / (price[m] * lot[m]))
-            if duplicate or lots == 0:
+            allowed = (permission[i] >> board[m]) & 1 and risk_level[m] <= risk[i]
+            if duplicate or lots == 0 or not allowed:
                 continue
             instrument[4 * i + n] = m
             shares[4 * i + n] = lots * lot[m]
@@ -278,23 +288,32 @@ def act(
                     if unit32(w1) < top_share
                     else _alias(unit32(w2), probability, alias)
                 )
-                fits = (permission[c] >> board[m]) & 1 and risk_level[m] <= risk_class[c] + 1
+                fits = (permission[c] >> board[m]) & 1 and risk_level[m] <= risk_class[c]
                 if not fits and unit32(w3) >= mismatch:
                     m = main_members[_alias(unit32(x3), main_probability, main_alias)]
                 z, _ = normal_pair(x0, x1)
-                value = min(math.exp(value_mu + value_sigma * z), 0.98 * cash[c])
-                quantity = int(value / (last[m] * 1.001))
-                if quantity < lot[m]:
+                value = min(math.exp(value_mu + value_sigma * z), 0.5 * cash[c])
+                quantity = int(value / (last[m] * 1.01))
+                least = 200 if board[m] == 2 else lot[m]
+                if least * last[m] * 1.01 + 600.0 > cash[c]:
                     slot = _choose_sale(start, count, unit32(x2), slot_instrument, sellable)
                     side = -1 if slot >= 0 else 1
+                    if side > 0:
+                        # nothing to sell: the cheapest of a few names that he might afford
+                        more = block(seed, replication, decide, c, _SPARE + k)
+                        for j in range(4):
+                            other = main_members[int(unit32(more[j]) * main_members.shape[0])]
+                            if last[other] < last[m]:
+                                m = other
             if side < 0:
                 m = slot_instrument[slot]
                 z, _ = normal_pair(x0, x1)
                 quantity = int(math.exp(value_mu + value_sigma * z) / last[m])
                 whole = sellable[slot]
-                quantity = whole if quantity >= whole or whole < 2 * lot[m] else _round_lot(quantity, lot[m])
+                least = 200 if board[m] == 2 else lot[m]
+                quantity = whole if quantity >= whole or whole < 2 * least else max(_round_lot(quantity, lot[m]), least)
             else:
-                quantity = _round_lot(quantity, lot[m])
+                quantity = max(_round_lot(quantity, lot[m]), 200 if board[m] == 2 else lot[m])
             kind = 0
             price = 0
             if unit32(y3) >= limit_share and not auction:
@@ -429,6 +448,7 @@ def due_checks(
     link,
     offset,
     acknowledged,
+    done,
     submitted,
     account,
     checks,
@@ -461,7 +481,7 @@ def due_checks(
         a = active_of[c] - 1
         j = checks[row]
         u = uniform(seed, replication, stream, row, j)
-        if acknowledged[row] > 0:
+        if acknowledged[row] > 0 or done[row] > 0:
             if u < looks and j == 0:
                 out[n, 0] = t
                 out[n, 1] = c
@@ -485,6 +505,5 @@ def due_checks(
                 later = max(t + int(patience * backoff ** (j + 1)), start + (k + 1) * tick)
                 _push(row, later, start, tick, head, link, offset)
         row = following
-    done = row < 0
     head[k] = row
-    return n, m, done
+    return n, m, row < 0

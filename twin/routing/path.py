@@ -29,7 +29,7 @@ from twin.contracts import (
 )
 from twin.errors import CapacityError, ConservationError, RunError, ScenarioError
 from twin.kernels import order_path as kernel
-from twin.kernels.stations import N_NUMBERS
+from twin.kernels.stations import HEAD, N_NUMBERS, TAIL
 from twin.ledger import FeeRates, Ledger
 from twin.randomness import Streams
 from twin.routing.config import OrderPathConfig
@@ -406,6 +406,11 @@ class OrderPath:
             found.set_rate(capacity)
         elif isinstance(found, Station):
             found.set_servers(self._configs[station].servers(capacity))
+
+    def waiting(self, station: str) -> int:
+        """Messages in a station's queue now."""
+        found = next(s for s in self._stations if s.name == station)
+        return int(found.numbers[TAIL] - found.numbers[HEAD])
 
     def snapshot(self) -> dict[str, StationUse]:
         """Queue, load and throughput of every station since the last snapshot."""
