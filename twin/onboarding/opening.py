@@ -13,7 +13,7 @@ from twin.contracts import Outcomes, Requests, Segment
 from twin.errors import ScenarioError
 from twin.process.arrivals import arrivals
 from twin.process.calendar import WorkCalendar
-from twin.process.model import ProcessModel, Task
+from twin.process.model import Choice, End, ProcessModel
 from twin.process.network import ProcessNetwork
 from twin.process.statistics import Statistics
 from twin.randomness import Stream, Streams
@@ -130,7 +130,7 @@ class AccountOpening:
             lost_by_step={
                 name: s.nodes[name].abandoned + s.nodes[name].left
                 for name, node in model.nodes.items()
-                if isinstance(node, Task)
+                if not isinstance(node, End | Choice)
             },
             active_mean_min=s.milestone.mean_active_min,
             active_p90_min=s.milestone.actives.percentile_ns(90) / _MINUTE,
