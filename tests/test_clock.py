@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import pytest
 
@@ -64,13 +65,13 @@ def test_ticks_tile_the_trading_day_within_phases() -> None:
     ticks = [t for t in trading_ticks() if t.phase not in (Phase.CLOSED, Phase.CLEARING, Phase.NIGHT)]
     assert ticks[0].start == at("09:15")
     assert ticks[-1].end == CLOSE_UNCROSS
-    assert all(a.end == b.start for a, b in zip(ticks, ticks[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(ticks))
     assert {t.end - t.start for t in ticks} == {TICK}
     assert all(phase_at(t.start) is t.phase is phase_at(t.end - 1) for t in ticks)
 
 
 def test_cancels_are_refused_at_the_end_of_both_calls() -> None:
-    assert NO_CANCEL == ((at("09:20"), at("09:25")), (at("14:57"), at("15:00")))
+    assert ((at("09:20"), at("09:25")), (at("14:57"), at("15:00"))) == NO_CANCEL
 
 
 def test_calendar_knows_the_golden_week_and_the_weekend() -> None:

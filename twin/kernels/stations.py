@@ -148,9 +148,9 @@ def serve(queue, heap, numbers, until, out):
     """
     head, tail, busy, now, servers = numbers[HEAD], numbers[TAIL], numbers[BUSY], numbers[NOW], numbers[SERVERS]
     limit = servers if servers >= 0 else NEVER
-    n = 0
+    clock, n = now, 0
     while True:
-        start = max(queue[head, 0], now) if head < tail else NEVER
+        start = max(queue[head, 0], clock) if head < tail else NEVER
         # Departures up to the start, and as many more as it takes to free a server (the start then moves).
         while busy > 0 and heap[0, 0] < until and (heap[0, 0] <= start or busy >= limit):
             if n >= out.shape[0]:
@@ -163,6 +163,7 @@ def serve(queue, heap, numbers, until, out):
             busy -= 1
         if start >= until or busy >= limit:
             break
+        clock = start
         if busy >= heap.shape[0]:
             return FULL
         heap_push(heap, busy, start + queue[head, 2], queue[head, 1])
@@ -187,9 +188,9 @@ def serve_within(queue, heap, numbers, overdue, over, budget, until, answers, ou
     head, tail, busy, now, servers = numbers[HEAD], numbers[TAIL], numbers[BUSY], numbers[NOW], numbers[SERVERS]
     limit = servers if servers >= 0 else NEVER
     released = max(numbers[RELEASED], head)
-    n = n_late = 0
+    clock, n, n_late = now, 0, 0
     while True:
-        start = max(queue[head, 0], now) if head < tail else NEVER
+        start = max(queue[head, 0], clock) if head < tail else NEVER
         while busy > 0 and heap[0, 0] < until and (heap[0, 0] <= start or busy >= limit):
             start = max(start, heap[0, 0])
             if heap[0, 1] & LATE:
@@ -208,6 +209,7 @@ def serve_within(queue, heap, numbers, overdue, over, budget, until, answers, ou
             busy -= 1
         if start >= until or busy >= limit:
             break
+        clock = start
         answer, item, due = start + queue[head, 2], queue[head, 1], queue[head, 0] + budget
         if answer > due:
             if head >= released and not put(overdue, over, due, item, 0):
