@@ -51,8 +51,8 @@ class BackgroundParameters:
     Attributes:
         profile: start of a bin (ns since midnight) -> share of the day's new orders until the next start.
         placement: 3 x 4 shares: spread of one tick, normal, wide x marketable, inside, at best, behind.
-        open_call, close_call: quantiles, at equal steps from 0 to 1, of the distance from the value in a call auction as
-            a share of the value; positive = the sender's waiting side.
+        open_call, close_call: quantiles, at equal steps from 0 to 1, of the distance from the value in a call auction
+            as a share of the value; positive = the sender's waiting side.
         orders_per_day: new orders of the mean instrument on a day with a typical index move.
         attention_elasticity: log activity per 1 % of index move; attention_typical: the move (%) with activity 1.
     """
@@ -312,8 +312,8 @@ class BackgroundFlow:
             code = kernel.generate(
                 self._streams.key, self._streams.replication, BACKGROUND_BASE, t0, t1, rate, mode, *patience,
                 int(patience[1] > patience[0]), self._quotes, fundamental, self._limits, self._sizes, *self._alias,
-                self.parameters.placement, self._numbers, self._calls[phase], self._counters, self._hazard, self._slots, self._stack,
-                self._heads, self._runs, self._rows, self._cancel_rows,
+                self.parameters.placement, self._numbers, self._calls[phase], self._counters, self._hazard,
+                self._slots, self._stack, self._heads, self._runs, self._rows, self._cancel_rows,
             )  # fmt: skip
             if code == kernel.DONE:
                 break

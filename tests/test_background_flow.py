@@ -12,7 +12,7 @@ from agents.background import BackgroundFlow
 from scenarios.calibration import background_parameters
 from scenarios.calibration.fits import autocorrelation
 from twin.clock import CLOSE_UNCROSS, NO_CANCEL, OPEN_UNCROSS, SECOND, TICK, Phase, at, trading_ticks
-from twin.contracts import Board, Messages, MessageKind, Quotes, Tape
+from twin.contracts import Board, MessageKind, Messages, Quotes, Tape
 from twin.matching.engine import BACKGROUND_BASE as ENGINE_BASE
 from twin.matching.engine import MatchingEngine
 from twin.randomness import Streams

@@ -56,14 +56,8 @@ MARKETABLE, INSIDE, BEST = 0, 1, 2
     TILT_PASSIVE,
     INFORMED_FROM,
     INFORMED_SLOPE,
-    CALL_UNIT,
-    CALL_AGGRESSIVE,
-    CALL_PASSIVE_SCALE,
-    CALL_PASSIVE_EXPONENT,
-    CALL_AGGRESSIVE_SCALE,
-    CALL_AGGRESSIVE_EXPONENT,
     NUMBERS,
-) = range(27)
+) = range(21)
 """Positions of the fitted and assumed numbers in the parameter vector (see agents/background.py)."""
 
 _MAX_RUN = 100_000
@@ -85,7 +79,7 @@ def _logistic(x):
 
 
 @njit(cache=True)
-def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, runs):
+def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, call, runs):
     """Side (+1, -1), limit price and size factor of one order.
 
     The side leans to the value and, for marketable orders, follows the metaorder under way.
@@ -98,16 +92,10 @@ def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, r
     u_side, u_class, u_place = philox.unit32(w0), philox.unit32(w1), philox.unit32(w2)
     if mode == CALL or (bid == 0 and ask == 0):
         side = 1 if u_side < 0.5 else -1
-        unit = numbers[CALL_UNIT] * fair
-        price = math.floor(fair + 0.5)
-        if u_class < numbers[CALL_AGGRESSIVE]:
-            room = up - fair if side > 0 else fair - down
-            x = lomax(u_place, numbers[CALL_AGGRESSIVE_SCALE], numbers[CALL_AGGRESSIVE_EXPONENT], room / unit)
-            price += side * (1 + math.floor(x * unit))
-        else:
-            room = fair - down if side > 0 else up - fair
-            x = lomax(u_place, numbers[CALL_PASSIVE_SCALE], numbers[CALL_PASSIVE_EXPONENT], room / unit)
-            price -= side * math.floor(x * unit)
+        place = u_place * (call.shape[0] - 1)
+        low = min(np.int64(place), call.shape[0] - 2)
+        x = call[low] + (place - low) * (call[low + 1] - call[low])
+        price = math.floor(fair * (1.0 - side * x) + 0.5)
         return side, np.int64(min(max(price, down), up)), 1.0
 
     if bid == 0:
@@ -242,6 +230,7 @@ def generate(
     alias_other,
     placement,
     numbers,
+    call,
     counters,
     hazard,
     slots,
@@ -261,7 +250,8 @@ def generate(
         patience_moves: 1 while patience elapses, 0 in a no-cancel window, int64.
         quotes: int64[2, n] bid and ask in ticks, 0 = none; value: float64[n]; limits: int64[2, n] down and up.
         sizes: int64[2, n] smallest and largest order; alias_share float64[n], alias_other int64[n]: Walker's table.
-        placement: float64[3, 4]; numbers: float64[NUMBERS].
+        placement: float64[3, 4]; numbers: float64[NUMBERS]; call: float64[points], quantiles of the distance from the
+            value in a call auction, as shares of it.
         rows: int64[capacity, 6]: time, instrument, side, price, quantity, handle of new orders (result).
         cancel_rows: int64[2, capacity]: time, handle (result).
     """
@@ -287,7 +277,7 @@ def generate(
         if pick - i >= alias_share[i]:
             i = alias_other[i]
         words = (w0, w1, w2)
-        side, price, factor = _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, runs)
+        side, price, factor = _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, call, runs)
         radius = math.sqrt(-2.0 * math.log(philox.unit32(x0)))
         angle = 2.0 * math.pi * philox.unit32(x1)
         u_round = (np.float64(x2 >> _S16) + 0.5) / 65536.0

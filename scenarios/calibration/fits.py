@@ -81,8 +81,15 @@ def fit_lomax(ticks: ArrayLike, unit: ArrayLike, most: ArrayLike) -> Lomax:
     u = np.broadcast_to(u, k.shape)
     m = np.maximum(np.broadcast_to(m, k.shape), k)
 
+    # beyond these bounds the truncated density does not change any more, and the search would wander off
+    largest = math.log(10 * float(np.max((m + 1) / u)))
+
+    def bounded(logs: Floats) -> tuple[float, float]:
+        return math.exp(min(logs[0], largest)), math.exp(min(max(logs[1], -4.0), 3.0))
+
     def survival(x: Floats, logs: Floats) -> Floats:
-        return np.asarray((1.0 + x / np.exp(logs[0])) ** -np.exp(logs[1]))
+        scale, exponent = bounded(logs)
+        return np.asarray((1.0 + x / scale) ** -exponent)
 
     def likelihood(logs: Floats) -> Floats:
         mass = survival(k / u, logs) - survival((k + 1) / u, logs)
@@ -92,16 +99,18 @@ def fit_lomax(ticks: ArrayLike, unit: ArrayLike, most: ArrayLike) -> Lomax:
     whole = 1.0 - survival((m + 1) / u, logs)
     upper = (1.0 - survival((k + 1) / u, logs)) / whole
     lower = (1.0 - survival(k / u, logs)) / whole
-    return Lomax(math.exp(logs[0]), math.exp(logs[1]), _discrete_ks(lower, upper))
+    return Lomax(*bounded(logs), _discrete_ks(lower, upper))
 
 
 def _discrete_ks(lower: Floats, upper: Floats) -> float:
-    """KS distance between uniform and the probability-integral transform, spread evenly over [lower, upper]."""
-    grid = np.linspace(0.0, 1.0, 501)[1:-1]
-    lower, upper = np.sort(lower), np.sort(upper)
-    # mid-distribution transform: mean of the two step functions brackets the randomised transform
-    empirical = (np.searchsorted(lower, grid, side="right") + np.searchsorted(upper, grid, side="right")) / 2
-    return float(np.max(np.abs(empirical / len(lower) - grid)))
+    """KS distance between uniform and the transform of discrete data, each spread evenly over [lower, upper].
+
+    The non-randomised transform of Czado, Gneiting and Held (2009).
+    """
+    grid = np.linspace(0.0, 1.0, 101)[1:-1]
+    width = np.maximum(upper - lower, 1e-12)
+    spread = [float(np.mean(np.clip((g - lower) / width, 0.0, 1.0))) for g in grid]
+    return float(np.max(np.abs(np.array(spread) - grid)))
 
 
 def fit_sizes(shares: ArrayLike, price_cny: ArrayLike) -> Sizes:

@@ -1,0 +1,213 @@
+"""Institutions keep the market's rules: T+1, cash, lots, phases; and each does what its kind does."""
+
+from __future__ import annotations
+
+import mesa
+import numpy as np
+import pytest
+
+from agents.institutions import KINDS, IndexFund, Institution, Intents, MarketMaker, MarketView, MutualFund, QuantFund
+from twin.clock import Phase, at, trading_ticks
+from twin.contracts import Fills, Quotes
+from twin.randomness import Streams
+from twin.world import IndexDay, MarketConfig, NewsPath, make_instruments
+
+STREAMS = Streams(3)
+INSTRUMENTS, TRAITS = make_instruments(MarketConfig(instruments=150), STREAMS)
+CAPITAL = 50_000_000_000
+
+
+def _agent(kind: type[Institution], account: int = 5) -> Institution:
+    endowment = kind.endow(account, CAPITAL, INSTRUMENTS, TRAITS.popularity, STREAMS)
+    return kind(mesa.Model(), account, INSTRUMENTS, endowment, STREAMS)
+
+
+class Broker:
+    """Fills or cancels what it is given, at random, and keeps books of its own."""
+
+    def __init__(self, agent: Institution, seed: int) -> None:
+        self.agent, self.rng = agent, np.random.default_rng(seed)
+        self.morning = agent.sellable.copy()
+        self.sold = np.zeros_like(self.morning)
+        self.bought = np.zeros_like(self.morning)
+        self.cash = agent.cash
+        self.open: dict[int, list[int]] = {}
+        self.orders: list[tuple[int, ...]] = []
+        self.cancels = 0
+
+    def take(self, intents: Intents) -> None:
+        self.cancels += len(intents.cancels)
+        for order in intents.cancels.order:
+            assert int(order) in self.open
+        o = intents.orders
+        assert np.all(np.diff(o.time) >= 0)
+        numbers = np.arange(len(self.orders), len(self.orders) + len(o))
+        for n, i, s, p, q in zip(numbers, o.instrument, o.side, o.price, o.quantity, strict=True):
+            assert INSTRUMENTS.limit_down[i] <= p <= INSTRUMENTS.limit_up[i]
+            assert q >= (200 if INSTRUMENTS.board[i] == 2 else 100)
+            assert q % 100 == 0
+            self.open[int(n)] = [int(i), int(s), int(p), int(q)]
+            self.orders.append((int(n), int(i), int(s), int(p), int(q)))
+        self.agent.on_submitted(numbers)
+        gone = [int(c) for c in intents.cancels.order if self.rng.random() < 0.9]
+        for c in gone:
+            del self.open[c]
+        self.agent.on_done(np.array(gone, np.int64))
+        self.fill()
+        if len(o) == 0:
+            return
+        committed = np.zeros_like(self.morning)
+        reserved = 0
+        for i, s, p, q in self.open.values():
+            committed[i] += q if s < 0 else 0
+            reserved += p * q if s > 0 else 0
+        assert np.all(self.sold + committed <= self.morning)  # T+1: today's buys are not sold
+        assert reserved <= self.cash
+
+    def fill(self) -> None:
+        rows = []
+        numbers = list(self.open)
+        for row in np.flatnonzero(self.rng.random(len(numbers)) < 0.04):
+            n = numbers[int(row)]
+            i, s, p, q = self.open[n]
+            done = q if self.rng.random() < 0.7 else max(q // 200 * 100, 100)
+            price = p - s * int(self.rng.integers(0, 2))
+            rows.append((0, n, self.agent.account, i, s, price, done))
+            self.cash -= s * price * done
+            (self.bought if s > 0 else self.sold)[i] += done
+            self.open[n][3] -= done
+            if self.open[n][3] == 0:
+                del self.open[n]
+        self.agent.on_fills(Fills(*np.array(rows, np.int64).reshape(-1, 7).T))
+
+
+def _run(
+    kind: type[Institution], day: IndexDay, account: int = 5, until: str = "15:00"
+) -> tuple[Broker, list[tuple[MarketView, Intents]]]:
+    agent = _agent(kind, account)
+    broker = Broker(agent, account)
+    news = NewsPath(day, INSTRUMENTS, TRAITS, STREAMS)
+    log = []
+    for tick in trading_ticks():
+        if tick.start >= at(until):
+            break
+        value = news.fundamental(tick.start).astype(np.int64)
+        bid, ask = value - 1, value + 1
+        if tick.phase in (Phase.OPEN_CALL, Phase.CLOSE_CALL):
+            bid = ask = value
+        zero = np.zeros_like(bid)
+        quotes = Quotes(value, bid * (value % 50 > 0), ask, zero, zero, zero, zero)
+        view = MarketView(tick.start, tick.end, tick.phase, quotes, news.index_return(tick.start))
+        intents = agent.step(view)
+        if len(intents.orders) or len(intents.cancels):
+            log.append((view, intents))
+            for part in (intents.orders, intents.cancels):
+                assert np.all((part.time >= tick.start) & (part.time < tick.end))
+                assert np.all(part.account == account)
+        broker.take(intents)
+    return broker, log
+
+
+@pytest.mark.parametrize("kind", list(KINDS.values()), ids=list(KINDS))
+def test_books_of_the_agent_agree_with_the_broker(kind: type[Institution]) -> None:
+    broker, log = _run(kind, IndexDay(-0.005, 0.0, -0.04, -0.035))
+    agent = broker.agent
+    assert len(broker.orders) > 20
+    assert np.array_equal(agent.position, broker.morning + broker.bought - broker.sold)
+    agent.on_done(np.array(list(agent.working), np.int64))
+    assert agent.cash == broker.cash
+    assert np.array_equal(agent.sellable, broker.morning - broker.sold)
+    phases = {view.phase for view, _ in log}
+    assert phases == ({Phase.CLOSE_CALL} if kind is IndexFund else {Phase.CONTINUOUS})
+
+
+@pytest.mark.parametrize("kind", list(KINDS.values()), ids=list(KINDS))
+def test_the_same_seed_gives_the_same_day(kind: type[Institution]) -> None:
+    day = IndexDay(0.0, 0.01, -0.01, 0.0)
+    first, second = (_run(kind, day, until="10:30" if kind is not IndexFund else "15:00")[0].orders for _ in range(2))
+    assert len(first) > 10
+    assert first == second
+
+
+@pytest.mark.parametrize("kind", list(KINDS.values()), ids=list(KINDS))
+def test_endowment_is_worth_the_capital(kind: type[Institution]) -> None:
+    endowment = kind.endow(9, CAPITAL, INSTRUMENTS, TRAITS.popularity, STREAMS)
+    assert endowment.cash + int((endowment.shares * INSTRUMENTS.previous_close).sum()) == CAPITAL
+    assert 0 < np.count_nonzero(endowment.shares) <= kind.names
+    assert np.all(endowment.shares % 100 == 0)
+
+
+def test_market_maker_never_crosses_the_market_or_itself() -> None:
+    _, log = _run(MarketMaker, IndexDay(0.0, 0.02, -0.02, 0.01))
+    quoted = 0
+    for view, intents in log:
+        o = intents.orders
+        buy, sell = o.side > 0, o.side < 0
+        assert np.all(o.price[buy] < view.quotes.ask[o.instrument[buy]])
+        assert np.all(o.price[sell] > view.quotes.bid[o.instrument[sell]])
+        for i in np.intersect1d(o.instrument[buy], o.instrument[sell]):
+            assert o.price[buy & (o.instrument == i)][0] < o.price[sell & (o.instrument == i)][0]
+            quoted += 1
+    assert quoted > 500
+
+
+def test_market_maker_with_more_shares_quotes_lower() -> None:
+    def quotes(gained: int) -> tuple[int, int]:
+        maker = _agent(MarketMaker)
+        i = int(maker.universe[0])
+        maker.position[i] += gained
+        close = INSTRUMENTS.previous_close
+        zero = np.zeros_like(close)
+        wide = np.full_like(close, 20)
+        view = MarketView(
+            at("10:00"),
+            at("10:00:03"),
+            Phase.CONTINUOUS,
+            Quotes(close, close - wide, close + wide, zero, zero, zero, zero),
+            0.0,
+        )
+        o = maker.step(view).orders
+        mine = o.instrument == i
+        return int(o.price[mine & (o.side > 0)][0]), int(o.price[mine & (o.side < 0)][0])
+
+    start = int(_agent(MarketMaker).position[_agent(MarketMaker).universe[0]])
+    flat, long = quotes(0), quotes(start)
+    assert long[0] < flat[0]
+    assert long[1] < flat[1]
+
+
+def test_index_fund_trades_once_in_the_closing_call() -> None:
+    broker, log = _run(IndexFund, IndexDay(0.0, 0.01, -0.01, 0.0))
+    assert len(log) == 1
+    assert at("14:57") <= log[0][0].t0 < at("14:58:03")
+    assert broker.cancels == 0
+    value = sum(p * q for _, _, _, p, q in broker.orders)
+    assert 0.001 < value / CAPITAL < 0.05
+
+
+def test_mutual_fund_sells_more_the_further_the_index_falls() -> None:
+    sold = []
+    for close in (0.0, -0.03, -0.07):
+        low = min(close, -0.005)
+        broker, _ = _run(MutualFund, IndexDay(0.0, 0.005, low, close))
+        sold.append(int((broker.sold * INSTRUMENTS.previous_close).sum()))
+    assert sold[0] < sold[1] < sold[2]
+
+
+def test_mutual_fund_spreads_its_parents_over_the_day() -> None:
+    _, log = _run(MutualFund, IndexDay(0.0, 0.005, -0.005, 0.0))
+    times = np.concatenate([intents.orders.time for _, intents in log])
+    shares = np.histogram(times, [at(t) for t in ("09:30", "10:30", "11:30", "13:00", "14:00", "15:00")])[0] / len(
+        times
+    )
+    assert shares[2] == 0
+    assert np.all(shares[[0, 1, 3, 4]] > 0.1)
+
+
+def test_quant_funds_of_opposite_style_trade_against_each_other() -> None:
+    odd, even = (_agent(QuantFund, account) for account in (5, 6))
+    assert isinstance(odd, QuantFund)
+    assert isinstance(even, QuantFund)
+    assert odd.style == -even.style
+    broker, _ = _run(QuantFund, IndexDay(0.0, 0.01, -0.01, 0.0))
+    assert broker.cancels / len(broker.orders) > 0.5  # quant flow cancels half and more (domain B58)
