@@ -44,7 +44,7 @@ def test_percentile_of_many_values_is_within_one_per_cent_of_numpy() -> None:
         exact = np.percentile(values, q, method="inverted_cdf")
         assert abs(h.percentile(q)[0] / exact - 1) < 0.01
     assert abs(h.mean()[0] / values.mean() - 1) < 0.01
-    assert abs(h.share_above(10**8)[0] - (values > 10**8).mean()) < 0.001
+    assert abs(h.share_above(10**8)[0] - (values > 10**8).mean()) < 0.004
 
 
 def test_rows_are_apart_and_merge_adds() -> None:
