@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twin.clock import DAY, SECOND
 from twin.contracts import Outcomes, Requests, Segment
@@ -137,8 +136,3 @@ class AccountOpening:
             staff_hours=sum(p.staff_hours for p in staff),
             utilisation=sum(p.busy for p in staff) / staffed if staffed else float("nan"),
         )
-
-
-def lost_steps(opening: AccountOpening, outcomes: Outcomes) -> NDArray[np.str_]:
-    """Names of the steps in which the cases of a batch of outcomes ended."""
-    return np.asarray([opening.network.node_name(int(n)) for n in outcomes.node], dtype=np.str_)
