@@ -2,7 +2,7 @@
 
 Models: M/M/c with c = 10 and utilisation 0.9; the seven-stage onboarding network with exponential patience and 10%
 rework. SimPy is written as its documentation teaches (a process per customer, `request() | timeout()`), Ciw with its
-own arrival, service and reneging distributions. Each engine gets as many customers as it does in some seconds; the rate is
+own arrival, service and reneging distributions. Each engine gets what it does in some seconds; the rate is
 per customer of CPU time and includes the drawing of arrivals. The engines' mean times must agree, or the run fails.
 
 Command: `python -m benchmarks.queueing`
