@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.clock import Phase
-from twin.contracts import Batch, Fills, Instruments, IntColumn, OrderKind, Quotes, Side
+from twin.contracts import Batch, Board, Fills, Instruments, IntColumn, OrderKind, Quotes, Side
 from twin.randomness import Stream, Streams
 
 _FEE_RESERVE = 1000
@@ -68,7 +68,7 @@ class Endowment:
     shares: IntColumn
 
 
-@dataclass
+@dataclass(slots=True)
 class WorkingOrder:
     """An order at the broker: `left` shares are neither filled nor released."""
 
@@ -109,6 +109,8 @@ class Institution(mesa.Agent):
         self.sellable = endowment.shares.astype(np.int64).copy()
         self.position = self.sellable.copy()
         self.universe = np.flatnonzero(self.sellable)
+        self._smallest: list[int] = np.where(instruments.board == Board.STAR, 200, 100).tolist()
+        """Smallest order: 200 shares on STAR (domain M39), else a lot."""
         self.working: dict[int, WorkingOrder] = {}
         self._sent = OrderIntents.empty()
         self._draws = 0
@@ -144,6 +146,8 @@ class Institution(mesa.Agent):
 
     def uniform(self, count: int) -> NDArray[np.float64]:
         """The institution's next uniform draws."""
+        if count == 0:
+            return np.empty(0)
         ids = np.arange(self._draws, self._draws + count, dtype=np.int64) << _DRAW_SHIFT | self.account
         self._draws += count
         return self.streams.uniform(Stream.INSTITUTION, ids)
@@ -184,22 +188,19 @@ class Institution(mesa.Agent):
 
     def _reserve(self, instrument: IntColumn, side: IntColumn, price: IntColumn, quantity: IntColumn) -> IntColumn:
         """Quantities cut to what may be sold and paid for; shares and cash are set aside."""
-        quantity = np.maximum(quantity, 0) // 100 * 100
-        allowed = quantity.astype(np.int64)
-        for row, (i, s, p, q) in enumerate(zip(instrument, side, price, quantity, strict=True)):
+        allowed = []
+        for i, s, p, q in zip(instrument.tolist(), side.tolist(), price.tolist(), quantity.tolist(), strict=True):
             if s == Side.SELL:
-                allowed[row] = min(int(q), int(self.sellable[i]) // 100 * 100)
+                most = int(self.sellable[i])
             else:
-                unit = int(p) * 100
-                allowed[row] = min(int(q), max(self.cash, 0) // (unit + unit // _FEE_RESERVE + 1) * 100)
-            if allowed[row] < self._least(int(i)):
-                allowed[row] = 0
-            self._set_aside(int(i), int(s), int(p), int(allowed[row]))
-        return allowed
-
-    def _least(self, instrument: int) -> int:
-        """Smallest order: 200 shares on STAR (domain M39), else a lot."""
-        return 200 if self.instruments.board[instrument] == 2 else 100
+                unit = p * 100
+                most = max(self.cash, 0) // (unit + unit // _FEE_RESERVE + 1) * 100
+            done = max(min(q, most), 0) // 100 * 100
+            if done < self._smallest[i]:
+                done = 0
+            self._set_aside(i, s, p, done)
+            allowed.append(done)
+        return np.array(allowed, np.int64)
 
     def _set_aside(self, instrument: int, side: int, price: int, quantity: int) -> None:
         if side == Side.SELL:
@@ -210,10 +211,9 @@ class Institution(mesa.Agent):
     def on_submitted(self, orders: IntColumn) -> None:
         """The broker's numbers of the last step's orders, row by row."""
         sent = self._sent
-        for row, order in enumerate(orders):
-            self.working[int(order)] = WorkingOrder(
-                int(sent.instrument[row]), int(sent.side[row]), int(sent.price[row]), int(sent.quantity[row])
-            )
+        columns = (c.tolist() for c in (orders, sent.instrument, sent.side, sent.price, sent.quantity))
+        for order, instrument, side, price, quantity in zip(*columns, strict=True):
+            self.working[order] = WorkingOrder(instrument, side, price, quantity)
         self._sent = OrderIntents.empty()
 
     def on_fills(self, fills: Fills) -> None:
