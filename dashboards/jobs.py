@@ -15,9 +15,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,6 +33,8 @@ _GRACE = 20.0
 """Seconds that a new process may take until it holds its lock."""
 _NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 _SPEC, _STATE, _LOG, _LOCK = "job.json", "state.json", "log.txt", "lock"
+WORK: tuple[str, ...] = ("-m", "dashboards.jobs")
+"""What Python runs in a job's process, before the job's folder."""
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -175,7 +178,7 @@ def start(out: Path, spec: Spec) -> Job:
         _write(job.folder / _SPEC, asdict(spec))
         _write(job.folder / _STATE, asdict(State(began=time.time())))
         with (job.folder / _LOG).open("wb") as log:
-            command = [sys.executable, "-m", "dashboards.jobs", str(job.folder.resolve())]
+            command = [sys.executable, *WORK, str(job.folder.resolve())]
             root = Path(__file__).resolve().parents[1]
             environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]))
             child = subprocess.Popen(
@@ -187,63 +190,82 @@ def start(out: Path, spec: Spec) -> Job:
     return job
 
 
-@dataclass
 class _Progress:
-    """Gathers the reports of all replications into the state on disk."""
+    """Gathers the reports of all replications into the state on disk, which a thread writes while there is news.
 
-    folder: Path
-    state: State
-    fractions: dict[tuple[str, int], float] = field(default_factory=dict)
-    orders: dict[tuple[str, int], int] = field(default_factory=dict)
-    found: int = 0
-    written: float = 0.0
+    Args:
+        folder: of the job.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.state = replace(_state(folder), pid=os.getpid())
+        self._fractions: dict[tuple[str, int], float] = {}
+        self._orders: dict[tuple[str, int], int] = {}
+        self._found = 0
+        self._over = threading.Event()
+        self._writer = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self) -> _Progress:
+        _write(self._folder / _STATE, asdict(self.state))
+        self._writer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._writer.join()
+        _write(self._folder / _STATE, asdict(self.state))
+
+    def _write(self) -> None:
+        written = self.state
+        while not self._over.wait(_EVERY):
+            if self.state is not written:
+                written = self.state
+                _write(self._folder / _STATE, asdict(written))
 
     def plan(self, planned: list[tuple[str, int, int]]) -> None:
-        self.found = sum(found for _, _, found in planned)
+        """What will be run: (run, replications, of which there already)."""
+        self._found = sum(found for _, _, found in planned)
         total = sum(wanted for _, wanted, _ in planned)
-        self.put(replace(self.state, phase="running", total=total, finished=self.found))
+        self.state = replace(self.state, phase="running", total=total, finished=self._found)
 
     def report(self, report: Report) -> None:
+        """How far one replication is."""
         key = report.run, report.replication
-        self.fractions[key] = report.fraction
-        self.orders[key] = max(report.orders, self.orders.get(key, 0))
-        to_do = max(1, self.state.total - self.found)
-        done = sum(fraction >= 1 for fraction in self.fractions.values())
-        orders = sum(self.orders.values())
+        self._fractions[key] = report.fraction
+        self._orders[key] = max(report.orders, self._orders.get(key, 0))
+        orders, to_do = sum(self._orders.values()), max(1, self.state.total - self._found)
         self.state = replace(
             self.state,
-            fraction=min(1.0, sum(self.fractions.values()) / to_do),
+            fraction=min(1.0, sum(self._fractions.values()) / to_do),
             stage=report.stage,
             sim_time_ns=report.sim_time_ns or self.state.sim_time_ns,
             orders=orders,
             orders_per_s=orders / max(1e-3, time.time() - self.state.began),
-            finished=self.found + done,
+            finished=self._found + sum(fraction >= 1 for fraction in self._fractions.values()),
         )
-        if time.monotonic() - self.written >= _EVERY:
-            self.put(self.state)
 
-    def put(self, state: State) -> None:
-        self.state, self.written = state, time.monotonic()
-        _write(self.folder / _STATE, asdict(state))
+    def end(self, phase: str, *, error: str = "", runs: tuple[str, ...] = ()) -> None:
+        """How it ended."""
+        fraction = 1.0 if phase == "done" else self.state.fraction
+        self.state = replace(self.state, phase=phase, error=error, runs=runs, ended=time.time(), fraction=fraction)
 
 
-def _work(folder: Path) -> None:
+def work(folder: Path) -> None:
     """Run a job to its end, in its own process."""
     job = Job(folder.parents[1], folder.name)
     with (folder / _LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        progress = _Progress(folder, replace(_state(folder), pid=os.getpid()))
-        progress.put(progress.state)
-        try:
-            with _stoppable():
-                runs = _run(job, progress)
-        except KeyboardInterrupt:
-            end: dict[str, Any] = {"phase": "cancelled"}
-        except TwinError as error:
-            end = {"phase": "failed", "error": str(error)}
-        else:
-            end = {"phase": "done", "fraction": 1.0, "runs": runs}
-        progress.put(replace(progress.state, ended=time.time(), **end))
+        with _Progress(folder) as progress:
+            try:
+                with _stoppable():
+                    runs = _run(job, progress)
+            except KeyboardInterrupt:
+                progress.end("cancelled")
+            except TwinError as error:
+                progress.end("failed", error=" ".join(str(error).split()))
+            else:
+                progress.end("done", runs=runs)
 
 
 def _run(job: Job, progress: _Progress) -> tuple[str, ...]:
@@ -295,4 +317,4 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _work(Path(sys.argv[1]))
+    work(Path(sys.argv[1]))
