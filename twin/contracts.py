@@ -96,12 +96,13 @@ class Batch:
     """Base of all batches: int64 columns of one common length."""
 
     def __post_init__(self) -> None:
-        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self)}
+        # instance dictionaries hold exactly the columns; dataclasses.fields would cost more than most batches' work
+        lengths = {name: len(column) for name, column in vars(self).items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"columns of {type(self).__name__} differ in length: {lengths}")
 
     def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))
+        return len(next(iter(vars(self).values())))
 
     @classmethod
     def empty(cls) -> Self:
