@@ -536,7 +536,7 @@ def take_tape(orders, n_orders, reports, queue, numbers, stats, demand, time, ki
                     o.accepted = time[i]
             elif kind[i] == 3:
                 reason = -1 - counter[i]
-                refused_cancel = o.accepted > 0 or reason in (R_NO_CANCEL, R_UNKNOWN)
+                refused_cancel = quantity[i] == 0 or reason in (R_NO_CANCEL, R_UNKNOWN)
                 what = CANCEL_REJECT if refused_cancel else REJECT
             else:
                 what = END
