@@ -71,7 +71,7 @@ class ProgressView:
         self.total = self.found = 0
         self._fractions: dict[tuple[str, int], float] = {}
         self._last: dict[tuple[str, int], tuple[float, str]] = {}
-        self._began: float | None = None
+        self._pace: tuple[float, float] | None = None
         self._bars = _Bars() if live else None
 
     def __enter__(self) -> ProgressView:
@@ -92,8 +92,8 @@ class ProgressView:
         """Show one report."""
         key = (report.run, report.replication)
         self._fractions[key] = report.fraction
-        if self._began is None:
-            self._began = time.monotonic()
+        if self._pace is None and report.fraction > 0:
+            self._pace = (time.monotonic(), math.fsum(self._fractions.values()))
         if self._bars:
             self._bars.show(key, self._line(report), report.fraction)
             return
@@ -122,10 +122,12 @@ class ProgressView:
         return line if left is None else f"{line}, {say('remaining', self.language, time=span(left, self.language))}"
 
     def _left(self) -> float | None:
-        """Seconds until everything is done, at the speed so far."""
+        """Seconds until everything is done at the pace so far; compiling and building at the start are no measure."""
+        if self._pace is None:
+            return None
+        began, first = self._pace
         done = math.fsum(self._fractions.values())
-        elapsed = 0.0 if self._began is None else time.monotonic() - self._began
-        return elapsed * (self.total - done) / done if done > 0.02 and elapsed > 1.0 else None
+        return (time.monotonic() - began) * (self.total - done) / (done - first) if done > first + 0.05 else None
 
 
 class _Bars:

@@ -24,12 +24,9 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "took": ("{runs} replications computed in {time}", "用时 {time}，计算 {runs} 次重复"),
     # stages of a replication
     "start": ("starting", "启动"),
-    "population": ("population", "生成客户"),
-    "market": ("market", "市场"),
+    "build": ("building", "搭建"),
     "trading": ("trading", "交易"),
-    "clearing": ("clearing", "清算"),
-    "processes": ("processes", "业务流程"),
-    "measures": ("measures", "指标"),
+    "night": ("night", "夜间清算"),
     "done": ("done", "完成"),
     # tables
     "measure": ("measure", "指标"),
