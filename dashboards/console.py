@@ -119,7 +119,7 @@ class ProgressView:
             rate=f"{rate:,.0f}",
         )
         left = self._left()
-        return line if left is None else f"{line}, {say('remaining', self.language, time=span(left, self.language))}"
+        return line if left is None else line + say("remaining", self.language, time=span(left, self.language))
 
     def _left(self) -> float | None:
         """Seconds until everything is done at the pace so far; compiling and building at the start are no measure."""

@@ -18,7 +18,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "{run} #{rep}: {stage} {clock} {percent} {orders} orders {rate}/s",
         "{run} 第{rep}次：{stage} {clock} {percent} {orders} 笔委托 {rate} 笔/秒",
     ),
-    "remaining": ("about {time} left", "约剩 {time}"),
+    "remaining": (", about {time} left", "，约剩 {time}"),
     "seconds": ("{n} s", "{n} 秒"),
     "minutes": ("{n} min", "{n} 分钟"),
     "took": ("{runs} replications computed in {time}", "用时 {time}，计算 {runs} 次重复"),

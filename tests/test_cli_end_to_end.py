@@ -1,4 +1,4 @@
-"""The command that a newcomer types, on the real day made small: it compares, writes, and does not depend on workers."""
+"""The command that a newcomer types, on the real day made small: it compares and writes, whatever the workers."""
 
 from __future__ import annotations
 
