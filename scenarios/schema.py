@@ -2,8 +2,8 @@
 
 Unknown keys are refused, values carry units (scenarios/units.py), and every field says where its default comes from:
 "row N" is a row of the domain notes' table of baseline parameters, a code such as O21 one of their facts, "assumed" a
-modelling choice without evidence. In Python the values are base units (ns, events per second, fen, fractions); None means
-"unlimited".
+modelling choice without evidence. In Python the values are base units (ns, events per second, fen, fractions); None
+means "unlimited".
 """
 
 from __future__ import annotations
