@@ -82,7 +82,6 @@ def order_rate(scenario: Recording, baseline: Recording | None, language: str) -
         for axes, series in zip(grid[:, 0], panels, strict=True):
             _overlay(axes, scenario, baseline, series, "", language)
             axes.set_title(say(titles[series], language))
-            axes.set_ylim(bottom=0)
             _count_axis(axes, language)
             trading_axis(axes, language, label=axes is grid[-1, 0])
         _capacity(grid[0, 0], scenario, baseline, language)
@@ -126,7 +125,8 @@ def hour_setting(run: Recording, *keys: str) -> float:
 
 
 def _count_axis(axes: Axes, language: str) -> None:
-    """Ticks of a count, short: 12k or 1.2万."""
+    """Ticks of a count, short: 12k or 1.2万; from zero to one at least."""
+    axes.set_ylim(0, max(1.0, axes.get_ylim()[1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v, language)))
 
 
@@ -170,8 +170,9 @@ def queues(scenario: Recording, baseline: Recording | None, language: str) -> Fi
     if not keys:
         return None
     with look(language):
-        rows = -(-len(keys) // 3)
-        fig, grid = figure(rows, 3, height=0.6 + 2.0 * rows, sharey=True)
+        columns = 3 if len(keys) <= 6 else 4
+        rows = -(-len(keys) // columns)
+        fig, grid = figure(rows, columns, height=0.6 + 2.0 * rows, sharey=True)
         for axes, key in zip(grid.flat, keys, strict=False):
             _overlay(axes, scenario, baseline, "queue_length", key, language)
             axes.set_title(say(key, language))
@@ -180,7 +181,6 @@ def queues(scenario: Recording, baseline: Recording | None, language: str) -> Fi
         for axes in grid.flat[len(keys) :]:
             axes.set_visible(False)
         grid[0, 0].set_yscale("symlog", linthresh=1)
-        grid[0, 0].set_ylim(bottom=0)
         _count_axis(grid[0, 0], language)
         for axes in grid[:, 0]:
             axes.set_ylabel(say("messages waiting", language))
@@ -222,7 +222,6 @@ def _market_panel(axes: Axes, scenario: Recording, baseline: Recording | None, s
         return
     key = "best5" if series == "depth" else ""
     _overlay(axes, scenario, baseline, series, key, language)
-    axes.set_ylim(bottom=0)
     _count_axis(axes, language)
     if series == "spread_ticks":
         axes.set_ylabel(say("ticks", language))
@@ -261,7 +260,6 @@ def waiting_people(scenario: Recording, baseline: Recording | None, language: st
                     draw(axes, _hours(line), line, colour, label)
                     ends.append((_hours(line)[0], _hours(line)[-1]))
             axes.set_title(say(titles[series], language))
-            axes.set_ylim(bottom=0)
             _count_axis(axes, language)
         for axes in grid[:, 0]:
             clock_axis(axes, language, min(a for a, _ in ends), max(b for _, b in ends))
@@ -298,7 +296,6 @@ def batch(scenario: Recording, baseline: Recording | None, language: str) -> Fig
                     busy = np.flatnonzero(line.high > 0)
                     end = max(end, float(_hours(line)[busy[-1]]) + 0.5 if len(busy) else end)
             axes.set_title(say(titles[key], language))
-            axes.set_ylim(bottom=0)
             _count_axis(axes, language)
         target, deadline = (hour_setting(scenario, "clearing", key) for key in ("target_end", "deadline"))
         for axes in grid[:, 0]:

@@ -17,11 +17,12 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from dashboards.report.numbers import number, short
 from dashboards.report.recording import Recording
 from dashboards.report.scores import Row
-from dashboards.report.style import BASELINE, BREACH, GOOD, INK, PAPER, RULE, SCENARIO, look
+from dashboards.report.style import BASELINE, BREACH, GOOD, INK, PAPER, RULE, SCENARIO, legend, look
 from dashboards.report.words import say
 from twin.measures.statistics import Verdict
 
 Floats = npt.NDArray[np.float64]
+_DRIP = 0.05  # steps that lose less of 100 applicants in every run are left out
 _BUSY = 0.9  # utilisation above which a station is drawn as a breach: queues grow without bound near 1
 
 
@@ -32,13 +33,12 @@ def _figure(height: float, rows: int = 1, **more: Any) -> tuple[Figure, npt.NDAr
 
 
 def lost_of_hundred(run: Recording) -> dict[str, float]:
-    """Applicants lost in each step, of 100 applications, in the order of the steps; empty when not recorded."""
+    """Applicants lost in each step, of 100 applications, in the order of recording; empty when not recorded."""
     applications = run.measure("onboarding_applications")
-    lost, entered = run.segments("onboarding_lost"), run.segments("onboarding_entered")
+    lost = run.segments("onboarding_lost")
     if applications is None or not lost or not np.nanmean(applications) > 0:
         return {}
-    order = sorted(lost, key=lambda step: -float(np.nanmean(entered[step])) if step in entered else 0.0)
-    return {step: 100 * float(np.nanmean(lost[step]) / np.nanmean(applications)) for step in order}
+    return {step: 100 * float(np.nanmean(values) / np.nanmean(applications)) for step, values in lost.items()}
 
 
 def funnel(scenario: Recording, baseline: Recording | None, language: str) -> Figure | None:
@@ -46,8 +46,9 @@ def funnel(scenario: Recording, baseline: Recording | None, language: str) -> Fi
     runs = [(baseline, BASELINE, "baseline")] if baseline else []
     runs.append((scenario, SCENARIO, "scenario"))
     streams = [(lost_of_hundred(run), run, colour, word) for run, colour, word in runs]
-    streams = [stream for stream in streams if stream[0]]
-    if not streams:
+    leaky = {step for lost, *_ in streams for step, share in lost.items() if share >= _DRIP}
+    streams = [({s: v for s, v in lost.items() if s in leaky}, run, c, w) for lost, run, c, w in streams if lost]
+    if not leaky:
         return None
     with look(language):
         fig, axes = _figure(0.3 + 2.6 * len(streams), len(streams), sharex=True, sharey=True)
@@ -133,9 +134,8 @@ def utilisation(scenario: Recording, baseline: Recording | None, language: str) 
         ax.axvline(1, color=INK, lw=0.8)
         ax.grid(axis="y", visible=False)
         names = [(BASELINE, "baseline")] * bool(before) + [(SCENARIO, "scenario"), (BREACH, "scenario above 90 %")]
-        ax.legend(
-            handles=[Rectangle((0, 0), 1, 1, color=c, label=say(w, language)) for c, w in names], loc="lower right"
-        )
+        handles = [Rectangle((0, 0), 1, 1, color=colour, label=say(word, language)) for colour, word in names]
+        legend(ax, handles=handles)
     return fig
 
 

@@ -43,8 +43,10 @@ def _figures(value: float) -> str:
     size = abs(value)
     if size == 0:
         return "0"
-    if size < 5e-4:
+    if size < 1e-6:
         return f"{value:.1e}"
+    if size < 1e-3:
+        return f"{float(f'{value:.2g}'):.7f}".rstrip("0")
     if size >= 999.5:
         return f"{value:,.0f}"
     digits = max(0, 2 - math.floor(math.log10(size)))

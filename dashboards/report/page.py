@@ -21,11 +21,12 @@ from dashboards.report.recording import Recording, differences
 from dashboards.report.scores import SIGNS, Row
 from dashboards.report.style import chinese_font, picture_language, png, svg
 from dashboards.report.words import say
-from twin.clock import clock_text
+from twin.clock import MINUTE, Phase, clock_text, phase_at
 from twin.measures.scorecard import DIMENSIONS
 from twin.measures.statistics import Verdict
 
 _MOVES = 3  # measures named in a dimension's verdict
+_LONG_QUEUE = 100  # messages; shorter queues are not spoken of
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def verdict(rows: Sequence[Row], scenario: Recording, baseline: Recording | None
 
 def _dimension_verdict(dimension: str, part: Sequence[Row], language: str) -> str:
     count = {word: sum(row.verdict is word for row in part) for word in Verdict}
+    if not any(count[word] for word in (Verdict.WORSE, Verdict.BETTER, Verdict.CANT_TELL)):
+        return say("verdict.same", language, dimension=say(dimension, language))
     text = say(
         "verdict.count",
         language,
@@ -131,17 +134,20 @@ def _move(row: Row, language: str) -> str:
 
 
 def _bottleneck(run: Recording, language: str) -> list[str]:
-    """The station of the order path with the longest queue, when there is one to speak of."""
-    peaks = {key: line for key, line in run.series("queue_length").items() if np.isfinite(line.mean).any()}
-    if not peaks:
+    """The station with the longest queue while the market trades, when there is one to speak of."""
+    found = (0.0, "", 0)
+    for station, line in run.series("queue_length").items():
+        # What waits for a closed market queues by rule, and is let go in the first minute.
+        trading = np.array([phase_at(max(0, int(t) - MINUTE)) is Phase.CONTINUOUS for t in line.time_ns])
+        trading &= np.array([phase_at(int(t)) is Phase.CONTINUOUS for t in line.time_ns])
+        lengths = np.where(trading & np.isfinite(line.mean), line.mean, 0.0)
+        if len(lengths):
+            top = int(np.argmax(lengths))
+            found = max(found, (float(lengths[top]), station, int(line.time_ns[top])))
+    queue, station, time_ns = found
+    if queue < _LONG_QUEUE:
         return []
-    station = max(peaks, key=lambda key: float(np.nanmax(peaks[key].mean)))
-    line = peaks[station]
-    top = int(np.nanargmax(line.mean))
-    if line.mean[top] < 100:
-        return []
-    time = clock_text(int(line.time_ns[top]))[:5]
-    words = {"station": say(station, language), "queue": number(float(line.mean[top]), language), "time": time}
+    words = {"station": say(station, language), "queue": number(queue, language), "time": clock_text(time_ns)[:5]}
     return [say("verdict.queue", language, **words)]
 
 

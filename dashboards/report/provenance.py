@@ -15,6 +15,7 @@ from scenarios.loader import load
 from scenarios.schema import Scenario
 from twin.errors import ScenarioError
 
+_LONG = 60
 _OWN = ("name", "title", "story", "extends", "seed")
 
 
@@ -44,7 +45,9 @@ def notes(run: Recording, language: str) -> list[tuple[str, str]]:
     rows = []
     for key in dict.fromkeys(key for item in info for key in item):
         values = [setting(_in(item.get(key), language)) for item in info]
-        rows.append((say(str(key), language), values[0] if len(set(values)) == 1 else " | ".join(values)))
+        if len(set(values)) == 1 or max(map(len, values)) > _LONG:
+            values = values[:1]  # prose differs in its numbers alone: once is enough
+        rows.append((say(str(key), language), " | ".join(values)))
     return rows
 
 

@@ -97,7 +97,7 @@ class Recording:
 
     @cached_property
     def measures(self) -> dict[tuple[str, str, str], Floats]:
-        """(dimension, measure, segment) -> one value per replication, in the order of `replications`."""
+        """(dimension, measure, segment) -> one value per replication; in the order in which they were recorded."""
         place = {r: i for i, r in enumerate(self.replications)}
         out: dict[tuple[str, str, str], Floats] = {}
         columns = (self._measures[c] for c in ("dimension", "measure", "segment", "replication", "value"))
@@ -105,7 +105,7 @@ class Recording:
             key = (str(dimension), str(measure), str(segment or ""))
             row = out.setdefault(key, np.full(len(place), np.nan))
             row[place[int(replication)]] = float(value)
-        return dict(sorted(out.items()))
+        return out
 
     def measure(self, name: str, segment: str = "") -> Floats | None:
         """Values of a measure, one per replication, or None when the run does not have it."""

@@ -57,10 +57,10 @@ class Row:
 
 
 def rows(scenario: Recording, baseline: Recording | None, language: str) -> list[Row]:
-    """Every measure of either run, in the registry's order; measures that the registry does not know come last."""
+    """Every measure of either run, in the registry's order, unknown ones last; segments in the order of recording."""
     keys = dict.fromkeys([*scenario.measures, *(baseline.measures if baseline else ())])
     order = {name: place for place, name in enumerate(REGISTRY)}
-    ordered = sorted(keys, key=lambda key: (order.get(key[1], len(order)), key[1], key[2]))
+    ordered = sorted(keys, key=lambda key: (order.get(key[1], len(order)), bool(key[2])))
     return [_row(key, scenario, baseline, language) for key in ordered]
 
 

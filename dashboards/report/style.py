@@ -153,12 +153,24 @@ def clock_axis(axes: Axes, language: str, first: float, last: float, step: int =
 
 
 def draw(axes: Axes, x: npt.NDArray[np.float64], line: Line, colour: str, label: str = "", **more: Any) -> None:
-    """A line's mean with a band from the smallest to the largest replication."""
-    axes.plot(x, line.mean, color=colour, label=label or None, **more)
+    """A line's mean with a band from the smallest to the largest replication, broken where nothing was recorded."""
+    x, line = _broken(x, line)
+    # The baseline is drawn wider, so that it shows where the scenario lies on it.
+    axes.plot(x, line.mean, color=colour, label=label or None, **{"lw": 2.4 if colour == BASELINE else 1.4, **more})
     if line.values.shape[0] > 1:
         axes.fill_between(x, line.low, line.high, color=colour, alpha=0.22, lw=0)
 
 
-def legend(axes: Axes) -> None:
+def _broken(x: npt.NDArray[np.float64], line: Line) -> tuple[npt.NDArray[np.float64], Line]:
+    """The line with a hole before each point that comes much later than the one before it."""
+    steps = np.diff(line.time_ns)
+    if not len(steps):
+        return x, line
+    late = np.flatnonzero(steps > 2.5 * np.median(steps)) + 1
+    holes = np.insert(line.values.astype(np.float64), late, np.nan, axis=1)
+    return np.insert(x, late, x[late]), Line(np.insert(line.time_ns, late, line.time_ns[late]), holes)
+
+
+def legend(axes: Axes, **more: Any) -> None:
     """A legend in one line above the panel's right end, where it hides nothing."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=4, borderaxespad=0.1, handlelength=1.6)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=4, borderaxespad=0.1, handlelength=1.6, **more)
