@@ -1,11 +1,6 @@
-"""The order path, fused: one call takes the messages of a tick through all stations, one brings the answers back.
+"""The way out: one call takes the messages of a tick through all stations to the exchange.
 
-Stations and their exact discipline are in `twin.kernels.stations`; this file says who goes where. A message is an
-item: kind << 56 | row, the row of an order (orders and cancels) or of a request (queries and logins); items break ties
-of time, so an order goes before its cancel. Record arrays: `orders` (twin.routing.orders.ORDER), `requests` (account,
-submitted), `reports` (row, time, price, quantity, kind, reason), `trades` (time, row, price, quantity). `instruments`
-is int64 with the columns of `twin.contracts.Instruments`. Luck: entity = account, counter = a hash of the instant of
-submission and of what was asked, so that the same order has the same service demand in every scenario.
+Stations and their exact discipline are in `twin.kernels.stations`; this file says who goes where.
 """
 
 from __future__ import annotations
@@ -13,109 +8,69 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from twin.kernels import histogram
-from twin.kernels import ledger as ledger
 from twin.kernels.borrowing import borrow
+from twin.kernels.order_checks import suitable, verify
+from twin.kernels.order_codes import (
+    ANSWERED,
+    AUTHENTICATION,
+    BACK,
+    BLOCKED_UNSUITABLE,
+    BUDGET_NS,
+    CANCEL,
+    CANCEL_REJECT,
+    CHECKS,
+    CORE,
+    DIRECT,
+    GATEWAY,
+    I_EXCHANGE,
+    IN_PATH,
+    KIND_SHIFT,
+    LAST_CLOSE,
+    LATE_CHECKS,
+    LATENCY_NS,
+    LOGGED_IN,
+    LOGIN,
+    LOOKUP_SALT,
+    NETWORK,
+    NIL,
+    ORDER,
+    OVERDUE,
+    PARKED,
+    PASSED_UNCHECKED,
+    PASSED_UNSUITABLE,
+    QUERY,
+    R_SUITABILITY,
+    R_TIMEOUT,
+    R_UNKNOWN,
+    REFUSE_LATE,
+    ROW_MASK,
+    S_AUTHENTICATION,
+    S_CHECK,
+    S_CORE,
+    S_NETWORK,
+    SERVICE_NS,
+    SSE,
+    SUITABILITY,
+    SZSE,
+    TIMED_OUT,
+    WIRE_SSE,
+    WIRE_SZSE,
+    WORKING,
+)
+from twin.kernels.order_reports import demand_at, refuse, tell
 from twin.kernels.stations import (
     BUSY,
     FULL,
-    HEAD,
     LATE,
-    NEVER,
     STARTED,
-    TAIL,
-    demand_of,
     heap_drop,
     heap_push,
     merge,
-    next_open,
     pace,
     put,
     serve,
     serve_within,
 )
-
-NETWORK, GATEWAY, AUTHENTICATION, SUITABILITY, CHECKS, CORE, SSE, SZSE, REPORT, BACK = range(10)
-"""Stations, rows of the numbers."""
-OVERDUE, DIRECT, WIRE_SSE, WIRE_SZSE = range(10, 14)
-"""Delay lines: orders whose lookup is late, messages that skip the checks, messages on the wire."""
-N_STATIONS = 14
-ORDER, CANCEL, QUERY, LOGIN = range(4)
-KIND_SHIFT = 56
-ROW_MASK = (1 << KIND_SHIFT) - 1
-
-IN_PATH, WORKING, FILLED, CANCELLED, REFUSED, REJECTED, EXPIRED = range(7)
-"""States of an order (twin.routing.orders.OrderState)."""
-ACK, FILL, END, REJECT, CANCEL_REJECT, LOGGED_IN, ANSWERED = (np.int64(k) for k in range(7))
-"""Kinds of reports; END covers cancelled and expired, REJECT also the broker's refusals."""
-(
-    PARKED,
-    LATE_CHECKS,
-    PASSED_UNCHECKED,
-    PASSED_UNSUITABLE,
-    BLOCKED_UNSUITABLE,
-    TIMED_OUT,
-    REPORT_BASE,
-    REPORT_FRONT,
-    REPORT_COUNT,
-    TRADE_COUNT,
-    N_ACKNOWLEDGED,
-    N_ANSWERED,
-) = range(12)
-"""Counters of the path: cancels that wait for their order; suitability answers after the budget; orders passed
-without an answer; unsuitable ones among them; unsuitable ones stopped; lookups over budget; sequence of the first
-report kept, first one undelivered, reports kept; trades; orders acknowledged; queries answered."""
-N_STATS = 12
-SERVICE_NS, BUDGET_NS, REFUSE_LATE, LATENCY_NS, LAST_CLOSE = range(5)
-"""Settings (int64)."""
-S_AUTHENTICATION, S_CHECK, S_CORE, S_NETWORK = (np.int64(k) for k in (41, 42, 43, 46))
-"""Random streams (twin.randomness.Stream)."""
-R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKNOWN, R_TIMEOUT = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    10,
-)
-"""Reasons (twin.contracts.Reason)."""
-NIL = np.int64(0)
-"""A zero that is typed: a plain constant in a call makes Numba compile the callee once more for it."""
-_LOOKUP, _WAY_BACK = np.int64(0x5BD1E995), np.int64(0x27D4EB2F)
-_EXCHANGE, _BOARD, _LIMIT_DOWN, _LIMIT_UP, _LOT, _RISK = 0, 1, 3, 4, 5, 6
-_CHINEXT, _STAR = 1, 2
-H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL = (np.int64(k) for k in range(7))
-"""Rows of the histogram of stages."""
-
-
-@njit(cache=True)
-def luck(time, what):
-    """A 32-bit hash (int64) of an instant and of what was asked."""
-    x = np.uint64(time) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(what) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
-    return np.int64(x >> np.uint64(32))
-
-
-@njit(cache=True)
-def luck_of(orders, requests, item):
-    """Entity and counter of the random draws of an item."""
-    kind, row = item >> KIND_SHIFT, item & ROW_MASK
-    if kind <= CANCEL:
-        o = orders[row]
-        what = np.int64(o.instrument) * 16 + kind * 2 + (1 if o.side > 0 else 0)
-        return np.int64(o.account), luck(o.submitted, what)
-    r = requests[row]
-    return np.int64(r.account), luck(r.submitted, kind * 2)
-
-
-@njit(cache=True)
-def demand_at(law, seed, replication, stream, orders, requests, item, salt):
-    """Service demand of an item at a station."""
-    entity, counter = luck_of(orders, requests, item)
-    return demand_of(law, seed, replication, stream, entity, counter ^ salt)
 
 
 @njit(cache=True)
@@ -147,128 +102,6 @@ def enter(seed, replication, orders, requests, heap, numbers, laws, kind, times,
         n[BUSY] += 1
         n[STARTED] += 1
     return 0
-
-
-@njit(cache=True)
-def report(reports, stats, kind, row, time, price, quantity, reason):
-    """Write a report; returns its sequence number, or FULL."""
-    k = stats[REPORT_COUNT]
-    if k >= reports.shape[0]:
-        return np.int64(FULL)
-    r = reports[k]
-    r.kind, r.row, r.time, r.price, r.quantity, r.reason = kind, row, time, price, quantity, reason
-    stats[REPORT_COUNT] = k + 1
-    return stats[REPORT_BASE] + k
-
-
-@njit(cache=True)
-def send_back(seed, replication, orders, requests, reports, heap, n, law, stats, sequence, time):
-    """Put a report on the network to the client. Reports of an order arrive in order, as on one connection."""
-    r = reports[sequence - stats[REPORT_BASE]]
-    if n[BUSY] >= heap.shape[0]:
-        return FULL
-    if r.kind >= LOGGED_IN:
-        item = (np.int64(LOGIN if r.kind == LOGGED_IN else QUERY) << KIND_SHIFT) | r.row
-        arrival = time + demand_at(law, seed, replication, S_NETWORK, orders, requests, item, _WAY_BACK)
-    else:
-        o = orders[r.row]
-        salt = _WAY_BACK + np.int64(o.reports)
-        arrival = time + demand_at(law, seed, replication, S_NETWORK, orders, requests, r.row, salt)
-        o.reports += 1
-        if r.kind != CANCEL_REJECT:
-            arrival = max(arrival, o.done)
-            o.done = arrival
-    heap_push(heap, n[BUSY], arrival, sequence)
-    n[BUSY] += 1
-    n[STARTED] += 1
-    return 0
-
-
-@njit(cache=True)
-def tell(seed, replication, orders, requests, reports, heap, n, law, stats, kind, row, time, quantity, reason):
-    """Write a report of the broker's own and send it straight back; 0 or FULL."""
-    sequence = report(reports, stats, kind, row, time, NIL, quantity, reason)
-    if sequence < 0:
-        return FULL
-    return send_back(seed, replication, orders, requests, reports, heap, n, law, stats, sequence, time)
-
-
-@njit(cache=True)
-def legal_quantity(board, lot, kind, side, quantity, sellable):
-    """Whether a quantity may be ordered (M38 to M40): lots, odd rests sold in one order, most shares per order."""
-    most = 1_000_000
-    if board == _STAR:
-        most = 100_000 if kind == 0 else 50_000
-    elif board == _CHINEXT:
-        most = 300_000 if kind == 0 else 150_000
-    if quantity <= 0 or quantity > most:
-        return False
-    if board == _STAR:
-        return quantity >= lot or (side < 0 and quantity == sellable)
-    return quantity % lot == 0 or (side < 0 and quantity % lot == sellable % lot)
-
-
-@njit(cache=True)
-def verify(orders, row, instruments, accounts, slots, rates, time, last_close):
-    """Pre-trade checks of an order in the broker's books at an instant; holds cash or shares. Returns a reason or 0."""
-    o = orders[row]
-    account, instrument = np.int64(o.account), np.int64(o.instrument)
-    i = instruments[instrument]
-    if time >= last_close:
-        return R_CLOSED
-    if o.kind == 1:
-        o.freeze_price = i[_LIMIT_UP] if o.side > 0 else i[_LIMIT_DOWN]
-    elif o.price <= 0 or (i[_LIMIT_UP] > 0 and (o.price < i[_LIMIT_DOWN] or o.price > i[_LIMIT_UP])):
-        return R_PRICE
-    sellable = ledger.sellable_of(accounts, slots, account, instrument) if o.side < 0 else np.int64(0)
-    quantity = np.int64(o.quantity)
-    if not legal_quantity(i[_BOARD], i[_LOT], o.kind, o.side, quantity, sellable):
-        return R_LOT
-    if o.side > 0:
-        held = ledger.cash_held(rates, np.int64(o.freeze_price), quantity, NIL, NIL)
-        if not ledger.freeze_cash(accounts, account, held):
-            return R_CASH
-    elif not ledger.freeze_shares(accounts, slots, account, instrument, quantity):
-        return R_HOLDINGS
-    return NIL
-
-
-@njit(cache=True)
-def suitable(orders, row, instruments, permissions, risk):
-    """Whether the client has the board's permission and a risk class not below the instrument's risk level."""
-    o = orders[row]
-    i = instruments[o.instrument]
-    return ((permissions[o.account] >> i[_BOARD]) & 1) == 1 and risk[o.account] >= i[_RISK]
-
-
-@njit(cache=True)
-def refuse(seed, replication, orders, requests, reports, heap, n, law, stats, refusals, row, reason, time):
-    """The broker refuses an order, and a cancel that waits for it; both answers go straight back. 0 or FULL."""
-    o = orders[row]
-    o.state, o.reason = REFUSED, reason
-    refusals[reason] += 1
-    quantity = np.int64(o.quantity)
-    code = tell(seed, replication, orders, requests, reports, heap, n, law, stats, REJECT, row, time, quantity, reason)
-    if code == 0 and o.parked:
-        o.parked = 0
-        stats[PARKED] -= 1
-        code = tell(
-            seed,
-            replication,
-            orders,
-            requests,
-            reports,
-            heap,
-            n,
-            law,
-            stats,
-            CANCEL_REJECT,
-            row,
-            time,
-            NIL,
-            R_UNKNOWN,
-        )
-    return code
 
 
 @njit(cache=True)
@@ -347,7 +180,7 @@ def forward(
         kind = item >> KIND_SHIFT
         if kind == ORDER:
             orders[item].gateway = time
-            need = demand_at(law_lookup, seed, replication, S_CHECK, orders, requests, item, _LOOKUP)
+            need = demand_at(law_lookup, seed, replication, S_CHECK, orders, requests, item, LOOKUP_SALT)
             ok &= put(q_lookup, n_lookup, time, item, need)
         elif kind == LOGIN:
             need = demand_at(law_login, seed, replication, S_AUTHENTICATION, orders, requests, item, NIL)
@@ -452,7 +285,7 @@ def forward(
         if kind == ORDER:
             o = orders[row]
             o.core = time
-            on_sse = instruments[o.instrument, _EXCHANGE] == 0
+            on_sse = instruments[o.instrument, I_EXCHANGE] == 0
             ok &= put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
             if o.parked:
                 o.parked = 0
@@ -460,7 +293,7 @@ def forward(
                 item |= np.int64(CANCEL) << KIND_SHIFT
                 ok &= put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
         elif kind == CANCEL and orders[row].state <= WORKING and orders[row].core > 0:
-            on_sse = instruments[orders[row].instrument, _EXCHANGE] == 0
+            on_sse = instruments[orders[row].instrument, I_EXCHANGE] == 0
             ok &= put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
         elif kind == CANCEL and orders[row].state == IN_PATH and not orders[row].parked:
             # Its order has not left the counter: the cancel waits there and follows it.
@@ -514,214 +347,3 @@ def forward(
         out[5, k] = o.quantity
         out[6, k] = row
     return n_out
-
-
-@njit(cache=True)
-def take_tape(orders, n_orders, reports, queue, numbers, stats, demand, time, kind, price, quantity, order, counter):
-    """Turn the exchange's answers to the broker's orders into reports at the report station; 0 or FULL."""
-    n = numbers[REPORT]
-    for i in range(time.shape[0]):
-        for side in range(2):
-            row = order[i] if side == 0 else counter[i]
-            if row < 0 or row >= n_orders or (side == 1 and kind[i] != 1):
-                continue
-            o = orders[row]
-            reason = NIL
-            if kind[i] == 0:
-                what = ACK
-                o.accepted = time[i]
-            elif kind[i] == 1:
-                what = FILL
-                if o.accepted == 0:
-                    o.accepted = time[i]
-            elif kind[i] == 3:
-                reason = -1 - counter[i]
-                refused_cancel = quantity[i] == 0 or reason in (R_NO_CANCEL, R_UNKNOWN)
-                what = CANCEL_REJECT if refused_cancel else REJECT
-            else:
-                what = END
-                # An expiry is marked by the reason, as the books tell it from a cancel.
-                reason = R_CLOSED if kind[i] == 4 else 0
-            sequence = report(reports, stats, what, row, time[i], price[i], quantity[i], reason)
-            arrival = time[i]
-            if n[TAIL] > n[HEAD]:
-                arrival = max(arrival, queue[n[TAIL] - 1, 0])
-            if sequence < 0 or not put(queue, n, arrival, sequence, demand):
-                return FULL
-    return 0
-
-
-@njit(cache=True)
-def post(orders, reports, k, accounts, slots, top, rates, trades, stats):
-    """Book one report: state of the order, cash, shares, log of trades.
-
-    Returns 0, FULL, -2 if the report contradicts the books, or -3 if the ledger has no slot left.
-    """
-    r = reports[k]
-    o = orders[r.row]
-    account, instrument, side = np.int64(o.account), np.int64(o.instrument), np.int64(o.side)
-    freeze, quantity, filled = np.int64(o.freeze_price), np.int64(o.quantity), np.int64(o.filled)
-    if r.kind == ACK:
-        if o.state == IN_PATH:
-            o.state = WORKING
-    elif r.kind == FILL:
-        price, shares = np.int64(r.price), np.int64(r.quantity)
-        if o.state > WORKING or filled + shares > quantity:
-            return -2
-        t = stats[TRADE_COUNT]
-        if t >= trades.shape[0]:
-            return FULL
-        if not ledger.post_fill(
-            accounts, slots, top, rates, account, instrument, side, freeze, quantity, filled, o.value, price, shares
-        ):
-            return -3
-        o.filled += shares
-        o.value += price * shares
-        o.state = FILLED if o.filled == quantity else WORKING
-        w = trades[t]
-        w.time, w.row, w.price, w.quantity = r.time, r.row, price, shares
-        stats[TRADE_COUNT] = t + 1
-    elif r.kind in (END, REJECT):
-        if o.state > WORKING:
-            return -2
-        ledger.release_rest(accounts, slots, rates, account, instrument, side, freeze, quantity, filled, o.value)
-        if r.kind == REJECT:
-            o.state, o.reason = REJECTED, r.reason
-        else:
-            o.state, o.reason = EXPIRED if r.reason == R_CLOSED else CANCELLED, r.reason
-    return 0
-
-
-@njit(cache=True)
-def measure_acknowledged(orders, row, windows, segments, stages, by_segment, by_minute):
-    """Latencies of an acknowledged order. Time in which the exchange was shut does not count."""
-    o = orders[row]
-    ready = next_open(windows, o.submitted)
-    histogram.record(stages, H_GATEWAY, o.gateway - o.submitted)
-    histogram.record(stages, H_CHECKS, o.checked - o.gateway)
-    histogram.record(stages, H_CORE, o.core - o.checked)
-    histogram.record(stages, H_GATE_OUT, o.sent - next_open(windows, o.core))
-    histogram.record(stages, H_EXCHANGE, o.accepted - o.sent)
-    histogram.record(stages, H_REPORT, o.acknowledged - o.accepted)
-    if ready < NEVER:
-        total = o.acknowledged - ready
-        histogram.record(stages, H_TOTAL, total)
-        histogram.record(by_segment, segments[o.account], total)
-        histogram.record(by_minute, min(ready // 60_000_000_000, by_minute.shape[0] - 1), total)
-
-
-@njit(cache=True)
-def backward(
-    until,
-    seed,
-    replication,
-    orders,
-    requests,
-    reports,
-    segments,
-    accounts,
-    slots,
-    top,
-    rates,
-    queue,
-    report_heap,
-    back,
-    numbers,
-    laws,
-    windows,
-    scratch,
-    stats,
-    trades,
-    rejections,
-    stages,
-    by_segment,
-    by_minute,
-    login_by_minute,
-    counts,
-    out,
-):
-    """Advance everything on the way back to `until`: book the exchange's answers, then tell the clients.
-
-    `out` is int64 (7 kinds of report, 7 columns, n): time, row, account, instrument or reason, side, price, quantity;
-    `counts` int64 (7) the number of each kind. Returns 0, FULL, or the code of `post`.
-    """
-    counts[:] = 0
-    orders, requests, reports, stats = borrow(orders), borrow(requests), borrow(reports), borrow(stats)
-    accounts, slots, top, rates = borrow(accounts), borrow(slots), borrow(top), borrow(rates)
-    windows, segments, trades, back = borrow(windows), borrow(segments), borrow(trades), borrow(back)
-    stages, by_segment, by_minute = borrow(stages), borrow(by_segment), borrow(by_minute)
-    n, n_report, law = borrow(numbers[BACK]), borrow(numbers[REPORT]), borrow(laws[NETWORK])
-    done = serve(queue, report_heap, n_report, until, scratch)
-    if done < 0:
-        return FULL
-    for k in range(done):
-        time, sequence = scratch[k, 0], scratch[k, 1]
-        code = post(orders, reports, sequence - stats[REPORT_BASE], accounts, slots, top, rates, trades, stats)
-        if code == 0:
-            code = send_back(seed, replication, orders, requests, reports, back, n, law, stats, sequence, time)
-        if code < 0:
-            return code
-    while n[BUSY] > 0 and back[0, 0] < until:
-        time, k = back[0, 0], back[0, 1] - stats[REPORT_BASE]
-        heap_drop(back, n[BUSY])
-        n[BUSY] -= 1
-        r = reports[k]
-        kind = np.int64(r.kind)
-        r.kind = -1
-        j = counts[kind]
-        if j >= out.shape[2]:
-            return FULL
-        counts[kind] = j + 1
-        out[kind, 0, j] = time
-        out[kind, 1, j] = r.row
-        if kind >= LOGGED_IN:
-            q = requests[r.row]
-            out[kind, 2, j] = q.account
-            if kind == LOGGED_IN:
-                minute = min(q.submitted // 60_000_000_000, login_by_minute.shape[0] - 1)
-                histogram.record(login_by_minute, minute, time - q.submitted)
-            else:
-                stats[N_ANSWERED] += 1
-            continue
-        o = orders[r.row]
-        out[kind, 2, j] = o.account
-        out[kind, 3, j] = o.instrument if kind == FILL else r.reason
-        out[kind, 4, j] = o.side
-        out[kind, 5, j] = r.price
-        out[kind, 6, j] = r.quantity
-        if kind == REJECT and o.state == REJECTED:
-            rejections[r.reason] += 1
-        if kind in (ACK, FILL) and o.acknowledged == 0:
-            o.acknowledged = time
-            stats[N_ACKNOWLEDGED] += 1
-            measure_acknowledged(orders, r.row, windows, segments, stages, by_segment, by_minute)
-    front = stats[REPORT_FRONT]
-    while front < stats[REPORT_COUNT] and reports[front].kind < 0:
-        front += 1
-    stats[REPORT_FRONT] = front
-    return 0
-
-
-@njit(cache=True)
-def expire_open(orders, n_orders, accounts, slots, rates):
-    """End of the day: orders that are still in the path or at the exchange end; what they hold is released."""
-    n = 0
-    for row in range(n_orders):
-        o = orders[row]
-        if o.state <= WORKING:
-            if o.checked > 0:
-                ledger.release_rest(
-                    accounts,
-                    slots,
-                    rates,
-                    np.int64(o.account),
-                    np.int64(o.instrument),
-                    np.int64(o.side),
-                    np.int64(o.freeze_price),
-                    np.int64(o.quantity),
-                    np.int64(o.filled),
-                    o.value,
-                )
-            o.state, o.reason, o.parked = EXPIRED, R_CLOSED, 0
-            n += 1
-    return n

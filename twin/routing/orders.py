@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 
 from twin.contracts import IntColumn, Orders
 from twin.errors import CapacityError
+from twin.kernels import order_codes as codes
 from twin.kernels import order_path as kernel
 
 
 class OrderState(IntEnum):
     """Where an order stands in the broker's books."""
 
-    IN_PATH = kernel.IN_PATH
-    WORKING = kernel.WORKING
-    FILLED = kernel.FILLED
-    CANCELLED = kernel.CANCELLED
-    REFUSED = kernel.REFUSED
+    IN_PATH = codes.IN_PATH
+    WORKING = codes.WORKING
+    FILLED = codes.FILLED
+    CANCELLED = codes.CANCELLED
+    REFUSED = codes.REFUSED
     """By the broker's checks."""
-    REJECTED = kernel.REJECTED
+    REJECTED = codes.REJECTED
     """By the exchange."""
-    EXPIRED = kernel.EXPIRED
+    EXPIRED = codes.EXPIRED
 
 
 ORDER = np.dtype(

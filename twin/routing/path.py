@@ -7,88 +7,41 @@ Does not model the loss of messages; what a station cannot take waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.contracts import (
-    Acknowledgements,
-    Batch,
     Cancels,
     Exchange,
-    Fills,
     Instruments,
     IntColumn,
     Messages,
     Orders,
-    Rejections,
     Tape,
     Trades,
 )
 from twin.errors import CapacityError, ConservationError, RunError, ScenarioError
-from twin.kernels import order_path as kernel
+from twin.kernels import order_answers, order_path
+from twin.kernels import order_codes as codes
 from twin.kernels.stations import HEAD, N_NUMBERS, TAIL
 from twin.ledger import FeeRates, Ledger
 from twin.randomness import Streams
-from twin.routing.config import OrderPathConfig
+from twin.routing.config import OrderPathConfig, StationConfig
 from twin.routing.measures import LatencyBooks, PathCounts, by_reason, count_stuck
 from twin.routing.orders import OrderTable
+from twin.routing.replies import REPORT, REQUEST, TRADE, Pairs, Replies, replies_of
 from twin.routing.stations import Pacer, Pipe, Station, StationUse
+
+__all__ = ["BACKGROUND_BASE", "OrderPath", "Replies"]
 
 BACKGROUND_BASE = 1 << 26
 """Order numbers from here on belong to the rest of the market."""
-REQUEST = np.dtype([("account", np.int32), ("submitted", np.int64)], align=True)
-REPORT = np.dtype(
-    [
-        ("row", np.int64),
-        ("time", np.int64),
-        ("price", np.int32),
-        ("quantity", np.int32),
-        ("kind", np.int8),
-        ("reason", np.int8),
-    ],
-    align=True,
-)
-TRADE = np.dtype([("time", np.int64), ("row", np.int32), ("price", np.int32), ("quantity", np.int32)], align=True)
 _MAX_REQUESTS = 1 << 26
 _ALWAYS = np.array([[0, 1 << 62]], np.int64)
 _NEVER_LATE = 1 << 50
 _SLACK = 1 << 10
-
-
-Pairs = tuple[IntColumn, IntColumn]
-"""Times and accounts."""
-
-
-@dataclass(frozen=True)
-class Logins(Batch):
-    """Completed logins."""
-
-    time: IntColumn
-    account: IntColumn
-
-
-@dataclass(frozen=True)
-class Replies:
-    """What reached the clients, in order of time within each batch.
-
-    Args:
-        acknowledgements: orders that stand at the exchange.
-        fills: trades.
-        rejections: orders refused by the broker or rejected by the exchange.
-        cancel_rejections: cancels refused by either.
-        ended: orders cancelled or expired.
-        logins: completed logins.
-    """
-
-    acknowledgements: Acknowledgements
-    fills: Fills
-    rejections: Rejections
-    cancel_rejections: Rejections
-    ended: Acknowledgements
-    logins: Logins
 
 
 class OrderPath:
@@ -133,7 +86,7 @@ class OrderPath:
         self._n_requests = 0
         self._reports: NDArray[Any] = np.empty(_SLACK, REPORT)
         self._trades: NDArray[Any] = np.empty(2 * config.max_orders + _SLACK, TRADE)
-        self._stats = np.zeros(kernel.N_STATS, np.int64)
+        self._stats = np.zeros(codes.N_STATS, np.int64)
         self._refusals, self._rejections = np.zeros(16, np.int64), np.zeros(16, np.int64)
         self._counts = np.zeros(7, np.int64)
         self._grow_scratch(_SLACK)
@@ -141,19 +94,14 @@ class OrderPath:
 
     def _build_stations(self) -> None:
         c = self.config
-        self._numbers = np.zeros((kernel.N_STATIONS, N_NUMBERS), np.int64)
+        self._numbers = np.zeros((codes.N_STATIONS, N_NUMBERS), np.int64)
         latency = c.exchange_latency_ns
         # What leaves the gateway must arrive before the exchange closes.
         windows = tuple((start, end - latency) for start, end in c.acceptance)
         self._windows = np.array(windows, np.int64).reshape(-1, 2)
         self._acceptance = np.array(c.acceptance, np.int64).reshape(-1, 2)
-        self._configs = {
-            "authentication": c.authentication,
-            "suitability": c.suitability,
-            "checks": c.checks,
-            "core": c.core,
-            "report": c.report,
-        }
+        served = ("authentication", "suitability", "checks", "core", "report")
+        self._configs: dict[str, StationConfig] = {name: getattr(c, name) for name in served}
 
         def station(k: int, name: str) -> Station:
             config = self._configs[name]
@@ -164,32 +112,31 @@ class OrderPath:
 
         numbers = self._numbers
         self._stations: tuple[Pipe, ...] = (
-            Station("network", -1, numbers[kernel.NETWORK]),
-            Pacer("gateway", c.gateway_rate, c.gateway_slot_ns, numbers=numbers[kernel.GATEWAY]),
-            station(kernel.AUTHENTICATION, "authentication"),
-            station(kernel.SUITABILITY, "suitability"),
-            station(kernel.CHECKS, "checks"),
-            station(kernel.CORE, "core"),
-            exchange(kernel.SSE, "sse"),
-            exchange(kernel.SZSE, "szse"),
-            station(kernel.REPORT, "report"),
-            Station("network_back", -1, numbers[kernel.BACK]),
+            Station("network", -1, numbers[codes.NETWORK]),
+            Pacer("gateway", c.gateway_rate, c.gateway_slot_ns, numbers=numbers[codes.GATEWAY]),
+            station(codes.AUTHENTICATION, "authentication"),
+            station(codes.SUITABILITY, "suitability"),
+            station(codes.CHECKS, "checks"),
+            station(codes.CORE, "core"),
+            exchange(codes.SSE, "sse"),
+            exchange(codes.SZSE, "szse"),
+            station(codes.REPORT, "report"),
+            Station("network_back", -1, numbers[codes.BACK]),
             *(Pipe(name, numbers[10 + k]) for k, name in enumerate(("overdue", "direct", "wire_sse", "wire_szse"))),
         )
         budget = _NEVER_LATE if c.suitability_budget_ns is None else c.suitability_budget_ns
         last_close = int(self._acceptance[-1, 1]) if len(self._acceptance) else 0
-        refuse = int(c.on_timeout == "refuse")
-        self._settings = np.array([c.gateway_service_ns, budget, refuse, latency, last_close], np.int64)
-        self._laws = np.zeros((kernel.N_STATIONS, 4))
-        self._laws[kernel.NETWORK] = c.network.array()
-        for k in (kernel.AUTHENTICATION, kernel.SUITABILITY, kernel.CHECKS, kernel.CORE, kernel.REPORT):
+        settings = [c.gateway_service_ns, budget, int(c.on_timeout == "refuse"), latency, last_close]
+        self._settings = np.array(settings, np.int64)
+        self._laws = np.zeros((codes.N_STATIONS, 4))
+        self._laws[codes.NETWORK] = c.network.array()
+        for k in (codes.AUTHENTICATION, codes.SUITABILITY, codes.CHECKS, codes.CORE, codes.REPORT):
             self._laws[k] = self._configs[self._stations[k].name].service.array()
-        self._forward = (*range(kernel.REPORT), *range(kernel.OVERDUE, kernel.N_STATIONS))
+        self._forward = (*range(codes.REPORT), *range(codes.OVERDUE, codes.N_STATIONS))
         self._collect_arrays()
 
     def _collect_arrays(self) -> None:
-        self._queues = tuple(s.queue for s in self._stations)
-        self._heaps = tuple(s.heap for s in self._stations)
+        self._queues, self._heaps = tuple(s.queue for s in self._stations), tuple(s.heap for s in self._stations)
 
     def _grow_scratch(self, n: int) -> None:
         self._scratch = tuple(np.empty((n, 2), np.int64) for _ in range(3))
@@ -198,8 +145,8 @@ class OrderPath:
 
     def _room_forward(self, entering: int = 0) -> None:
         """Make sure that every array on the way out can take all that is under way."""
-        inside = sum(len(self._stations[k]) for k in self._forward) + int(self._stats[kernel.PARKED]) + entering
-        for k in (*self._forward, kernel.BACK):
+        inside = sum(len(self._stations[k]) for k in self._forward) + int(self._stats[codes.PARKED]) + entering
+        for k in (*self._forward, codes.BACK):
             self._stations[k].reserve(inside)
         self._room_reports(2 * inside)
         if inside > len(self._scratch[0]):
@@ -208,7 +155,7 @@ class OrderPath:
 
     def _room_back(self) -> None:
         """Make sure that every array on the way back can take all that is under way."""
-        report, back = self._stations[kernel.REPORT], self._stations[kernel.BACK]
+        report, back = self._stations[codes.REPORT], self._stations[codes.BACK]
         inside = len(report) + len(back)
         report.reserve(0)
         back.reserve(inside)
@@ -217,15 +164,15 @@ class OrderPath:
         self._collect_arrays()
 
     def _room_reports(self, extra: int) -> None:
-        front, count = int(self._stats[kernel.REPORT_FRONT]), int(self._stats[kernel.REPORT_COUNT])
+        front, count = int(self._stats[codes.REPORT_FRONT]), int(self._stats[codes.REPORT_COUNT])
         if count + extra <= len(self._reports):
             return
         kept = self._reports[front:count].copy()
         if 2 * (len(kept) + extra) > len(self._reports):
             self._reports = np.empty(2 * (len(kept) + extra), REPORT)
         self._reports[: len(kept)] = kept
-        self._stats[[kernel.REPORT_FRONT, kernel.REPORT_COUNT]] = 0, len(kept)
-        self._stats[kernel.REPORT_BASE] += front
+        self._stats[[codes.REPORT_FRONT, codes.REPORT_COUNT]] = 0, len(kept)
+        self._stats[codes.REPORT_BASE] += front
 
     def submit(
         self,
@@ -240,12 +187,12 @@ class OrderPath:
         carry rows that the order table reserved, or -1 for a new one.
         """
         if orders is not None and len(orders):
-            self._enter(kernel.ORDER, orders.time, self.orders.append(orders), orders.account)
+            self._enter(codes.ORDER, orders.time, self.orders.append(orders), orders.account)
         if cancels is not None and len(cancels):
             if not (int(cancels.order.min()) >= 0 and int(cancels.order.max()) < len(self.orders)):
                 raise ValueError("a cancel names an order that is not in the order table")
-            self._enter(kernel.CANCEL, cancels.time, cancels.order, cancels.account)
-        for kind, batch in ((kernel.QUERY, queries), (kernel.LOGIN, logins)):
+            self._enter(codes.CANCEL, cancels.time, cancels.order, cancels.account)
+        for kind, batch in ((codes.QUERY, queries), (codes.LOGIN, logins)):
             if batch is not None and len(batch[0]):
                 first, self._n_requests = self._n_requests, self._n_requests + len(batch[0])
                 if self._n_requests > len(self._requests):
@@ -256,10 +203,10 @@ class OrderPath:
     def _enter(self, kind: int, times: IntColumn, rows: IntColumn, accounts: IntColumn) -> None:
         if int(times.min()) < self.now:
             raise RunError(f"a message of {int(times.min())} ns was submitted at {self.now} ns", where="order path")
-        network = self._stations[kernel.NETWORK]
+        network = self._stations[codes.NETWORK]
         network.reserve(len(times))
         times, rows, accounts = (np.ascontiguousarray(x, np.int64) for x in (times, rows, accounts))
-        code = kernel.enter(
+        code = order_path.enter(
             self.streams.key,
             self.streams.replication,
             self.orders.rows,
@@ -279,7 +226,7 @@ class OrderPath:
         if until < self.now:
             raise RunError(f"the order path cannot go back from {self.now} to {until} ns", where="order path")
         self._room_forward()
-        n = kernel.forward(
+        n = order_path.forward(
             until,
             self.streams.key,
             self.streams.replication,
@@ -311,11 +258,11 @@ class OrderPath:
         """Take the exchange's answers, sorted by time; rows of the background flow are ignored."""
         if not len(tape):
             return
-        report = self._stations[kernel.REPORT]
+        report = self._stations[codes.REPORT]
         report.reserve(2 * len(tape))
         self._room_reports(2 * len(tape))
         columns = (tape.time, tape.kind, tape.price, tape.quantity, tape.order, tape.counter)
-        code = kernel.take_tape(
+        code = order_answers.take_tape(
             self.orders.rows,
             len(self.orders),
             self._reports,
@@ -330,7 +277,7 @@ class OrderPath:
     def receive(self, until: int) -> Replies:
         """Book the answers that the report station handled before `until`; what reached the clients before `until`."""
         self._room_back()
-        code = kernel.backward(
+        code = order_answers.backward(
             until,
             self.streams.key,
             self.streams.replication,
@@ -340,9 +287,9 @@ class OrderPath:
             self._segments,
             *self._ledger,
             self._rates,
-            self._queues[kernel.REPORT],
-            self._heaps[kernel.REPORT],
-            self._heaps[kernel.BACK],
+            self._queues[codes.REPORT],
+            self._heaps[codes.REPORT],
+            self._heaps[codes.BACK],
             self._numbers,
             self._laws,
             self._acceptance,
@@ -358,22 +305,7 @@ class OrderPath:
             self._replies,
         )
         self._check(code)
-        return self._batches()
-
-    def _batches(self) -> Replies:
-        n = self._counts.tolist()
-
-        def cut(kind: np.int64, columns: tuple[int, ...]) -> list[IntColumn]:
-            return [self._replies[kind, column, : n[kind]].copy() for column in columns]
-
-        return Replies(
-            Acknowledgements(*cut(kernel.ACK, (0, 1, 2))),
-            Fills(*cut(kernel.FILL, (0, 1, 2, 3, 4, 5, 6))),
-            Rejections(*cut(kernel.REJECT, (0, 1, 2, 3))),
-            Rejections(*cut(kernel.CANCEL_REJECT, (0, 1, 2, 3))),
-            Acknowledgements(*cut(kernel.END, (0, 1, 2))),
-            Logins(*cut(kernel.LOGGED_IN, (0, 2))),
-        )
+        return replies_of(self._replies, self._counts)
 
     def _check(self, code: int) -> None:
         if code == -2:
@@ -421,22 +353,22 @@ class OrderPath:
         s = self._stats.tolist()
         return PathCounts(
             orders=len(self.orders),
-            acknowledged=s[kernel.N_ACKNOWLEDGED],
+            acknowledged=s[codes.N_ACKNOWLEDGED],
             refused=by_reason(self._refusals),
             rejected=by_reason(self._rejections),
-            unsuitable_blocked=s[kernel.BLOCKED_UNSUITABLE],
-            unsuitable_passed=s[kernel.PASSED_UNSUITABLE],
-            passed_unchecked=s[kernel.PASSED_UNCHECKED],
-            timed_out=s[kernel.TIMED_OUT],
-            late_checks=s[kernel.LATE_CHECKS],
+            unsuitable_blocked=s[codes.BLOCKED_UNSUITABLE],
+            unsuitable_passed=s[codes.PASSED_UNSUITABLE],
+            passed_unchecked=s[codes.PASSED_UNCHECKED],
+            timed_out=s[codes.TIMED_OUT],
+            late_checks=s[codes.LATE_CHECKS],
             stuck=count_stuck(self.orders, self._acceptance, self.config.stuck_ns),
-            queries=s[kernel.N_ANSWERED],
-            trades=s[kernel.TRADE_COUNT],
+            queries=s[codes.N_ANSWERED],
+            trades=s[codes.TRADE_COUNT],
         )
 
     def trades(self) -> Trades:
         """All fills booked so far, at the exchange's time, in the order of booking."""
-        t = self._trades[: int(self._stats[kernel.TRADE_COUNT])]
+        t = self._trades[: int(self._stats[codes.TRADE_COUNT])]
         o = self.orders.rows[t["row"]]
         columns = (t["time"], t["row"], o["account"], o["instrument"], o["side"], t["price"], t["quantity"])
         return Trades(*(np.asarray(c, np.int64) for c in columns))
@@ -450,9 +382,9 @@ class OrderPath:
         Returns:
             What reached the clients until then, and the number of orders ended because they were still open.
         """
-        report = self._stations[kernel.REPORT]
+        report = self._stations[codes.REPORT]
         if isinstance(report, Station):
             report.set_servers(-1)
         replies = self.receive(until)
-        n = kernel.expire_open(self.orders.rows, len(self.orders), *self._ledger[:2], self._rates)
+        n = order_answers.expire_open(self.orders.rows, len(self.orders), *self._ledger[:2], self._rates)
         return replies, int(n)

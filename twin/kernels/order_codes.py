@@ -1,0 +1,66 @@
+"""Numbers that the kernels of the order path share: stations, kinds, states, reasons, counters, settings.
+
+A message is an item: kind << KIND_SHIFT | row, the row of an order (orders and cancels) or of a request (queries and
+logins); items break ties of time, so an order goes before its cancel. Record arrays: `orders`
+(twin.routing.orders.ORDER), `requests`, `reports` and `trades` (twin.routing.replies). `instruments` is int64 with the
+columns of `twin.contracts.Instruments`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+NETWORK, GATEWAY, AUTHENTICATION, SUITABILITY, CHECKS, CORE, SSE, SZSE, REPORT, BACK = range(10)
+"""Stations, rows of the numbers."""
+OVERDUE, DIRECT, WIRE_SSE, WIRE_SZSE = range(10, 14)
+"""Delay lines: orders whose lookup is late, messages that skip the checks, messages on the wire."""
+N_STATIONS = 14
+ORDER, CANCEL, QUERY, LOGIN = range(4)
+KIND_SHIFT = 56
+ROW_MASK = (1 << KIND_SHIFT) - 1
+
+IN_PATH, WORKING, FILLED, CANCELLED, REFUSED, REJECTED, EXPIRED = range(7)
+"""States of an order (twin.routing.orders.OrderState)."""
+ACK, FILL, END, REJECT, CANCEL_REJECT, LOGGED_IN, ANSWERED = (np.int64(k) for k in range(7))
+"""Kinds of reports; END covers cancelled and expired, REJECT also the broker's refusals."""
+(
+    PARKED,
+    LATE_CHECKS,
+    PASSED_UNCHECKED,
+    PASSED_UNSUITABLE,
+    BLOCKED_UNSUITABLE,
+    TIMED_OUT,
+    REPORT_BASE,
+    REPORT_FRONT,
+    REPORT_COUNT,
+    TRADE_COUNT,
+    N_ACKNOWLEDGED,
+    N_ANSWERED,
+) = range(12)
+"""Counters of the path: cancels that wait for their order; suitability answers after the budget; orders passed
+without an answer; unsuitable ones among them; unsuitable ones stopped; lookups over budget; sequence of the first
+report kept, first one undelivered, reports kept; trades; orders acknowledged; queries answered."""
+N_STATS = 12
+SERVICE_NS, BUDGET_NS, REFUSE_LATE, LATENCY_NS, LAST_CLOSE = range(5)
+"""Settings (int64)."""
+S_AUTHENTICATION, S_CHECK, S_CORE, S_NETWORK = (np.int64(k) for k in (41, 42, 43, 46))
+"""Random streams (twin.randomness.Stream)."""
+R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKNOWN, R_TIMEOUT = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    10,
+)
+"""Reasons (twin.contracts.Reason)."""
+NIL = np.int64(0)
+"""A zero that is typed: a plain constant in a call makes Numba compile the callee once more for it."""
+LOOKUP_SALT, BACK_SALT = np.int64(0x5BD1E995), np.int64(0x27D4EB2F)
+I_EXCHANGE, I_BOARD, I_LIMIT_DOWN, I_LIMIT_UP, I_LOT, I_RISK = 0, 1, 3, 4, 5, 6
+CHINEXT, STAR = 1, 2
+H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL = (np.int64(k) for k in range(7))
+"""Rows of the histogram of stages."""
