@@ -255,8 +255,7 @@ def suitability_house(on_timeout: str) -> House:
     one_second = StationConfig(1, ServiceTime(SECOND, Law.CONSTANT))
     house = House(suitability=one_second, suitability_budget_ns=3 * SECOND // 2, on_timeout=on_timeout)
     house.permissions[:] = 1 << Board.MAIN
-    house.path._permissions[:] = house.permissions
-    house.path._permissions[2] |= 1 << Board.STAR
+    house.permissions[2] |= 1 << Board.STAR
     for account in range(3):
         house.order(OPEN, account, instrument=4, quantity=200)
     return house
@@ -283,7 +282,7 @@ def test_lookup_too_late_refuses_when_told_so() -> None:
 
 def test_risk_class_below_the_level_is_unsuitable() -> None:
     house = House()
-    house.path._risk[:2] = 2, 3
+    house.risk[:2] = 2, 3
     for account in range(2):
         house.order(OPEN, account)
     assert house.path.advance(OPEN + SECOND).order.tolist() == [1]
@@ -350,7 +349,7 @@ def test_outage_makes_orders_stuck_and_loses_none() -> None:
     house.path.set_capacity("core", 0)
     house.path.submit(orders=random_orders(300, OPEN, OPEN + SECOND))
     house.run(OPEN + 2 * MINUTE)
-    assert house.path.snapshot()["core"].waiting == 300
+    assert house.path.snapshot()["core"].waiting == house.path.waiting("core") == 300
     assert house.path.counts().stuck == 300
     house.path.set_capacity("core", None)
     acknowledged = sum(len(r.acknowledgements) for r in house.run(OPEN + 3 * MINUTE))

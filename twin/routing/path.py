@@ -77,8 +77,10 @@ class OrderPath:
         self.now = 0
         self._ledger = (ledger.accounts, ledger.slots, ledger.top)
         self._rates = self.fees.array()
-        self._permissions = np.ascontiguousarray(permissions, np.uint8)
-        self._risk = np.ascontiguousarray(risk_class, np.int8)
+        # Kept, not copied: clients get their permissions and classes in the course of the day.
+        if permissions.dtype != np.uint8 or risk_class.dtype != np.int8:
+            raise TypeError(f"permissions {permissions.dtype} and risk class {risk_class.dtype}: not uint8 and int8")
+        self._permissions, self._risk = permissions, risk_class
         self._segments = np.zeros(len(ledger), np.uint8) if segments is None else np.asarray(segments, np.uint8)
         names = ("exchange", "board", "previous_close", "limit_down", "limit_up", "lot", "risk_level")
         self._instruments = np.column_stack([getattr(instruments, name) for name in names]).astype(np.int64)
@@ -343,6 +345,10 @@ class OrderPath:
         """Messages in a station's queue now."""
         found = next(s for s in self._stations if s.name == station)
         return int(found.numbers[TAIL] - found.numbers[HEAD])
+
+    def waiting(self, station: str) -> int:
+        """Messages in the queue of a station now, those in service not counted."""
+        return next(s for s in self._stations if s.name == station).waiting
 
     def snapshot(self) -> dict[str, StationUse]:
         """Queue, load and throughput of every station since the last snapshot."""

@@ -58,6 +58,11 @@ class Pipe:
         head, tail, busy = self.numbers[:3].tolist()
         return int(tail - head + busy)
 
+    @property
+    def waiting(self) -> int:
+        """Messages in the queue."""
+        return int(self.numbers[kernel.TAIL] - self.numbers[kernel.HEAD])
+
     def reserve(self, extra: int) -> None:
         """Make room for `extra` more messages."""
         head, tail, busy = self.numbers[:3].tolist()
