@@ -25,7 +25,7 @@ from twin.contracts import (
 from twin.errors import CapacityError, ConservationError, RunError, ScenarioError
 from twin.kernels import order_answers, order_path
 from twin.kernels import order_codes as codes
-from twin.kernels.stations import HEAD, N_NUMBERS, TAIL
+from twin.kernels.stations import N_NUMBERS
 from twin.ledger import FeeRates, Ledger
 from twin.randomness import Streams
 from twin.routing.config import OrderPathConfig, StationConfig
@@ -340,11 +340,6 @@ class OrderPath:
             found.set_rate(capacity)
         elif isinstance(found, Station):
             found.set_servers(self._configs[station].servers(capacity))
-
-    def waiting(self, station: str) -> int:
-        """Messages in a station's queue now."""
-        found = next(s for s in self._stations if s.name == station)
-        return int(found.numbers[TAIL] - found.numbers[HEAD])
 
     def waiting(self, station: str) -> int:
         """Messages in the queue of a station now, those in service not counted."""
