@@ -80,6 +80,8 @@ class Wheel:
     weight: NDArray[np.float64] = field(init=False)
     actions: NDArray[np.int64] = field(init=False)
     threshold: NDArray[np.float64] = field(init=False)
+    risk: NDArray[np.int8] = field(init=False)
+    permission: NDArray[np.uint8] = field(init=False)
     link: NDArray[np.int32] = field(init=False)
     heads: NDArray[np.int32] = field(init=False)
     size: int = 0
@@ -90,6 +92,8 @@ class Wheel:
         self.weight = np.zeros(self.capacity)
         self.actions = np.zeros(self.capacity, np.int64)
         self.threshold = np.zeros(self.capacity)
+        self.risk = np.zeros(self.capacity, np.int8)
+        self.permission = np.zeros(self.capacity, np.uint8)
         self.link = np.zeros(self.capacity, np.int32)
         self.heads = np.full(64 * kernel.BUCKETS_PER_UNIT, -1, np.int32)
 
@@ -180,6 +184,7 @@ class Cohort(mesa.Agent):
         )  # fmt: skip
         rows = np.arange(self.wheel.size, self.wheel.size + n)
         self.wheel.client[rows], self.wheel.weight[rows] = clients, weight
+        self.wheel.risk[rows], self.wheel.permission[rows] = risk, permission
         self.wheel.size += n
         self._row_in_wheel[clients - self.block.first] = rows
         society.open_accounts(clients, cash, risk, permission, names, instrument, shares)
@@ -220,7 +225,7 @@ class Cohort(mesa.Agent):
             sight.auction, self.attention.fear,
             wheel.client, wheel.weight, wheel.actions, wheel.threshold, wheel.link, wheel.heads,
             ledger.cash, ledger.slot_start, ledger.slot_count, ledger.instrument, ledger.sellable,
-            people.risk_class, people.permission,
+            wheel.risk, wheel.permission,
             market.last, market.bid, market.ask, market.limit_down, market.limit_up, market.lot, market.board,
             market.risk_level, market.probability, market.alias, market.main_probability, market.main_alias,
             market.main_members, market.top,

@@ -12,9 +12,11 @@ from agents.population import Population
 from twin.clock import TICK
 from twin.contracts import Cancels
 from twin.randomness import Stream, Streams
+from twin.routing.config import ACCEPTANCE
 from twin.routing.orders import OrderState, OrderTable
 
 _CHUNK = 1 << 15
+_WINDOWS = np.array(ACCEPTANCE, np.int64)
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -23,8 +25,8 @@ class Persistence:
     """How insistently clients look for an answer; times in ns, shares as fractions.
 
     Args:
-        patience: to the first look at an order. looks: share of answered orders that are looked at all the same.
-        retries: share of looks at an unanswered order that ask the broker's system again. backoff: growth of the wait.
+        patience: to the first look at an order. backoff: growth of the wait to the next one while the order stands.
+        looks, retries: probability that a look asks the broker's system, if the order is acknowledged and if not.
         stuck_after: without an answer for so long a client counts as stuck. call_when_stuck: share of them who telephone.
     """
 
@@ -92,7 +94,7 @@ class OrderTimers:
         while True:
             n, m, done = kernel.due_checks(
                 self._streams.key, self._streams.replication, int(Stream.RETRY), tick, self._start, TICK, *self._check,
-                self._orders.rows["acknowledged"], self._orders.rows["done"], self._orders.rows["submitted"],
+                self._orders.rows["state"], int(OrderState.FILLED), self._orders.rows["acknowledged"], self._orders.rows["done"], self._orders.rows["submitted"], _WINDOWS,
                 self._orders.rows["account"],
                 self._checks,
                 self._population.active_of, self._population.flags, habits.looks, habits.retries, habits.patience,

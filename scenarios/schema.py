@@ -209,10 +209,10 @@ class Login(Section):
 class Retry(Section):
     """What clients do when nothing answers."""
 
-    patience: PositiveDuration = Field(duration("8 s"), description="Wait before a client tries again (I51; assumed).")
+    patience: PositiveDuration = Field(duration("10 s"), description="Wait before a client looks again (I51; assumed).")
     probability: Fraction = Field(0.6, description="Clients who try again each time (rows 81 and 102; assumed).")
-    looks: Fraction = Field(0.9, description="Answered orders that the client looks at all the same (assumed).")
-    backoff: Annotated[Number, Field(ge=1)] = Field(2.0, description="Growth of the wait with each try (assumed).")
+    looks: Fraction = Field(0.7, description="Looks at an acknowledged order that ask the system (assumed).")
+    backoff: Annotated[Number, Field(ge=1)] = Field(3.0, description="Growth of the wait with each look (assumed).")
 
 
 class Call(Section):

@@ -175,7 +175,10 @@ def test_profiles_sum_to_one_and_follow_the_table_of_parameters():
     continuous = np.array([t.phase == Phase.CONTINUOUS for t in ticks])
     first = continuous & (start < at("10:00"))
     last = continuous & (start >= at("14:30"))
-    assert orders[first].sum() / orders[continuous].sum() == pytest.approx(0.27, abs=0.03)
-    assert orders[last].sum() / orders[continuous].sum() == pytest.approx(0.15, abs=0.03)
+    acting = orders * np.cumsum(logins)  # only those who have logged in can act
+    acting /= acting.sum()
+    assert acting[first].sum() / acting[continuous].sum() == pytest.approx(0.28, abs=0.03)
+    assert acting[last].sum() / acting[continuous].sum() == pytest.approx(0.15, abs=0.03)
+    assert acting[continuous].max() / 3 * 6.2e6 == pytest.approx(2_500, rel=0.1)
     assert logins[(start >= at("09:30")) & (start < at("09:35"))].sum() == pytest.approx(0.30)
     assert orders[start >= at("15:00")].sum() == pytest.approx(0.0, abs=1e-12)

@@ -12,7 +12,7 @@ class TwinError(Exception):
         hint: what would be right.
     """
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
         self.what, self.where, self.hint = what, where, hint
         super().__init__(what, where, hint)
 

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from twin.kernels import kernel
 from twin.kernels.philox import block, exponential, uniform, unit32
 
 BUCKETS_PER_UNIT = 16384
 """Resolution of the wheel of operational time: one unit is an ordinary day."""
 FLAG_LOGIN_SLOW, FLAG_STUCK, FLAG_REFUSED, FLAG_CALLED = 1, 2, 4, 8
+_MOST_LOOKS = 6
 _TWO_PI = 2.0 * math.pi
 _SPARE = 1 << 31
 """Counters from here on are drawn only by those who need more words for a decision."""
 
 
-@njit(cache=True)
+@kernel
 def normal_pair(a, b):
     """Two standard normals from two 32-bit words (Box and Muller 1958)."""
     r = math.sqrt(-2.0 * math.log(unit32(a)))
@@ -32,7 +32,7 @@ def normal_pair(a, b):
     return r * math.cos(angle), r * math.sin(angle)
 
 
-@njit(cache=True)
+@kernel
 def login_thresholds(seed, replication, stream, first, hazard, out):
     """Operational time at which each client would log in: exponential with the segment's daily hazard.
 
@@ -43,7 +43,7 @@ def login_thresholds(seed, replication, stream, first, hazard, out):
         out[i] = exponential(seed, replication, stream, first + i, 0) / hazard
 
 
-@njit(cache=True)
+@kernel
 def _alias(u, probability, alias):
     """Draw from a discrete distribution by Walker's alias method with one uniform."""
     n = probability.shape[0]
@@ -52,7 +52,7 @@ def _alias(u, probability, alias):
     return k if x - k < probability[k] else alias[k]
 
 
-@njit(cache=True)
+@kernel
 def portfolio(
     seed,
     replication,
@@ -132,7 +132,7 @@ def portfolio(
         cash[i] = int(max(free, 0.0))
 
 
-@njit(cache=True)
+@kernel
 def schedule(seed, replication, stream, rows, now, client, weight, actions, threshold, link, heads):
     """Put clients (rows of the cohort) on the wheel: next action after operational time `now`."""
     for i in range(rows.shape[0]):
@@ -144,12 +144,12 @@ def schedule(seed, replication, stream, rows, now, client, weight, actions, thre
             heads[b] = a
 
 
-@njit(cache=True)
+@kernel
 def _round_lot(quantity, lot):
     return max(quantity // lot, 1) * lot
 
 
-@njit(cache=True)
+@kernel
 def _choose_sale(start, count, u, slot_instrument, sellable):
     """A random slot with something to sell, or -1."""
     if count == 0:
@@ -162,7 +162,7 @@ def _choose_sale(start, count, u, slot_instrument, sellable):
     return -1
 
 
-@njit(cache=True)
+@kernel
 def _limit_price(
     side, auction, word_a, word_b, word_c, aggressive, at_best, behind_scale, behind_tail, auction_width, last, bid, ask
 ):
@@ -185,7 +185,7 @@ def _limit_price(
     return own - side * int(min(distance, 0.2 * last))
 
 
-@njit(cache=True)
+@kernel
 def act(
     seed,
     replication,
@@ -288,7 +288,7 @@ def act(
                     if unit32(w1) < top_share
                     else _alias(unit32(w2), probability, alias)
                 )
-                fits = (permission[c] >> board[m]) & 1 and risk_level[m] <= risk_class[c]
+                fits = (permission[a] >> board[m]) & 1 and risk_level[m] <= risk_class[a]
                 if not fits and unit32(w3) >= mismatch:
                     m = main_members[_alias(unit32(x3), main_probability, main_alias)]
                 z, _ = normal_pair(x0, x1)
@@ -359,7 +359,7 @@ def act(
     return n
 
 
-@njit(cache=True)
+@kernel
 def _push(row, due, start, tick, head, link, offset):
     k = (due - start) // tick
     if 0 <= k < head.shape[0]:
@@ -368,7 +368,7 @@ def _push(row, due, start, tick, head, link, offset):
         offset[row] = due - start - k * tick
 
 
-@njit(cache=True)
+@kernel
 def start_timers(
     seed,
     replication,
@@ -417,7 +417,16 @@ def start_timers(
         _push(row, t + int(patience * math.exp(0.5 * z1)), start, tick, check_head, check_link, check_offset)
 
 
-@njit(cache=True)
+@kernel
+def ready_at(submitted, windows):
+    """Instant from which an order could reach the exchange: when it was sent, or the next opening (int64 [n, 2])."""
+    for w in range(windows.shape[0]):
+        if submitted < windows[w, 1]:
+            return max(submitted, windows[w, 0])
+    return submitted
+
+
+@kernel
 def due_cancels(k, start, tick, head, link, offset, state, live_states, account, out):
     """Orders whose sender gives up in tick k and which are, as far as he knows, alive; returns their number.
 
@@ -436,7 +445,7 @@ def due_cancels(k, start, tick, head, link, offset, state, live_states, account,
     return n
 
 
-@njit(cache=True)
+@kernel
 def due_checks(
     seed,
     replication,
@@ -447,9 +456,12 @@ def due_checks(
     head,
     link,
     offset,
+    state,
+    live_states,
     acknowledged,
     done,
     submitted,
+    windows,
     account,
     checks,
     active_of,
@@ -466,9 +478,10 @@ def due_checks(
 ):
     """Clients look for an answer to their orders in tick k; returns (queries, calls, done).
 
-    An acknowledged order is looked at once with probability `looks`. An order without an answer is asked for again
-    with probability `retries`, each time after `backoff` times the wait before; after `stuck_after` ns the client counts
-    as stuck and telephones with probability `call_share` (once a day).
+    As long as an order stands its sender comes back to it, each time after `backoff` times the wait before. Each time he
+    asks the broker's system, with probability `looks` if the order has been acknowledged, `retries` if not; an order
+    that has ended is looked at once more at most. Without an answer for `stuck_after` ns the client counts as stuck
+    and telephones with probability `call_share` (once a day).
     out, calls: int64 [capacity, 2]: time, account. counts: int64 [1], orders first seen as stuck.
     """
     n = 0
@@ -481,29 +494,24 @@ def due_checks(
         a = active_of[c] - 1
         j = checks[row]
         u = uniform(seed, replication, stream, row, j)
-        if acknowledged[row] > 0 or done[row] > 0:
-            if u < looks and j == 0:
-                out[n, 0] = t
-                out[n, 1] = c
-                n += 1
-        else:
-            if u < retries:
-                out[n, 0] = t
-                out[n, 1] = c
-                n += 1
-            if t - submitted[row] > stuck_after:
-                if flags[a] & 2 == 0:
-                    flags[a] |= 2
-                    counts[0] += 1
-                    if flags[a] & 8 == 0 and uniform(seed, replication, stream, row, 1000 + j) < call_share:
-                        flags[a] |= 8
-                        calls[m, 0] = t
-                        calls[m, 1] = c
-                        m += 1
-            if j < 20:
-                checks[row] = j + 1
-                later = max(t + int(patience * backoff ** (j + 1)), start + (k + 1) * tick)
-                _push(row, later, start, tick, head, link, offset)
+        ended = state[row] >= live_states
+        answered = acknowledged[row] > 0 or done[row] > 0
+        if u < (looks if answered else retries) and not (ended and j > 0):
+            out[n, 0] = t
+            out[n, 1] = c
+            n += 1
+        if not answered and t - ready_at(submitted[row], windows) > stuck_after and flags[a] & FLAG_STUCK == 0:
+            flags[a] |= FLAG_STUCK
+            counts[0] += 1
+            if flags[a] & FLAG_CALLED == 0 and uniform(seed, replication, stream, row, 1000) < call_share:
+                flags[a] |= FLAG_CALLED
+                calls[m, 0] = t
+                calls[m, 1] = c
+                m += 1
+        if not ended and j < _MOST_LOOKS:
+            checks[row] = j + 1
+            later = max(t + int(patience * backoff ** (j + 1)), start + (k + 1) * tick)
+            _push(row, later, start, tick, head, link, offset)
         row = following
     head[k] = row
     return n, m, row < 0
