@@ -264,6 +264,8 @@ def work(folder: Path) -> None:
                 progress.end("cancelled")
             except TwinError as error:
                 progress.end("failed", error=" ".join(str(error).split()))
+            except MemoryError as error:
+                progress.end("failed", error=f"Not enough memory ({error}). Choose fewer clients.")
             else:
                 progress.end("done", runs=runs)
 

@@ -159,7 +159,7 @@ def _progress(state: jobs.State, language: str) -> str:
         language,
         finished=state.finished,
         total=state.total,
-        stage=say(f"stage.{state.stage}", language),
+        stage=say(f"stage.{state.stage}", language).removeprefix("stage."),
         clock=clock_text(state.sim_time_ns)[:-3] if state.sim_time_ns else "–",
         rate=number(state.orders_per_s, language),
         remaining="–" if remaining is None else duration(1000 * remaining, language),
