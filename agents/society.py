@@ -33,6 +33,9 @@ _REOPENING = {
 }
 
 
+_OWN_FAULT = np.isin(np.arange(len(Reason)), (Reason.CASH, Reason.HOLDINGS, Reason.LOT))
+
+
 @dataclass
 class MarketSight:
     """What everybody knows during one quote interval [t0, t1)."""
@@ -106,13 +109,15 @@ class Society(mesa.Model):
         self.streams, self.population, self.market = streams, population, market
         self.ledger, self.orders, self.path = ledger, orders, path
         self.ticks, self.placement = ticks, placement
-        self.timers = OrderTimers(ticks[0].start, len(ticks), orders, population, habits, streams)
+        self.timers = OrderTimers(ticks[0].start, ticks[-1].end, orders, population, habits, streams)
         self.calling, self.lowest_class_share = calling, lowest_class_share
         self._login_at = np.zeros(population.clients, np.int64)
         self.login_shares, self.order_shares = login.shares(ticks), profile.shares(ticks)
         self._presence = self._mean_presence()
         self.cohorts: list[Cohort] = []
         self.funds: Funds | None = None
+        self._new_logins: list[tuple[IntColumn, IntColumn]] = []
+        self._new_orders: list[tuple[NDArray[np.int64], Traits]] = []
         self.sight = MarketSight(ticks[0].start, ticks[0].end, 0, ticks[0].phase, 0.0, 0.0, 0.0)
         self._calls: list[Calls] = []
         self.logins = 0
@@ -143,38 +148,53 @@ class Society(mesa.Model):
         """Everybody acts once; then the timers of the interval run out."""
         for cohort in self.cohorts:
             cohort.step()
+        self._send_off()
         if self.funds is not None and self.market.quotes is not None:
             self.funds.step(self.market.quotes)
         self._run_timers()
 
     def _run_timers(self) -> None:
         """Cancels, queries and calls that fall due in this interval."""
-        cancels = self.timers.cancels(self.sight.index)
+        cancels = self.timers.cancels(self.sight.t0, self.sight.t1)
         if len(cancels):
             self.path.submit(cancels=cancels)
-        queries, calls = self.timers.checks(self.sight.index)
+        queries, calls = self.timers.checks(self.sight.t0, self.sight.t1)
         if len(queries[0]):
             self.path.submit(queries=queries)
         if len(calls[0]):
             self._calls.append(Calls(*calls))
 
-    def submit_logins(self, times: NDArray[np.int64], clients: NDArray[np.int64]) -> None:
+    def submit_logins(self, times: IntColumn, clients: IntColumn) -> None:
         """Clients open the app."""
         self.logins += len(clients)
         self._login_at[self.population.active_of[clients] - 1] = times
-        self.path.submit(logins=(times, clients))
+        self._new_logins.append((times, clients))
 
     def submit_client_orders(self, rows: NDArray[np.int64], traits: Traits) -> None:
-        """Clients send orders: `rows` int64 [n, 8] as the cohort's kernel wrote them."""
-        base = self.orders.new_rows(len(rows))
-        columns = [np.ascontiguousarray(rows[:, j]) for j in range(7)]
-        batch = Orders(columns[0], np.arange(base, base + len(rows)), *columns[1:])
-        self.path.submit(orders=batch)
+        """Clients of a segment send orders: `rows` int64 [n, 8] as the cohort's kernel wrote them."""
+        self._new_orders.append((rows.copy(), traits))
+
+    def _send_off(self) -> None:
+        """Everything that clients have decided in this interval goes to the broker in one batch."""
+        if self._new_logins:
+            columns = zip(*self._new_logins, strict=True)
+            times, clients = (np.concatenate(column) for column in columns)
+            self.path.submit(logins=(times, clients))
+            self._new_logins.clear()
+        if not self._new_orders:
+            return
         sight = self.sight
-        self.timers.set(
-            base, rows, _REOPENING.get(sight.phase, sight.t0), traits.cancel_willing, traits.cancel_median,
-            traits.cancel_sigma,
-        )  # fmt: skip
+        open_from = _REOPENING.get(sight.phase, sight.t0)
+        everything = np.concatenate([rows for rows, _ in self._new_orders])
+        base = self.orders.new_rows(len(everything))
+        columns_of = [np.ascontiguousarray(everything[:, j]) for j in range(7)]
+        self.path.submit(
+            orders=Orders(columns_of[0], np.arange(base, base + len(everything)), *columns_of[1:])
+        )
+        for rows, traits in self._new_orders:
+            self.timers.set(base, rows, open_from, traits.cancel_willing, traits.cancel_median, traits.cancel_sigma)
+            base += len(rows)
+        self._new_orders.clear()
 
     def open_accounts(
         self,
@@ -212,6 +232,8 @@ class Society(mesa.Model):
             self.funds.hear(replies)
 
     def _after_logins(self, times: IntColumn, accounts: IntColumn) -> None:
+        if not len(accounts):
+            return
         for cohort in self.cohorts:
             block = cohort.block
             inside = (accounts >= block.first) & (accounts < block.first + block.count)
@@ -224,7 +246,9 @@ class Society(mesa.Model):
 
     def _after_refusals(self, refused: Rejections) -> None:
         """Refusals that the client did not bring about himself (no cash, no shares, no lot) count as bad experience."""
-        own_fault = np.isin(refused.reason, (Reason.CASH, Reason.HOLDINGS, Reason.LOT))
+        if not len(refused):
+            return
+        own_fault = _OWN_FAULT[refused.reason]
         mine = (refused.account < self.population.clients) & ~own_fault
         if mine.any():
             self._trouble(refused.time[mine], refused.account[mine], FLAG_REFUSED, self.calling.when_refused)

@@ -17,6 +17,7 @@ from twin.routing.orders import OrderState, OrderTable
 
 _CHUNK = 1 << 15
 _WINDOWS = np.array(ACCEPTANCE, np.int64)
+_NO_PAIRS = np.empty((0, 2), np.int64)
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -42,16 +43,16 @@ class OrderTimers:
     """Two timers per order, kept in linked lists per quote interval.
 
     Args:
-        start, ticks: origin (ns) and number of the intervals.
+        start, end: the day's first and last instant (ns) at which clients act.
         orders: the broker's order table. population: for the clients' flags.
     """
 
     def __init__(
-        self, start: int, ticks: int, orders: OrderTable, population: Population, habits: Persistence, streams: Streams
+        self, start: int, end: int, orders: OrderTable, population: Population, habits: Persistence, streams: Streams
     ) -> None:
         self._start, self._orders, self._population = start, orders, population
         self._habits, self._streams = habits, streams
-        capacity = len(orders.rows)
+        capacity, ticks = len(orders.rows), -(-(end - start) // TICK)
         self._cancel = np.full(ticks, -1, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.uint32)
         self._check = np.full(ticks, -1, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.uint32)
         self._checks = np.empty(capacity, np.uint8)
@@ -74,35 +75,47 @@ class OrderTimers:
             self._checks,
         )  # fmt: skip
 
-    def cancels(self, tick: int) -> Cancels:
+    def _slots(self, heads: NDArray[np.int32], t0: int, t1: int) -> list[int]:
+        """Slots of a wheel in [t0, t1) in which something falls due."""
+        first, last = (t0 - self._start) // TICK, -(-(t1 - self._start) // TICK)
+        return [first + int(k) for k in np.flatnonzero(heads[first:last] >= 0)]
+
+    def cancels(self, t0: int, t1: int) -> Cancels:
         """Orders that their senders give up in an interval."""
         parts = []
-        while True:
-            n = kernel.due_cancels(
-                tick, self._start, TICK, *self._cancel, self._orders.rows["state"], int(OrderState.FILLED),
-                self._orders.rows["account"], self._out,
-            )  # fmt: skip
-            parts.append(self._out[:n].copy())
-            if n < _CHUNK:
-                break
+        for slot in self._slots(self._cancel[0], t0, t1):
+            while True:
+                n = kernel.due_cancels(
+                    slot, self._start, TICK, *self._cancel, self._orders.rows["state"], int(OrderState.FILLED),
+                    self._orders.rows["account"], self._out,
+                )  # fmt: skip
+                parts.append(self._out[:n].copy())
+                if n < _CHUNK:
+                    break
+        if not parts:
+            return Cancels.empty()
         rows = np.concatenate(parts)
         return Cancels(*(np.ascontiguousarray(rows[:, j]) for j in range(3)))
 
-    def checks(self, tick: int) -> tuple[Pairs, Pairs]:
+    def checks(self, t0: int, t1: int) -> tuple[Pairs, Pairs]:
         """Queries and telephone calls (times, accounts) of clients who look for an answer in an interval."""
-        habits, queries, calls = self._habits, [], []
-        while True:
-            n, m, done = kernel.due_checks(
-                self._streams.key, self._streams.replication, int(Stream.RETRY), tick, self._start, TICK, *self._check,
-                self._orders.rows["state"], int(OrderState.FILLED), self._orders.rows["acknowledged"], self._orders.rows["done"], self._orders.rows["submitted"], _WINDOWS,
-                self._orders.rows["account"],
-                self._checks,
-                self._population.active_of, self._population.flags, habits.looks, habits.retries, habits.patience,
-                habits.backoff, habits.stuck_after, habits.call_when_stuck, self._queries, self._calls, self._counts,
-            )  # fmt: skip
-            queries.append(self._queries[:n].copy())
-            calls.append(self._calls[:m].copy())
-            if done:
-                break
+        queries, calls = [_NO_PAIRS], [_NO_PAIRS]
+        for slot in self._slots(self._check[0], t0, t1):
+            done = False
+            while not done:
+                n, m, done = self._check_once(slot)
+                queries.append(self._queries[:n].copy())
+                calls.append(self._calls[:m].copy())
         q, c = np.concatenate(queries), np.concatenate(calls)
         return (q[:, 0], q[:, 1]), (c[:, 0], c[:, 1])
+
+    def _check_once(self, slot: int) -> tuple[int, int, bool]:
+        habits, rows = self._habits, self._orders.rows
+        result: tuple[int, int, bool] = kernel.due_checks(
+            self._streams.key, self._streams.replication, int(Stream.RETRY), slot, self._start, TICK, *self._check,
+            rows["state"], int(OrderState.FILLED), rows["acknowledged"], rows["done"], rows["submitted"], _WINDOWS,
+            rows["account"], self._checks, self._population.active_of, self._population.flags, habits.looks,
+            habits.retries, habits.patience, habits.backoff, habits.stuck_after, habits.call_when_stuck,
+            self._queries, self._calls, self._counts,
+        )  # fmt: skip
+        return result

@@ -23,13 +23,15 @@ from twin.world import IndexDay, MarketConfig
 
 FIRST_TICK, LAST_TICK = at("08:45"), at("15:06")
 """Clients may send orders from 08:45; by 15:06 the day's messages have left the path or never will."""
+IDLE_STEP = 30 * SECOND
+"""Width of the intervals in which nothing is traded."""
 STUCK_AFTER = 60 * SECOND
 SLOW_LOGIN = 30 * SECOND
 
 
 def day_ticks() -> list[Tick]:
     """The quote intervals that a day is stepped through."""
-    return list(trading_ticks(FIRST_TICK, LAST_TICK))
+    return list(trading_ticks(FIRST_TICK, LAST_TICK, idle_step=IDLE_STEP))
 
 
 def index_day(scenario: Scenario) -> IndexDay:

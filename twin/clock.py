@@ -148,14 +148,17 @@ class Tick:
     phase: Phase
 
 
-def trading_ticks(first: int = at("09:15"), last: int = at("15:00"), step: int = TICK) -> Iterator[Tick]:
+def trading_ticks(
+    first: int = at("09:15"), last: int = at("15:00"), step: int = TICK, idle_step: int = TICK
+) -> Iterator[Tick]:
     """The quote intervals from `first` to `last` (ns since midnight), lunch and the gap before 09:30 included.
 
-    No interval crosses from one phase into another.
+    No interval crosses from one phase into another; where nothing is traded they may be longer (`idle_step`).
     """
     for session in SESSIONS:
-        for start in range(max(session.start, first), min(session.end, last), step):
-            yield Tick(start, min(start + step, session.end, last), session.phase)
+        width = step if session.phase in (Phase.OPEN_CALL, Phase.CONTINUOUS, Phase.CLOSE_CALL) else idle_step
+        for start in range(max(session.start, first), min(session.end, last), width):
+            yield Tick(start, min(start + width, session.end, last), session.phase)
 
 
 class Clock:

@@ -36,15 +36,15 @@ class MarketMaker(Institution):
         super().__init__(model, account, instruments, endowment, streams)
         self.start = self.position.copy()
         self._due = np.zeros(len(self.universe), np.int64)
+        self._next = 0
 
     def decide(self, view: MarketView) -> Intents:
         """Renew the quotes that are due."""
-        if view.phase != Phase.CONTINUOUS:
+        if view.phase != Phase.CONTINUOUS or view.t0 < self._next:
             return NOTHING
         due = np.flatnonzero(self._due <= view.t0)
-        if len(due) == 0:
-            return NOTHING
         self._due[due] = view.t0 + ((15 + 15 * self.uniform(len(due))) * SECOND).astype(np.int64)
+        self._next = int(self._due.min()) if len(self._due) else view.t1
         names = self.universe[due]
         old = self.working_in(names)
         bid, ask = view.quotes.bid[names], view.quotes.ask[names]
