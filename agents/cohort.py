@@ -151,7 +151,7 @@ class Cohort(mesa.Agent):
     def _log_in(self, sight: MarketSight) -> None:
         """Clients whose threshold lies in this interval's operational time open the app."""
         start = self._login_time
-        until = start + sight.login_share * self.attention.level
+        until = start + sight.login_share * self.attention.pace
         self._login_time = until
         while until > start:
             last = int(np.searchsorted(self._logins, min(until, self._login_reach)))
@@ -201,7 +201,7 @@ class Cohort(mesa.Agent):
     def _act(self, sight: MarketSight) -> None:
         """Clients whose next point lies in this interval send an order each."""
         wheel = self.wheel
-        until = wheel.now + sight.order_share * self.attention.level
+        until = wheel.now + sight.order_share * self.attention.pace
         while until > wheel.now:
             n = self._act_once(sight, until)
             if n:

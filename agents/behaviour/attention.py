@@ -1,8 +1,9 @@
 """Attention and fear: how a move of the index reaches clients.
 
 Attention follows the size of the index's move since the last close, whatever its sign; fear follows falls only. Both
-fade with a half-life when the index comes back. Attention stretches operational time (agents/kernels/clients.py), so
-more clients log in and each acts sooner; fear moves the wish to sell and how eagerly.
+fade with a half-life when the index comes back. Attention stretches operational time (agents/kernels/clients.py): half
+of it (in logarithms) makes more clients log in, half makes each who has act sooner, so that their product, the activity
+of all, grows with the elasticity. Fear moves the wish to sell and how eagerly.
 
 The move is that of the whole market, which one broker's delays do not change; it comes from the scenario's world.
 """
@@ -37,8 +38,13 @@ class Attention:
 
     @property
     def level(self) -> float:
-        """Activity relative to a day of the usual move."""
+        """Activity of all clients relative to a day of the usual move."""
         return math.exp(self.elasticity * 100.0 * (self.move - self.typical))
+
+    @property
+    def pace(self) -> float:
+        """Speed of operational time, of log-ins and of actions alike: the square root of the level."""
+        return math.sqrt(self.level)
 
     @property
     def fear(self) -> float:
