@@ -9,13 +9,15 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from dashboards.report.figures import hours, total
 from dashboards.report.numbers import amount, duration
 from dashboards.report.recording import Line, Recording
 from dashboards.report.style import BASELINE, BREACH, LUNCH, SCENARIO, paper_minutes
 from dashboards.report.words import say
-from twin.clock import HOUR, at, clock_text
+from twin.clock import at, clock_text
 
 _MARKS = ("09:30", "10:30", "14:00", "15:00")
+TOTAL = "total"
 _HEIGHT = 250
 
 
@@ -32,14 +34,14 @@ def day_frame(
     Args:
         scenario: in blue.
         baseline: in grey.
-        lines: (series, key) of what is drawn.
+        lines: (series, key) of what is drawn; the key `TOTAL` stands for the sum over the keys.
         language: of the words.
         trading: place instants on the trading axis (lunch pressed), else on the clock in hours.
     """
     parts = []
     for run, word in ((baseline, "baseline"), (scenario, "scenario")):
         for series, key in lines:
-            line = run.series(series).get(key) if run else None
+            line = (total(run, series) if key == TOTAL else run.series(series).get(key)) if run else None
             if line is not None:
                 parts.append(_part(line, say(word, language), say(key, language), trading))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -49,16 +51,17 @@ def _part(line: Line, run: str, key: str, trading: bool) -> pd.DataFrame:
     inside = (
         (line.time_ns >= at("09:15")) & (line.time_ns <= at("15:00")) if trading else np.full(len(line.time_ns), True)
     )
-    time = line.time_ns[inside]
+    line = Line(line.time_ns[inside], line.values[:, inside]).with_holes()
+    time = line.time_ns
     return pd.DataFrame(
         {
             "run": run,
             "key": key,
-            "x": paper_minutes(time) if trading else time / HOUR,
+            "x": paper_minutes(time) if trading else hours(time),
             "time": [clock_text(int(t))[:-3] for t in time],
-            "mean": line.mean[inside],
-            "low": line.low[inside],
-            "high": line.high[inside],
+            "mean": line.mean,
+            "low": line.low,
+            "high": line.high,
         }
     )
 
@@ -88,14 +91,14 @@ def day_chart(
     """
     frame = frame.assign(text=[amount(value, unit, language) for value in frame["mean"]])
     if log:
-        frame = frame[frame["low"] > 0]
+        frame = frame[~(frame["low"] <= 0)]  # holes stay
     names = [say("baseline", language), say("scenario", language)]
     colour = alt.Color("run:N", scale=alt.Scale(domain=names, range=[BASELINE, SCENARIO]), title=None).legend(
         orient="top"
     )
     if not legend:
         colour = colour.legend(None)
-    x = alt.X("x:Q", title=None, axis=_axis(frame, trading), scale=alt.Scale(nice=False, zero=False))
+    x = alt.X("x:Q", title=None, axis=_axis(frame, trading), scale=_span(trading))
     y_scale = alt.Scale(**{"type": "log" if log else "linear", "zero": not log, "nice": not log, **scale})
     base = alt.Chart(frame)
     band = base.mark_area(opacity=0.22).encode(x=x, y=alt.Y("low:Q", scale=y_scale), y2="high:Q", color=colour)
@@ -108,8 +111,15 @@ def day_chart(
     if trading:
         edges = [float(paper_minutes(t)) for t in LUNCH]
         shade = alt.Chart(pd.DataFrame({"x": [edges[0]], "x2": [edges[1]]})).mark_rect(color="#8a8a8a", opacity=0.15)
-        layers.insert(0, shade.encode(x="x:Q", x2="x2:Q"))
+        layers.insert(0, shade.encode(x=alt.X("x:Q", scale=_span(trading)), x2="x2:Q"))
     return alt.layer(*layers).properties(title=title, height=_HEIGHT)
+
+
+def _span(trading: bool) -> alt.Scale:
+    """The horizontal scale: the whole trading day, so that panels can be compared, or what the clock needs."""
+    if not trading:
+        return alt.Scale(nice=False, zero=False)
+    return alt.Scale(nice=False, zero=False, domain=[float(paper_minutes(at(end))) for end in ("09:15", "15:00")])
 
 
 def _value_axis(kind: str, unit: str, language: str) -> alt.Axis:
@@ -119,7 +129,10 @@ def _value_axis(kind: str, unit: str, language: str) -> alt.Axis:
         label = " : ".join(f"datum.value == {ms} ? '{duration(ms, language)}'" for ms in marks)
         return alt.Axis(values=list(marks), labelExpr=f"{label} : ''")
     if kind == "symlog":
-        return alt.Axis(values=[0, *(10**k for k in range(8))], format="~s")
+        tens = [0, *(10**k for k in range(8))]
+        return alt.Axis(values=tens, labelExpr="format(datum.value, datum.value < 1000 ? 'd' : '~s')")
+    if unit == "share":
+        return alt.Axis(format="+~%", tickCount=5)
     return alt.Axis(format="~s", tickCount=5)
 
 
@@ -160,7 +173,10 @@ def bar_chart(frame: pd.DataFrame, language: str, *, title: str, unit: str = "sh
         colour = alt.condition(busy & (alt.datum.run == "scenario"), alt.value(BREACH), colour)
     y = alt.Y("part:N", sort=[say(part, language) for part in order], title=None)
     base = alt.Chart(frame).encode(y=y, yOffset=alt.YOffset("name:N", sort=names))
-    bars = base.mark_bar().encode(x=alt.X("value:Q", title=None, axis=alt.Axis(format="~%")), color=colour)
+    bars = base.mark_bar().encode(
+        x=alt.X("value:Q", title=None, axis=alt.Axis(format="~%"), scale=alt.Scale(domainMin=0, domainMax=1.05)),
+        color=colour,
+    )
     labels = base.mark_text(align="left", dx=3).encode(x="value:Q", text="text:N")
     return alt.layer(bars, labels).properties(title=title, height=40 * len(order) + 90)
 

@@ -81,6 +81,7 @@ def test_examples_in_docstrings(module):
         (999.6, "ms", "1,000 ms"),
         (26.5, "h of day", "+1d 02:30"),
         (0.00012, "share", "0.012 %"),
+        (0.00001, "share", "< 0.01 %"),
         (1.5e9, "CNY", "1.5 bn CNY"),
         (5_000_000.0, "orders", "5 M"),
     ],

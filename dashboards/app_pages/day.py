@@ -265,13 +265,22 @@ def _downloads(job: jobs.Job, state: jobs.State, scenario: Recording, language: 
 
 
 def _panel(
-    scenario: Recording, baseline: Recording | None, line: tuple[str, str], language: str, title: str, **more: Any
+    scenario: Recording,
+    baseline: Recording | None,
+    line: tuple[str, str],
+    language: str,
+    title: str,
+    *,
+    offset: float = 0.0,
+    **more: Any,
 ) -> None:
     """One chart, or a sentence when the runs did not record it."""
     frame = charts.day_frame(scenario, baseline, [line], language, trading=more.get("trading", True))
     if frame.empty:
         st.caption(say("missing.pictures", language, names=say(title, language)))
         return
+    if offset:
+        frame[["mean", "low", "high"]] += offset
     st.altair_chart(charts.day_chart(frame, language, title=say(title, language), **more), width="stretch")
 
 
@@ -287,8 +296,8 @@ def _orders(scenario: Recording, baseline: Recording | None, language: str) -> N
     st.markdown(f"**{say('picture.queues', language)}**")
     known = [("queue_length", key) for key in STATIONS if key in scenario.series("queue_length")]
     scale = {"type": "symlog", **_common(charts.day_frame(scenario, baseline, known, language), log=False)}
-    for place in range(0, len(known), 3):
-        for column, line in zip(st.columns(3), known[place : place + 3], strict=False):
+    for place in range(0, len(known), 4):
+        for column, line in zip(st.columns(4), known[place : place + 4], strict=False):
             with column:
                 _panel(scenario, baseline, line, language, line[1], legend=False, **scale)
     st.caption(say("caption.queues", language))
@@ -314,15 +323,17 @@ def _bars(scenario: Recording, baseline: Recording | None, measure: str, languag
 
 
 def _market(scenario: Recording, baseline: Recording | None, language: str) -> None:
-    _panel(scenario, baseline, ("index", "traded"), language, "index.traded", zero=False)
-    _panel(scenario, baseline, ("index", "news"), language, "index.news", zero=False)
+    _panel(scenario, baseline, ("index", "traded"), language, "index.traded", offset=-1, unit="share", zero=False)
+    _panel(scenario, baseline, ("index", "news"), language, "index.news", offset=-1, unit="share", zero=False)
     _panel(scenario, baseline, ("depth", "best5"), language, "shares at the five best prices")
     _panel(scenario, baseline, ("spread_ticks", ""), language, "spread")
 
 
 def _people(scenario: Recording, baseline: Recording | None, language: str) -> None:
     _panel(scenario, baseline, ("logins_per_s", ""), language, "logins per second")
-    _panel(scenario, baseline, ("calls_waiting", ""), language, "callers waiting for an agent", trading=False)
+    _panel(scenario, baseline, ("calls_waiting", charts.TOTAL), language, "callers waiting for an agent", trading=False)
+    line = ("applicants_waiting", charts.TOTAL)
+    _panel(scenario, baseline, line, language, "applicants waiting, all steps", trading=False)
     known = [("attention", key) for key in scenario.series("attention")]
     scale = _common(charts.day_frame(scenario, baseline, known, language), log=False)
     if known:

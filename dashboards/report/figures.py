@@ -55,8 +55,9 @@ def _runs(scenario: Recording, baseline: Recording | None, language: str) -> lis
     return [(baseline, BASELINE, say("baseline", language)), *pairs] if baseline else pairs
 
 
-def _hours(line: Line) -> npt.NDArray[np.float64]:
-    return line.time_ns / HOUR
+def hours(time_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Hours since midnight."""
+    return np.asarray(time_ns / HOUR, dtype=np.float64)
 
 
 def _overlay(
@@ -66,7 +67,7 @@ def _overlay(
     drawn = False
     for run, colour, label in _runs(scenario, baseline, language):
         if line := run.series(series).get(key):
-            draw(axes, paper_minutes(line.time_ns), line, colour, label, **more)
+            draw(axes, paper_minutes, line, colour, label, **more)
             drawn = True
     return drawn
 
@@ -215,7 +216,7 @@ def _market_panel(axes: Axes, scenario: Recording, baseline: Recording | None, s
             for run, colour, label in _runs(scenario, baseline, language):
                 if line := run.series("index").get(key):
                     change = Line(line.time_ns, line.values - 1)
-                    draw(axes, paper_minutes(line.time_ns), change, colour, f"{label}: {say(key, language)}", **more)
+                    draw(axes, paper_minutes, change, colour, f"{label}: {say(key, language)}", **more)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         axes.axhline(0, color=INK, lw=0.6)
         legend(axes)
@@ -257,8 +258,8 @@ def waiting_people(scenario: Recording, baseline: Recording | None, language: st
         for axes, series in zip(grid[:, 0], panels, strict=True):
             for run, colour, label in _runs(scenario, baseline, language):
                 if line := total(run, series):
-                    draw(axes, _hours(line), line, colour, label)
-                    ends.append((_hours(line)[0], _hours(line)[-1]))
+                    draw(axes, hours, line, colour, label)
+                    ends.append((hours(line.time_ns)[0], hours(line.time_ns)[-1]))
             axes.set_title(say(titles[series], language))
             _count_axis(axes, language)
         for axes in grid[:, 0]:
@@ -292,9 +293,9 @@ def batch(scenario: Recording, baseline: Recording | None, language: str) -> Fig
         for axes, key in zip(grid[:, 0], panels, strict=True):
             for run, colour, label in _runs(scenario, baseline, language):
                 if line := run.series("batch_queue").get(key):
-                    draw(axes, _hours(line), line, colour, label)
+                    draw(axes, hours, line, colour, label)
                     busy = np.flatnonzero(line.high > 0)
-                    end = max(end, float(_hours(line)[busy[-1]]) + 0.5 if len(busy) else end)
+                    end = max(end, float(hours(line.time_ns)[busy[-1]]) + 0.5 if len(busy) else end)
             axes.set_title(say(titles[key], language))
             _count_axis(axes, language)
         target, deadline = (hour_setting(scenario, "clearing", key) for key in ("target_end", "deadline"))

@@ -90,7 +90,7 @@ def amount(value: float, unit: str, language: str = "en") -> str:
     if not math.isfinite(value):
         return "–"
     if unit in SHARES:
-        return f"{number(100 * value, language)} %"
+        return "< 0.01 %" if 0 < value < 1e-4 else f"{number(100 * value, language)} %"
     if unit in CLOCK:
         return hour(value)
     if unit in _IN_MS:

@@ -48,6 +48,14 @@ class Line:
         highest = np.where(np.isfinite(self.values), self.values, -np.inf).max(axis=0)
         return np.where(np.isfinite(highest), highest, np.nan)
 
+    def with_holes(self) -> Line:
+        """The line with a NaN before each point that comes much later than the last: nothing was recorded between."""
+        steps = np.diff(self.time_ns)
+        if not len(steps):
+            return self
+        late = np.flatnonzero(steps > 2.5 * np.median(steps)) + 1
+        return Line(np.insert(self.time_ns, late, self.time_ns[late]), np.insert(self.values, late, np.nan, axis=1))
+
 
 class Recording:
     """A finished run.

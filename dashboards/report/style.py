@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -49,6 +49,7 @@ _CJK = (
     "Droid Sans Fallback",
 )
 LUNCH = at("11:30"), at("13:00")
+Place = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
 _LUNCH_WIDTH = 8.0  # minutes of paper that the 90 minutes of lunch take on the trading axis
 
 
@@ -152,23 +153,23 @@ def clock_axis(axes: Axes, language: str, first: float, last: float, step: int =
     axes.set_xlabel(say("time of day", language))
 
 
-def draw(axes: Axes, x: npt.NDArray[np.float64], line: Line, colour: str, label: str = "", **more: Any) -> None:
-    """A line's mean with a band from the smallest to the largest replication, broken where nothing was recorded."""
-    x, line = _broken(x, line)
+def draw(axes: Axes, place: Place, line: Line, colour: str, label: str = "", **more: Any) -> None:
+    """A line's mean with a band from the smallest to the largest replication, broken where nothing was recorded.
+
+    Args:
+        axes: to draw on.
+        place: instants in ns to places on the axis.
+        line: what to draw.
+        colour: of line and band.
+        label: in the legend.
+        **more: of the line.
+    """
+    line = line.with_holes()
+    x = place(line.time_ns)
     # The baseline is drawn wider, so that it shows where the scenario lies on it.
     axes.plot(x, line.mean, color=colour, label=label or None, **{"lw": 2.4 if colour == BASELINE else 1.4, **more})
     if line.values.shape[0] > 1:
         axes.fill_between(x, line.low, line.high, color=colour, alpha=0.22, lw=0)
-
-
-def _broken(x: npt.NDArray[np.float64], line: Line) -> tuple[npt.NDArray[np.float64], Line]:
-    """The line with a hole before each point that comes much later than the one before it."""
-    steps = np.diff(line.time_ns)
-    if not len(steps):
-        return x, line
-    late = np.flatnonzero(steps > 2.5 * np.median(steps)) + 1
-    holes = np.insert(line.values.astype(np.float64), late, np.nan, axis=1)
-    return np.insert(x, late, x[late]), Line(np.insert(line.time_ns, late, line.time_ns[late]), holes)
 
 
 def legend(axes: Axes, **more: Any) -> None:
