@@ -176,8 +176,8 @@ class Cohort(mesa.Agent):
         sigma = float(np.sqrt(np.log1p(traits.activity_cv**2)))
         market = society.market
         kernel.portfolio(
-            streams.key, streams.replication, int(Stream.POPULATION), clients, society.weight_mean(traits), sigma, _KINSHIP,
-            float(np.log(traits.assets_median)), traits.assets_sigma, traits.invested,
+            streams.key, streams.replication, int(Stream.POPULATION), clients, society.weight_mean(traits), sigma,
+            _KINSHIP, float(np.log(traits.assets_median)), traits.assets_sigma, traits.invested,
             np.cumsum(np.asarray(traits.risk_classes)), society.lowest_class_share, market.reference, market.lot,
             market.board, market.risk_level, market.probability, market.alias,
             weight, cash, risk, permission, names, instrument, shares,
@@ -213,16 +213,10 @@ class Cohort(mesa.Agent):
     def _act_once(self, sight: MarketSight, until: float) -> int:
         """One call of the kernel: fills the buffer with orders and returns their number."""
         society, traits, wheel = self.society, self.traits, self.wheel
-        streams, market, ledger, people, place = (
-            society.streams,
-            society.market,
-            society.ledger,
-            society.population,
-            society.placement,
-        )
+        streams, market, ledger, place = society.streams, society.market, society.ledger, society.placement
         n: int = kernel.act(
-            streams.key, streams.replication, int(Stream.ACTION), int(Stream.DECISION), wheel.now, until, sight.t0, sight.t1,
-            sight.auction, self.attention.fear,
+            streams.key, streams.replication, int(Stream.ACTION), int(Stream.DECISION), wheel.now, until,
+            sight.t0, sight.t1, sight.auction, self.attention.fear,
             wheel.client, wheel.weight, wheel.actions, wheel.threshold, wheel.link, wheel.heads,
             ledger.cash, ledger.slot_start, ledger.slot_count, ledger.instrument, ledger.sellable,
             wheel.risk, wheel.permission,

@@ -19,9 +19,9 @@ class MarketColumns:
         popularity: how much clients' interest goes to each instrument (any positive scale).
 
     Attributes:
-        last, bid, ask: ticks; `last` is the previous close until the first trade; bid and ask are 0 where there is none.
+        last, bid, ask: ticks; `last` is the previous close until the first trade; bid and ask are 0 without an order.
         reference: previous close. top: the ten names of largest move times popularity.
-        probability, alias: alias table of popularity; main_*: the same for main-board names, whose rows are main_members.
+        probability, alias: alias table of popularity; main_*: the same for main-board names (rows: main_members).
     """
 
     def __init__(self, instruments: Instruments, popularity: NDArray[np.float64]) -> None:

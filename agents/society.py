@@ -188,9 +188,7 @@ class Society(mesa.Model):
         everything = np.concatenate([rows for rows, _ in self._new_orders])
         base = self.orders.new_rows(len(everything))
         columns_of = [np.ascontiguousarray(everything[:, j]) for j in range(7)]
-        self.path.submit(
-            orders=Orders(columns_of[0], np.arange(base, base + len(everything)), *columns_of[1:])
-        )
+        self.path.submit(orders=Orders(columns_of[0], np.arange(base, base + len(everything)), *columns_of[1:]))
         for rows, traits in self._new_orders:
             self.timers.set(base, rows, open_from, traits.cancel_willing, traits.cancel_median, traits.cancel_sigma)
             base += len(rows)

@@ -28,7 +28,7 @@ class Persistence:
     Args:
         patience: to the first look at an order. backoff: growth of the wait to the next one while the order stands.
         looks, retries: probability that a look asks the broker's system, if the order is acknowledged and if not.
-        stuck_after: without an answer for so long a client counts as stuck. call_when_stuck: share of them who telephone.
+        stuck_after: without an answer for so long a client counts as stuck; call_when_stuck: share who telephone then.
     """
 
     patience: int

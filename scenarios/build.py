@@ -26,6 +26,9 @@ FIRST_TICK, LAST_TICK = at("08:45"), at("15:06")
 IDLE_STEP = 30 * SECOND
 """Width of the intervals in which nothing is traded."""
 STUCK_AFTER = 60 * SECOND
+"""An order without an acknowledgement for so long counts as stuck (assumed)."""
+ALARM_AFTER = 30 * SECOND
+"""A client who finds no answer after so long is alarmed (assumed)."""
 SLOW_LOGIN = 30 * SECOND
 
 
@@ -110,7 +113,7 @@ def attention(scenario: Scenario) -> Attention:
 def habits(scenario: Scenario) -> Persistence:
     """What clients do about an order without an answer."""
     retry, call = scenario.clients.retry, scenario.clients.call
-    return Persistence(retry.patience, retry.looks, retry.probability, retry.backoff, STUCK_AFTER, call.when_stuck)
+    return Persistence(retry.patience, retry.looks, retry.probability, retry.backoff, ALARM_AFTER, call.when_stuck)
 
 
 def profiles(scenario: Scenario) -> tuple[LoginProfile, OrderProfile]:

@@ -9,7 +9,8 @@ import numpy as np
 import simpy
 
 from scenarios import build
-from scenarios.schema import Clearing, Scenario
+from scenarios.broker import Clearing
+from scenarios.schema import Scenario
 from scenarios.trading import TradingDay
 from twin.clearing.breaks import Shift
 from twin.clearing.end_of_day import EndOfDay, EndOfDayConfig, EndOfDayResult

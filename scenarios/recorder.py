@@ -84,6 +84,7 @@ class Recorder:
 
     def finish(self, streams: Streams) -> None:
         """Work out all measures and lay down the timeline."""
+        self._counts = self.day.path.counts()
         self._orders()
         self._latency()
         self._onboarding()
@@ -98,8 +99,8 @@ class Recorder:
             self.measures.add(name, value, segment)
 
     def _orders(self) -> None:
-        day = self.day
-        orders, counts = day.orders, day.path.counts()
+        day, counts = self.day, self._counts
+        orders = day.orders
         segment = day.population.segment[orders.column("account")]
         quantity, filled = orders.column("quantity"), orders.column("filled")
         self._add("orders_submitted", len(orders))
@@ -157,7 +158,7 @@ class Recorder:
         self._add("service_level_20s", result.service_level)
 
     def _compliance(self) -> None:
-        counts, batch = self.day.path.counts(), self.night.batch
+        counts, batch = self._counts, self.night.batch
         self._add("unsuitable_blocked", counts.unsuitable_blocked)
         self._add("unsuitable_passed", counts.unsuitable_passed)
         self._add("late_checks", counts.late_checks)
@@ -207,7 +208,8 @@ class Recorder:
 
     def _staff(self) -> dict[str, int]:
         """People's time on duty by pool, in ns."""
-        pools = {**self.offices.opening.statistics().pools, **self.offices.desk.statistics().pools}
+        offices = {"opening": self.offices.opening.statistics(), "desk": self.offices.desk.statistics()}
+        pools = {f"{name}: {pool}": use for name, office in offices.items() for pool, use in office.pools.items()}
         staff = {name: round(pool.staffed) for name, pool in pools.items() if pool.is_staff}
         for name, pool in pools.items():
             if pool.is_staff and math.isfinite(pool.utilisation):
@@ -256,5 +258,6 @@ class Recorder:
                 self.timeline.add(series, times, values, key)
         batch = self.night.batch
         if batch is not None and batch.sample_time:
-            self.timeline.add("batch_queue", batch.sample_time, batch.sample_records, "records")
-            self.timeline.add("batch_queue", batch.sample_time, batch.sample_breaks, "breaks")
+            ends = [*batch.sample_time, batch.finish]
+            self.timeline.add("batch_queue", ends, [*batch.sample_records, 0], "records")
+            self.timeline.add("batch_queue", ends, [*batch.sample_breaks, batch.carried], "breaks")

@@ -194,7 +194,7 @@ class Attention(Section):
     elasticity: Number = Field(
         0.12,
         description="Growth of clients' log activity per 1% of the index's move: 0.074 fitted for all volume "
-        "(scenarios/calibration/index.yaml), over individuals' 0.6 of turnover (row 33; that only they react is assumed).",
+        "(scenarios/calibration/index.yaml), over individuals' 0.6 of turnover (row 33; only they react: assumed).",
     )
     half_life: PositiveDuration = Field(duration("45 min"), description="Half-life of the memory of a move (assumed).")
     typical: Fraction = Field(0.006, description="Size of the move at which a day is ordinary (median of a year).")

@@ -77,7 +77,7 @@ def simulate_day(
     """
     if scenario.clients.count and not scenario.world.instruments:
         raise ScenarioError("clients need something to trade", hint="Give world.instruments >= 1.")
-    tell = progress or (lambda step: None)
+    tell = progress or _nothing
     streams = Streams(scenario.seed if seed is None else seed, replication)
     began = time.perf_counter()
     tell(Progress("build", 0, 0, 0.0))
@@ -102,6 +102,11 @@ def simulate_day(
     return DayResult(recorder.measures.table(), recorder.timeline.table(), _info(scenario, day, timings), day)
 
 
+def _nothing(step: Progress) -> None:
+    """Nobody listens."""
+    del step
+
+
 def _whole_day(
     scenario: Scenario, day: TradingDay, night: Night, clock: Clock, streams: Streams
 ) -> Generator[simpy.Event, None, None]:
@@ -119,20 +124,22 @@ def _tell(clock: Clock, day: TradingDay, tell: Listener) -> Generator[simpy.Even
 
 
 def _info(scenario: Scenario, day: TradingDay, timings: dict[str, float]) -> dict[str, Any]:
-    flow = day.background
-    sampled = scenario.world.instruments
+    flow, counts = day.background, day.path.counts()
+    sampled, orders = scenario.world.instruments, len(day.orders)
     return {
-        "orders": len(day.orders),
-        "trades": day.path.counts().trades,
-        "queries": day.path.counts().queries,
+        "orders": orders,
+        "trades": counts.trades,
+        "queries": counts.queries,
         "background_orders": flow.orders,
         "background_cancels": flow.cancels,
         "active_clients": day.population.n_active,
         "ended_open": day.ended_open,
-        "market_sample": (
-            f"{sampled} instruments stand for about {LISTED:,}; each has the full recorded rate of orders of the rest of "
-            f"the market ({flow.orders:,} orders and {flow.cancels:,} cancels in all), and all of the broker's "
-            f"{len(day.orders):,} orders go to them."
-        ),
+        "market_sample": {
+            "en": f"{sampled} instruments stand for about {LISTED:,}. Each has the full recorded rate of orders of the "
+            f"rest of the market ({flow.orders:,} orders and {flow.cancels:,} cancels in all), and all of the broker's "
+            f"{orders:,} orders go to them.",
+            "zh": f"以 {sampled} 只证券代表约 {LISTED:,} 只。每只都有按实录速率生成的市场其余委托"
+            f"（共 {flow.orders:,} 笔委托、{flow.cancels:,} 笔撤单），本券商的 {orders:,} 笔委托全部进入其中。",
+        },
         "timings_s": {name: round(value, 3) for name, value in timings.items()},
     }

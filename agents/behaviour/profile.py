@@ -1,10 +1,10 @@
 """The day's rhythm of clients: what share of an ordinary day's log-ins and orders falls into each quote interval.
 
-Within continuous trading the rate decays from an opening burst to the quiet rate of the day, comes back after lunch and
-rises into the close (form: B55, I15). Only clients who have logged in can act, so what comes out is the product with the
-log-ins so far; with the defaults the first half hour gets 28% and the last 16% of continuous orders and the first minute
-runs at about 2,400 orders a second for 6.2 million orders a day (rows 23, 24, 31 and 32 of the parameter table). The
-recorded stock-days have a still sharper first minute (scenarios/calibration/background.yaml).
+Within continuous trading the rate decays from an opening burst to the quiet rate of the day, comes back after lunch
+and rises into the close (form: B55, I15). Only clients who have logged in can act, so what comes out is the product
+with the log-ins so far; with the defaults the first half hour gets 28% and the last 16% of continuous orders and
+the first minute runs at about 2,400 orders a second for 6.2 million orders a day (rows 23, 24, 31 and 32 of the
+parameter table). The recorded stock-days have a still sharper first minute (scenarios/calibration/background.yaml).
 """
 
 from __future__ import annotations

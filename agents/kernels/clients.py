@@ -1,11 +1,12 @@
 """Compiled loops of the client cohorts.
 
 A client acts at the points of a Poisson process of his own, run in operational time: calendar time stretched by the
-day's profile and by the attention that his segment pays to the market. The points in operational time are drawn once per
-client, so a busier or a slower day moves a client's actions, never his luck; and a tick costs time in proportion to the
-clients who act in it, not to the population.
+day's profile and by the attention that his segment pays to the market. The points in operational time are drawn
+once per client, so a busier or a slower day moves a client's actions, never his luck; and a tick costs time in
+proportion to the clients who act in it, not to the population.
 
-Times are int64 ns, prices int64 ticks, money int64 fen. `Cohort` arrays have one row per client who has logged in today.
+Times are int64 ns, prices int64 ticks, money int64 fen. `Cohort` arrays have one row per client who has logged in
+today.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def _choose_sale(start, count, u, slot_instrument, sellable):
 
 @kernel
 def _limit_price(
-    side, auction, word_a, word_b, word_c, aggressive, at_best, behind_scale, behind_tail, auction_width, last, bid, ask
+    side, auction, word_a, word_b, aggressive, at_best, behind_scale, behind_tail, auction_width, last, bid, ask
 ):
     """Limit price in ticks from the quotes that the client sees; shares of placement as fitted to recorded days."""
     if auction:
@@ -241,7 +242,8 @@ def act(
 ):
     """Let every client act whose next point lies in operational time [now, until); returns the number of orders.
 
-    Every action is one order. `out` is int64 [capacity, 8]: time, account, instrument, side, kind, price, quantity, action.
+    Every action is one order. `out` is int64 [capacity, 8]: time, account, instrument, side, kind, price, quantity,
+    number of the action.
     When `out` is full the wheel keeps what is left and the caller calls again. Segments differ in their parameters:
     top_share (attention to the ten leading names), panic and trend (what a fall does to the wish to sell), order value.
     """
@@ -325,7 +327,6 @@ def act(
                     auction,
                     y0,
                     y1,
-                    y2,
                     eager,
                     at_best,
                     behind_scale,
@@ -393,15 +394,15 @@ def start_timers(
     """Set the two timers of new orders: when the client cancels what is left, and when he first looks for an answer.
 
     Args:
-        base: row of the first order; orders: int64 [n, 8] as `act` wrote them; open_from: the exchange takes orders from
-            this instant (ns), timers of orders sent while it is closed start there. willing: share of orders whose
+        base: row of the first order; orders: int64 [n, 8] as `act` wrote them; open_from: the exchange takes orders
+            from this instant (ns), timers of orders sent while it is closed start there. willing: share of orders whose
             sender cancels at all; cancel_mu, cancel_sigma: of the logarithm of his patience in ns. patience: ns to the
             first look. start, tick: origin and width of the wheels. *_head, *_link, *_offset: linked lists per tick.
     """
     for i in range(orders.shape[0]):
         row = base + i
         t = max(orders[i, 0], open_from)
-        w0, w1, w2, w3 = block(seed, replication, stream, orders[i, 1], orders[i, 7])
+        w0, w1, w2, _ = block(seed, replication, stream, orders[i, 1], orders[i, 7])
         z0, z1 = normal_pair(w1, w2)
         if unit32(w0) < willing:
             _push(
@@ -478,7 +479,7 @@ def due_checks(
 ):
     """Clients look for an answer to their orders in tick k; returns (queries, calls, done).
 
-    As long as an order stands its sender comes back to it, each time after `backoff` times the wait before. Each time he
+    As long as an order stands its sender comes back to it, each time after `backoff` times the wait before. He then
     asks the broker's system, with probability `looks` if the order has been acknowledged, `retries` if not; an order
     that has ended is looked at once more at most. Without an answer for `stuck_after` ns the client counts as stuck
     and telephones with probability `call_share` (once a day).
