@@ -274,7 +274,7 @@ def act(
             k = actions[a]
             w0, w1, w2, w3 = block(seed, replication, decide, c, 3 * k)
             x0, x1, x2, x3 = block(seed, replication, decide, c, 3 * k + 1)
-            y0, y1, y2, y3 = block(seed, replication, decide, c, 3 * k + 2)
+            y0, y1, _, y3 = block(seed, replication, decide, c, 3 * k + 2)
             t = t0 + int((threshold[a] - now) * scale)
             start, count = slot_start[c], slot_count[c]
             slot = -1
