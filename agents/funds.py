@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.institutions import KINDS, Institution, MarketView, OrderIntents
-from twin.contracts import Cancels, IntColumn, Orders
+from agents.institutions import KINDS, CancelIntent, Institution, MarketView, OrderIntent
+from twin.contracts import Cancels, OrderKind, Orders
 
 if TYPE_CHECKING:
     from agents.society import Society
@@ -43,38 +43,46 @@ class Funds:
         )
 
     def step(self, quotes: Quotes) -> None:
-        """Every institution acts on the quotes that it sees."""
+        """Every institution whose time has come acts on the quotes that it sees."""
         sight = self._society.sight
-        view = MarketView(sight.t0, sight.t1, sight.phase, quotes, sight.index_return)
-        for member in self.members:
+        t0, phase = sight.t0, sight.phase
+        due = [member for member in self.members if member.next_action <= t0 and member.phase == phase]
+        if not due:
+            return
+        view = MarketView(t0, sight.t1, phase, quotes, sight.index_return)
+        orders: list[OrderIntent] = []
+        cancels: list[CancelIntent] = []
+        first = len(self._society.orders)
+        for member in due:
             intents = member.step(view)
-            if len(intents.cancels):
-                c = intents.cancels
-                self._society.path.submit(cancels=Cancels(c.time, c.order, c.account))
-            if len(intents.orders):
-                member.on_submitted(self._send(intents.orders))
+            cancels += intents.cancels
+            orders += intents.orders
+            member.on_submitted(range(first + len(orders) - len(intents.orders), first + len(orders)))
+        self._send(orders, cancels)
 
-    def _send(self, wanted: OrderIntents) -> IntColumn:
+    def _send(self, orders: list[OrderIntent], cancels: list[CancelIntent]) -> None:
+        """All messages of an interval go to the broker as one batch; orders get the next numbers, in order."""
         society = self._society
-        base = society.orders.new_rows(len(wanted))
-        rows = np.arange(base, base + len(wanted))
-        society.path.submit(
-            orders=Orders(
-                wanted.time, rows, wanted.account, wanted.instrument, wanted.side, wanted.kind, wanted.price,
-                wanted.quantity,
-            )
-        )  # fmt: skip
-        return rows
+        if cancels:
+            time, account, order = np.array(cancels, np.int64).T
+            society.path.submit(cancels=Cancels(time, order, account))
+        if orders:
+            base = society.orders.new_rows(len(orders))
+            time, account, instrument, side, price, quantity = np.array(orders, np.int64).T
+            rows = np.arange(base, base + len(orders))
+            kind = np.full(len(orders), OrderKind.LIMIT, np.int64)
+            society.path.submit(orders=Orders(time, rows, account, instrument, side, kind, price, quantity))
 
     def hear(self, replies: Replies) -> None:
         """Fills and ends of own orders reach the institution that sent them."""
-        fills = replies.fills.take(replies.fills.account >= self._first)
-        if len(fills):
-            for account in np.unique(fills.account):
-                self.members[account - self._first].on_fills(fills)
+        members, first, fills = self.members, self._first, replies.fills
+        rows = np.flatnonzero(fills.account >= first)
+        if len(rows):
+            columns = (fills.account, fills.order, fills.price, fills.quantity)
+            for account, order, price, quantity in zip(*(c[rows].tolist() for c in columns), strict=True):
+                members[account - first].on_fill(order, price, quantity)
         for batch in (replies.rejections, replies.ended):
-            mine = batch.account >= self._first
-            if mine.any():
-                accounts, orders = batch.account[mine], batch.order[mine]
-                for account in np.unique(accounts):
-                    self.members[account - self._first].on_done(orders[accounts == account])
+            rows = np.flatnonzero(batch.account >= first)
+            if len(rows):
+                for account, order in zip(batch.account[rows].tolist(), batch.order[rows].tolist(), strict=True):
+                    members[account - first].on_done(order)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mesa
 import numpy as np
 import pytest
 
-from agents.institutions import KINDS, IndexFund, Institution, Intents, MarketMaker, MarketView, MutualFund, QuantFund
+from agents.institutions import (
+    KINDS,
+    IndexFund,
+    Institution,
+    Intents,
+    MarketMaker,
+    MarketView,
+    MutualFund,
+    OrderIntent,
+    QuantFund,
+)
 from twin.clock import Phase, at, trading_ticks
-from twin.contracts import Fills, Quotes
+from twin.contracts import Orders, Quotes
 from twin.randomness import Streams
 from twin.world import IndexDay, MarketConfig, NewsPath, make_instruments
 
@@ -22,12 +34,18 @@ def _agent(kind: type[Institution], account: int = 5) -> Institution:
     return kind(mesa.Model(), account, INSTRUMENTS, endowment, STREAMS)
 
 
+def _columns(orders: Sequence[OrderIntent]) -> Orders:
+    """Orders as columns; their numbers are their rows."""
+    time, account, instrument, side, price, quantity = np.array(orders, np.int64).reshape(-1, 6).T
+    return Orders(time, np.arange(len(orders)), account, instrument, side, np.zeros_like(side), price, quantity)
+
+
 class Broker:
     """Fills or cancels what it is given, at random, and keeps books of its own."""
 
     def __init__(self, agent: Institution, seed: int) -> None:
         self.agent, self.rng = agent, np.random.default_rng(seed)
-        self.morning = agent.sellable.copy()
+        self.morning = np.array(agent.sellable)
         self.sold = np.zeros_like(self.morning)
         self.bought = np.zeros_like(self.morning)
         self.cash = agent.cash
@@ -37,24 +55,23 @@ class Broker:
 
     def take(self, intents: Intents) -> None:
         self.cancels += len(intents.cancels)
-        for order in intents.cancels.order:
-            assert int(order) in self.open
-        o = intents.orders
-        assert np.all(np.diff(o.time) >= 0)
-        numbers = np.arange(len(self.orders), len(self.orders) + len(o))
-        for n, i, s, p, q in zip(numbers, o.instrument, o.side, o.price, o.quantity, strict=True):
+        for cancel in intents.cancels:
+            assert cancel.order in self.open
+        assert np.all(np.diff([o.time for o in intents.orders]) >= 0)
+        numbers = range(len(self.orders), len(self.orders) + len(intents.orders))
+        for n, (_, _, i, s, p, q) in zip(numbers, intents.orders, strict=True):
             assert INSTRUMENTS.limit_down[i] <= p <= INSTRUMENTS.limit_up[i]
             assert q >= (200 if INSTRUMENTS.board[i] == 2 else 100)
             assert q % 100 == 0
-            self.open[int(n)] = [int(i), int(s), int(p), int(q)]
-            self.orders.append((int(n), int(i), int(s), int(p), int(q)))
+            self.open[n] = [i, s, p, q]
+            self.orders.append((n, i, s, p, q))
         self.agent.on_submitted(numbers)
-        gone = [int(c) for c in intents.cancels.order if self.rng.random() < 0.9]
-        for c in gone:
-            del self.open[c]
-        self.agent.on_done(np.array(gone, np.int64))
+        for cancel in intents.cancels:
+            if self.rng.random() < 0.9:
+                del self.open[cancel.order]
+                self.agent.on_done(cancel.order)
         self.fill()
-        if len(o) == 0:
+        if not intents.orders:
             return
         committed = np.zeros_like(self.morning)
         reserved = 0
@@ -65,20 +82,18 @@ class Broker:
         assert reserved <= self.cash
 
     def fill(self) -> None:
-        rows = []
         numbers = list(self.open)
         for row in np.flatnonzero(self.rng.random(len(numbers)) < 0.04):
             n = numbers[int(row)]
             i, s, p, q = self.open[n]
             done = q if self.rng.random() < 0.7 else max(q // 200 * 100, 100)
             price = p - s * int(self.rng.integers(0, 2))
-            rows.append((0, n, self.agent.account, i, s, price, done))
+            self.agent.on_fill(n, price, done)
             self.cash -= s * price * done
             (self.bought if s > 0 else self.sold)[i] += done
             self.open[n][3] -= done
             if self.open[n][3] == 0:
                 del self.open[n]
-        self.agent.on_fills(Fills(*np.array(rows, np.int64).reshape(-1, 7).T))
 
 
 def _run(
@@ -102,8 +117,8 @@ def _run(
         if len(intents.orders) or len(intents.cancels):
             log.append((view, intents))
             for part in (intents.orders, intents.cancels):
-                assert np.all((part.time >= tick.start) & (part.time < tick.end))
-                assert np.all(part.account == account)
+                assert all(tick.start <= intent.time < tick.end for intent in part)
+                assert all(intent.account == account for intent in part)
         broker.take(intents)
     return broker, log
 
@@ -114,7 +129,8 @@ def test_books_of_the_agent_agree_with_the_broker(kind: type[Institution]) -> No
     agent = broker.agent
     assert len(broker.orders) > 20
     assert np.array_equal(agent.position, broker.morning + broker.bought - broker.sold)
-    agent.on_done(np.array(list(agent.working), np.int64))
+    for number in list(agent.working):
+        agent.on_done(number)
     assert agent.cash == broker.cash
     assert np.array_equal(agent.sellable, broker.morning - broker.sold)
     phases = {view.phase for view, _ in log}
@@ -141,7 +157,7 @@ def test_market_maker_never_crosses_the_market_or_itself() -> None:
     _, log = _run(MarketMaker, IndexDay(0.0, 0.02, -0.02, 0.01))
     quoted = 0
     for view, intents in log:
-        o = intents.orders
+        o = _columns(intents.orders)
         buy, sell = o.side > 0, o.side < 0
         assert np.all(o.price[buy] < view.quotes.ask[o.instrument[buy]])
         assert np.all(o.price[sell] > view.quotes.bid[o.instrument[sell]])
@@ -166,7 +182,7 @@ def test_market_maker_with_more_shares_quotes_lower() -> None:
             Quotes(close, close - wide, close + wide, zero, zero, zero, zero),
             0.0,
         )
-        o = maker.step(view).orders
+        o = _columns(maker.step(view).orders)
         mine = o.instrument == i
         return int(o.price[mine & (o.side > 0)][0]), int(o.price[mine & (o.side < 0)][0])
 
@@ -196,7 +212,7 @@ def test_mutual_fund_sells_more_the_further_the_index_falls() -> None:
 
 def test_mutual_fund_spreads_its_parents_over_the_day() -> None:
     _, log = _run(MutualFund, IndexDay(0.0, 0.005, -0.005, 0.0))
-    times = np.concatenate([intents.orders.time for _, intents in log])
+    times = np.array([order.time for _, intents in log for order in intents.orders])
     shares = np.histogram(times, [at(t) for t in ("09:30", "10:30", "11:30", "13:00", "14:00", "15:00")])[0] / len(
         times
     )

@@ -95,14 +95,21 @@ class Segment(IntEnum):
 class Batch:
     """Base of all batches: int64 columns of one common length."""
 
+    # Instance dictionaries hold exactly the columns, in order; dataclasses.fields would cost more than the work itself.
+
     def __post_init__(self) -> None:
-        # instance dictionaries hold exactly the columns; dataclasses.fields would cost more than most batches' work
-        lengths = {name: len(column) for name, column in vars(self).items()}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"columns of {type(self).__name__} differ in length: {lengths}")
+        n = -1
+        for column in self.__dict__.values():
+            if len(column) != n:
+                if n >= 0:
+                    lengths = {name: len(column) for name, column in self.__dict__.items()}
+                    raise ValueError(f"columns of {type(self).__name__} differ in length: {lengths}")
+                n = len(column)
 
     def __len__(self) -> int:
-        return len(next(iter(vars(self).values())))
+        for column in self.__dict__.values():
+            return len(column)
+        return 0
 
     @classmethod
     def empty(cls) -> Self:
@@ -111,7 +118,7 @@ class Batch:
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
         """The given rows, in that order."""
-        return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return type(self)(*[column[rows] for column in self.__dict__.values()])
 
     @classmethod
     def concat(cls, batches: list[Self]) -> Self:

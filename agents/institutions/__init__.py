@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agents.institutions.base import (
-    CancelIntents,
+    CancelIntent,
     Endowment,
     Institution,
     Intents,
     MarketView,
-    OrderIntents,
+    OrderIntent,
 )
 from agents.institutions.index_fund import IndexFund
 from agents.institutions.market_maker import MarketMaker
@@ -25,7 +25,7 @@ KINDS: dict[str, type[Institution]] = {
 
 __all__ = [
     "KINDS",
-    "CancelIntents",
+    "CancelIntent",
     "Endowment",
     "IndexFund",
     "Institution",
@@ -33,6 +33,6 @@ __all__ = [
     "MarketMaker",
     "MarketView",
     "MutualFund",
-    "OrderIntents",
+    "OrderIntent",
     "QuantFund",
 ]

@@ -1,52 +1,56 @@
-"""What all institutions share: what they see, what they hand in, and books of their own orders, shares and cash."""
+"""What all institutions share: what they see, what they hand in, and books of their own orders, shares and cash.
+
+An institution acts on a few names at a time, a few thousand times a day: plain integers are faster here than arrays.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, NamedTuple
 
 import mesa
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.clock import Phase
-from twin.contracts import Batch, Board, Fills, Instruments, IntColumn, OrderKind, Quotes, Side
+from twin.contracts import Board, Instruments, IntColumn, Quotes, Side
 from twin.randomness import Stream, Streams
 
+NEVER: Final = 1 << 62
+"""An instant after every day's end."""
 _FEE_RESERVE = 1000
 """One part in so many of a buy order's value is kept back for fees."""
 _DRAW_SHIFT = 32
 """A draw's entity is the account in the low bits and the number of the draw above them."""
+_DRAWN_AT_ONCE = 256
 
 
-@dataclass(frozen=True)
-class OrderIntents(Batch):
-    """Orders that an institution wants to send; columns as in `Orders`, without the broker's order number."""
+class OrderIntent(NamedTuple):
+    """A limit order that an institution wants to send; units as in `Orders`."""
 
-    time: IntColumn
-    account: IntColumn
-    instrument: IntColumn
-    side: IntColumn
-    kind: IntColumn
-    price: IntColumn
-    quantity: IntColumn
+    time: int
+    account: int
+    instrument: int
+    side: int
+    price: int
+    quantity: int
 
 
-@dataclass(frozen=True)
-class CancelIntents(Batch):
-    """Own working orders to cancel, by the broker's order number."""
+class CancelIntent(NamedTuple):
+    """An own working order to cancel, by the broker's order number."""
 
-    time: IntColumn
-    account: IntColumn
-    order: IntColumn
+    time: int
+    account: int
+    order: int
 
 
 @dataclass(frozen=True)
 class Intents:
     """What an institution does in one quote interval; both parts are sorted by time."""
 
-    orders: OrderIntents
-    cancels: CancelIntents
+    orders: Sequence[OrderIntent] = ()
+    cancels: Sequence[CancelIntent] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,24 @@ class WorkingOrder:
     left: int
 
 
-NOTHING = Intents(OrderIntents.empty(), CancelIntents.empty())
+@dataclass
+class Wanted:
+    """Orders that an institution would like, before it has looked at its cash and shares; one row per order."""
+
+    instrument: list[int] = field(default_factory=list)
+    side: list[int] = field(default_factory=list)
+    price: list[int] = field(default_factory=list)
+    quantity: list[int] = field(default_factory=list)
+
+    def add(self, instrument: int, side: int, price: int, quantity: int) -> None:
+        """Want one more order."""
+        self.instrument.append(instrument)
+        self.side.append(side)
+        self.price.append(price)
+        self.quantity.append(quantity)
+
+
+NOTHING: Final = Intents()
 
 
 class Institution(mesa.Agent):
@@ -93,8 +114,14 @@ class Institution(mesa.Agent):
         instruments: what is listed.
         endowment: its shares and cash in the morning.
         streams: random numbers; it draws from Stream.INSTITUTION.
+
+    Attributes:
+        next_action: instant (ns) before which it does nothing.
+        working: own orders at the broker by number, oldest first.
     """
 
+    phase: ClassVar[Phase] = Phase.CONTINUOUS
+    """The phase in which it acts."""
     invested: ClassVar[float] = 0.5
     """Share of the capital that is in shares in the morning (assumed)."""
     names: ClassVar[int] = 20
@@ -106,14 +133,20 @@ class Institution(mesa.Agent):
         super().__init__(model)
         self.account, self.instruments, self.streams = account, instruments, streams
         self.cash = endowment.cash
-        self.sellable = endowment.shares.astype(np.int64).copy()
+        self.sellable: list[int] = endowment.shares.tolist()
         self.position = self.sellable.copy()
-        self.universe = np.flatnonzero(self.sellable)
+        self.universe = np.flatnonzero(endowment.shares)
         self._smallest: list[int] = np.where(instruments.board == Board.STAR, 200, 100).tolist()
         """Smallest order: 200 shares on STAR (domain M39), else a lot."""
+        self._limits: list[tuple[int, int]] = list(
+            zip(instruments.limit_down.tolist(), instruments.limit_up.tolist(), strict=True)
+        )
+        self.next_action = 0
         self.working: dict[int, WorkingOrder] = {}
-        self._sent = OrderIntents.empty()
+        self._sent: Sequence[OrderIntent] = ()
         self._draws = 0
+        self._drawn: list[float] = []
+        """Next uniform draws, the next one last."""
 
     @classmethod
     def endow(
@@ -136,71 +169,66 @@ class Institution(mesa.Agent):
 
     def step(self, view: MarketView) -> Intents:
         """What it does in the quote interval; call `on_submitted` with the order numbers next."""
+        if view.phase != self.phase or view.t0 < self.next_action:
+            return NOTHING
         intents = self.decide(view)
         self._sent = intents.orders
         return intents
 
     def decide(self, view: MarketView) -> Intents:
-        """What the institution wants; each kind has its own."""
+        """What the institution wants in its phase, from `next_action` on, which it sets anew; each kind has its own."""
         raise NotImplementedError
 
-    def uniform(self, count: int) -> NDArray[np.float64]:
+    def uniform(self, count: int) -> list[float]:
         """The institution's next uniform draws."""
+        while len(self._drawn) < count:
+            ids = np.arange(self._draws, self._draws + _DRAWN_AT_ONCE, dtype=np.int64) << _DRAW_SHIFT | self.account
+            self._draws += _DRAWN_AT_ONCE
+            self._drawn = self.streams.uniform(Stream.INSTITUTION, ids)[::-1].tolist() + self._drawn
         if count == 0:
-            return np.empty(0)
-        ids = np.arange(self._draws, self._draws + count, dtype=np.int64) << _DRAW_SHIFT | self.account
-        self._draws += count
-        return self.streams.uniform(Stream.INSTITUTION, ids)
+            return []
+        draws = self._drawn[: -count - 1 : -1]
+        del self._drawn[-count:]
+        return draws
 
-    def intents(
-        self,
-        view: MarketView,
-        instrument: IntColumn,
-        side: IntColumn,
-        price: IntColumn,
-        quantity: IntColumn,
-        cancel: list[int] | None = None,
-    ) -> Intents:
+    def intents(self, view: MarketView, wanted: Wanted, cancel: Sequence[int] = ()) -> Intents:
         """Make orders that are affordable and sellable, at random times in the interval, after the given cancels.
 
         Prices are clipped to the day's limits, quantities to whole lots; orders that come to nothing are left out.
         """
-        price = np.clip(price, self.instruments.limit_down[instrument], self.instruments.limit_up[instrument])
-        quantity = self._reserve(instrument, side, price, quantity)
-        rows = np.flatnonzero(quantity)
+        rows = []
+        for i, side, price, most in zip(wanted.instrument, wanted.side, wanted.price, wanted.quantity, strict=True):
+            down, up = self._limits[i]
+            price = min(max(price, down), up)
+            quantity = self._reserve(i, side, price, most)
+            if quantity:
+                rows.append((i, side, price, quantity))
         half = (view.t1 - view.t0) // 2
-        times = view.t0 + half + np.sort((self.uniform(len(rows)) * half).astype(np.int64))
-        orders = OrderIntents(
-            times,
-            np.full(len(rows), self.account, np.int64),
-            instrument[rows].astype(np.int64),
-            side[rows].astype(np.int64),
-            np.full(len(rows), OrderKind.LIMIT, np.int64),
-            price[rows].astype(np.int64),
-            quantity[rows],
-        )
-        return Intents(orders, self.cancel(view, cancel or []))
+        times = self._times(view.t0 + half, half, len(rows))
+        orders = [OrderIntent(time, self.account, *row) for time, row in zip(times, rows, strict=True)]
+        return Intents(orders, self.cancel(view, cancel))
 
-    def cancel(self, view: MarketView, orders: list[int]) -> CancelIntents:
+    def cancel(self, view: MarketView, orders: Sequence[int]) -> list[CancelIntent]:
         """Cancel own orders in the first half of the interval."""
-        times = view.t0 + np.sort((self.uniform(len(orders)) * ((view.t1 - view.t0) // 2)).astype(np.int64))
-        return CancelIntents(times, np.full(len(orders), self.account, np.int64), np.array(orders, np.int64))
+        times = self._times(view.t0, (view.t1 - view.t0) // 2, len(orders))
+        return [CancelIntent(time, self.account, order) for time, order in zip(times, orders, strict=True)]
 
-    def _reserve(self, instrument: IntColumn, side: IntColumn, price: IntColumn, quantity: IntColumn) -> IntColumn:
-        """Quantities cut to what may be sold and paid for; shares and cash are set aside."""
-        allowed = []
-        for i, s, p, q in zip(instrument.tolist(), side.tolist(), price.tolist(), quantity.tolist(), strict=True):
-            if s == Side.SELL:
-                most = int(self.sellable[i])
-            else:
-                unit = p * 100
-                most = max(self.cash, 0) // (unit + unit // _FEE_RESERVE + 1) * 100
-            done = max(min(q, most), 0) // 100 * 100
-            if done < self._smallest[i]:
-                done = 0
-            self._set_aside(i, s, p, done)
-            allowed.append(done)
-        return np.array(allowed, np.int64)
+    def _times(self, start: int, width: int, count: int) -> list[int]:
+        """Random instants (ns) in [start, start + width), sorted."""
+        return sorted([start + int(u * width) for u in self.uniform(count)])
+
+    def _reserve(self, instrument: int, side: int, price: int, quantity: int) -> int:
+        """Quantity cut to what may be sold or paid for in whole lots; shares or cash are set aside."""
+        if side == Side.SELL:
+            most = self.sellable[instrument]
+        else:
+            unit = price * 100
+            most = max(self.cash, 0) // (unit + unit // _FEE_RESERVE + 1) * 100
+        allowed = max(min(quantity, most), 0) // 100 * 100
+        if allowed < self._smallest[instrument]:
+            return 0
+        self._set_aside(instrument, side, price, allowed)
+        return allowed
 
     def _set_aside(self, instrument: int, side: int, price: int, quantity: int) -> None:
         if side == Side.SELL:
@@ -208,34 +236,28 @@ class Institution(mesa.Agent):
         else:
             self.cash -= price * quantity
 
-    def on_submitted(self, orders: IntColumn) -> None:
+    def on_submitted(self, orders: Iterable[int]) -> None:
         """The broker's numbers of the last step's orders, row by row."""
-        sent = self._sent
-        columns = (c.tolist() for c in (orders, sent.instrument, sent.side, sent.price, sent.quantity))
-        for order, instrument, side, price, quantity in zip(*columns, strict=True):
-            self.working[order] = WorkingOrder(instrument, side, price, quantity)
-        self._sent = OrderIntents.empty()
+        for number, sent in zip(orders, self._sent, strict=True):
+            self.working[number] = WorkingOrder(sent.instrument, sent.side, sent.price, sent.quantity)
+        self._sent = ()
 
-    def on_fills(self, fills: Fills) -> None:
-        """Book fills of own orders; fills of other accounts are passed over."""
-        mine = np.flatnonzero(fills.account == self.account)
-        for row in mine:
-            order = self.working[int(fills.order[row])]
-            price, quantity = int(fills.price[row]), int(fills.quantity[row])
-            order.left -= quantity
-            self.position[order.instrument] += order.side * quantity
-            self.cash += (order.price - price) * quantity if order.side == Side.BUY else price * quantity
-            if order.left == 0:
-                del self.working[int(fills.order[row])]
+    def on_fill(self, number: int, price: int, quantity: int) -> None:
+        """Book a fill of an own order."""
+        order = self.working[number]
+        order.left -= quantity
+        self.position[order.instrument] += order.side * quantity
+        self.cash += (order.price - price) * quantity if order.side == Side.BUY else price * quantity
+        if order.left == 0:
+            del self.working[number]
 
-    def on_done(self, orders: IntColumn) -> None:
-        """Orders that ended unfilled (cancelled, refused, expired): what they had set aside is free again."""
-        for number in orders:
-            order = self.working.pop(int(number), None)
-            if order is not None:
-                self._set_aside(order.instrument, order.side, order.price, -order.left)
+    def on_done(self, number: int) -> None:
+        """An order ended unfilled (cancelled, refused, expired): what it had set aside is free again."""
+        order = self.working.pop(number, None)
+        if order is not None:
+            self._set_aside(order.instrument, order.side, order.price, -order.left)
 
-    def working_in(self, instruments: IntColumn) -> list[int]:
+    def working_in(self, instruments: Iterable[int]) -> list[int]:
         """Numbers of own working orders in the given instruments, oldest first."""
-        wanted = {int(i) for i in instruments}
+        wanted = set(instruments)
         return [number for number, order in self.working.items() if order.instrument in wanted]

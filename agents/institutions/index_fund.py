@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.institutions.base import NOTHING, Endowment, Institution, Intents, MarketView
+from agents.institutions.base import NEVER, NOTHING, Endowment, Institution, Intents, MarketView, Wanted
 from twin.clock import MINUTE, Phase, at
 from twin.contracts import Instruments
 from twin.randomness import Streams
@@ -22,6 +22,7 @@ class IndexFund(Institution):
     Assumes: size of the daily correction as below.
     """
 
+    phase: ClassVar[Phase] = Phase.CLOSE_CALL
     invested: ClassVar[float] = 0.96
     names: ClassVar[int] = 10_000
     correction: ClassVar[float] = 0.01
@@ -34,20 +35,20 @@ class IndexFund(Institution):
         self, model: Any, account: int, instruments: Instruments, endowment: Endowment, streams: Streams
     ) -> None:
         super().__init__(model, account, instruments, endowment, streams)
-        spread = 12**0.5 * (self.uniform(len(self.universe)) - 0.5)
+        spread = 12**0.5 * (np.array(self.uniform(len(self.universe))) - 0.5)
         net = 12**0.5 * (self.uniform(1)[0] - 0.5)
-        change = self.sellable[self.universe] * (self.correction * spread + self.flow * net)
+        change = endowment.shares[self.universe] * (self.correction * spread + self.flow * net)
         self.plan = (np.sign(change) * (np.abs(change) // 100) * 100).astype(np.int64)
         self._start = at("14:57") + int(self.uniform(1)[0] * MINUTE)
-        self._sent_all = False
 
     def decide(self, view: MarketView) -> Intents:
         """Send all orders in one interval of the closing call."""
-        if view.phase != Phase.CLOSE_CALL or self._sent_all or view.t1 <= self._start:
+        if view.t1 <= self._start:
             return NOTHING
-        self._sent_all = True
+        self.next_action = NEVER
         last = view.quotes.last[self.universe]
         known = np.flatnonzero((last > 0) & (self.plan != 0))
         side = np.sign(self.plan[known])
         price = np.round(last[known] * (1 + self.through * side)).astype(np.int64)
-        return self.intents(view, self.universe[known], side, price, np.abs(self.plan[known]))
+        columns = (self.universe[known], side, price, np.abs(self.plan[known]))
+        return self.intents(view, Wanted(*(column.tolist() for column in columns)))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
-import numpy as np
-
-from agents.institutions.base import NOTHING, Endowment, Institution, Intents, MarketView
-from twin.clock import SECOND, Phase
-from twin.contracts import Instruments
+from agents.institutions.base import NEVER, Endowment, Institution, Intents, MarketView, Wanted
+from twin.clock import SECOND
+from twin.contracts import Instruments, Side
 from twin.randomness import Streams
 
 
@@ -35,29 +34,28 @@ class MarketMaker(Institution):
     ) -> None:
         super().__init__(model, account, instruments, endowment, streams)
         self.start = self.position.copy()
-        self._due = np.zeros(len(self.universe), np.int64)
-        self._next = 0
+        self._due = dict.fromkeys(self.universe.tolist(), 0)
 
     def decide(self, view: MarketView) -> Intents:
         """Renew the quotes that are due."""
-        if view.phase != Phase.CONTINUOUS or view.t0 < self._next:
-            return NOTHING
-        due = np.flatnonzero(self._due <= view.t0)
-        self._due[due] = view.t0 + ((15 + 15 * self.uniform(len(due))) * SECOND).astype(np.int64)
-        self._next = int(self._due.min()) if len(self._due) else view.t1
-        names = self.universe[due]
-        old = self.working_in(names)
-        bid, ask = view.quotes.bid[names], view.quotes.ask[names]
-        names, bid, ask = (column[(bid > 0) & (ask > bid)] for column in (names, bid, ask))
-        if len(names) == 0:
-            return self.intents(view, names, names, names, names, old)
+        due = [i for i, time in self._due.items() if time <= view.t0]
+        for i, u in zip(due, self.uniform(len(due)), strict=True):
+            self._due[i] = view.t0 + int((15 + 15 * u) * SECOND)
+        self.next_action = min(self._due.values(), default=NEVER)
+        old = self.working_in(due)
+        quoted = [(i, int(view.quotes.bid[i]), int(view.quotes.ask[i])) for i in due]
+        quoted = [(i, *self._quote(i, bid, ask)) for i, bid, ask in quoted if 0 < bid < ask]
+        wanted = Wanted()
+        for side in (Side.BUY, Side.SELL):
+            for i, buy, sell in quoted:
+                size = int(self.quote_share * self.start[i]) // 100 * 100 + 100
+                wanted.add(i, int(side), buy if side == Side.BUY else sell, size)
+        return self.intents(view, wanted, old)
+
+    def _quote(self, i: int, bid: int, ask: int) -> tuple[int, int]:
+        """Prices (ticks) at which to buy and to sell, given the best ones."""
         mid = 0.5 * (bid + ask)
-        half = np.maximum(1.0, self.half_spread * mid)
-        gained = (self.position[names] - self.start[names]) / self.start[names]
+        half = max(1.0, self.half_spread * mid)
+        gained = (self.position[i] - self.start[i]) / self.start[i]
         fair = mid - self.skew * half * gained
-        buy = np.minimum(np.floor(fair - half).astype(np.int64), ask - 1)
-        sell = np.maximum(np.ceil(fair + half).astype(np.int64), bid + 1)
-        size = (self.quote_share * self.start[names]).astype(np.int64) // 100 * 100 + 100
-        side = np.repeat(np.array([1, -1], np.int64), len(names))
-        price = np.concatenate([buy, sell])
-        return self.intents(view, np.tile(names, 2), side, price, np.tile(size, 2), old)
+        return min(math.floor(fair - half), ask - 1), max(math.ceil(fair + half), bid + 1)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.institutions.base import NOTHING, Endowment, Institution, Intents, MarketView
-from twin.clock import HOUR, SECOND, Phase, at
+from agents.institutions.base import Endowment, Institution, Intents, MarketView, Wanted
+from twin.clock import HOUR, SECOND, at
 from twin.contracts import Instruments, IntColumn
 from twin.randomness import Streams
 
@@ -36,15 +36,15 @@ class MutualFund(Institution):
         self, model: Any, account: int, instruments: Instruments, endowment: Endowment, streams: Streams
     ) -> None:
         super().__init__(model, account, instruments, endowment, streams)
-        self.start = self.position.copy()
+        self.start = np.array(self.position, np.int64)
         self.plan = np.zeros_like(self.start)
         if len(self.universe):
             chosen = self.universe[np.argsort(self.uniform(len(self.universe)), kind="stable")[: self.parents]]
-            part = 2 * self.turnover * self.uniform(len(chosen))
-            sign = np.where(self.uniform(len(chosen)) < 0.5, -1, 1)
+            part = 2 * self.turnover * np.array(self.uniform(len(chosen)))
+            sign = np.where(np.array(self.uniform(len(chosen))) < 0.5, -1, 1)
             self.plan[chosen] = sign * (part * self.start[chosen]).astype(np.int64) // 100 * 100
         self._redeemed = 0.0
-        self._due = at("09:30") + int(self.uniform(1)[0] * self.slice_s * SECOND)
+        self.next_action = at("09:30") + int(self.uniform(1)[0] * self.slice_s * SECOND)
 
     def target(self, view: MarketView) -> IntColumn:
         """Net shares that should have been bought by now, per instrument."""
@@ -56,18 +56,16 @@ class MutualFund(Institution):
 
     def decide(self, view: MarketView) -> Intents:
         """Send the children that the schedule asks for."""
-        if view.phase != Phase.CONTINUOUS or view.t0 < self._due:
-            return NOTHING
-        self._due = view.t0 + self.slice_s * SECOND
-        lag = self.target(view) - (self.position - self.start)
+        self.next_action = view.t0 + self.slice_s * SECOND
+        lag = self.target(view) - (np.array(self.position, np.int64) - self.start)
         names = np.flatnonzero(np.abs(lag) >= 100)
         bid, ask = view.quotes.bid[names], view.quotes.ask[names]
         names = names[(bid > 0) & (ask > 0)]
-        old = list(self.working)
         bid, ask, lag = view.quotes.bid[names], view.quotes.ask[names], lag[names]
         one_slice = np.maximum(np.abs(self.plan[names]) // 230, 100)
         urgent = np.abs(lag) > 2 * one_slice
         side = np.sign(lag)
         price = np.where((side > 0) == urgent, ask, bid)
         quantity = np.minimum(np.abs(lag), np.where(urgent, 5, 1) * one_slice)
-        return self.intents(view, names, side, price, quantity, old)
+        wanted = Wanted(*(column.tolist() for column in (names, side, price, quantity)))
+        return self.intents(view, wanted, list(self.working))

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.institutions.base import NOTHING, Endowment, Institution, Intents, MarketView
-from twin.clock import SECOND, Phase, at
+from agents.institutions.base import NOTHING, Endowment, Institution, Intents, MarketView, Wanted
+from twin.clock import SECOND, at
 from twin.contracts import Instruments
 from twin.randomness import Streams
 
@@ -37,28 +37,27 @@ class QuantFund(Institution):
         super().__init__(model, account, instruments, endowment, streams)
         self.style = 1 if account % 2 else -1
         self._history: list[np.ndarray[Any, np.dtype[np.float64]]] = []
-        self._due = at("09:31") + int(self.uniform(1)[0] * self.review_s * SECOND)
+        self.next_action = at("09:31") + int(self.uniform(1)[0] * self.review_s * SECOND)
 
     def decide(self, view: MarketView) -> Intents:
-        """Review the signals when a review is due."""
-        if view.phase != Phase.CONTINUOUS or view.t0 < self._due:
-            return NOTHING
-        self._due = view.t0 + self.review_s * SECOND
-        quotes, names = view.quotes, self.universe
-        mid = 0.5 * (quotes.bid[names] + quotes.ask[names])
-        whole = (quotes.bid[names] > 0) & (quotes.ask[names] > 0)
-        self._history = [*self._history[-self.lookback :], np.where(whole, mid, np.nan)]
+        """Review the signals."""
+        self.next_action = view.t0 + self.review_s * SECOND
+        bid, ask = view.quotes.bid[self.universe], view.quotes.ask[self.universe]
+        mid = np.where((bid > 0) & (ask > 0), 0.5 * (bid + ask), np.nan)
+        self._history = [*self._history[-self.lookback :], mid]
         old = list(self.working)
         if len(self._history) <= self.lookback:
             return NOTHING
         move = np.log(self._history[-1] / self._history[0])
         live = np.flatnonzero(np.isfinite(move))
         if len(live) < 4 * self.orders_per_side:
-            return Intents(NOTHING.orders, self.cancel(view, old))
+            return Intents(cancels=self.cancel(view, old))
         signal = self.style * (move[live] - np.median(move[live]))
-        ranked = names[live[np.argsort(signal, kind="stable")]]
-        sells, buys = ranked[: self.orders_per_side], ranked[-self.orders_per_side :]
-        chosen = np.concatenate([buys, sells])
-        side = np.repeat(np.array([1, -1], np.int64), self.orders_per_side)
-        price = np.where(side > 0, quotes.bid[chosen], quotes.ask[chosen])
-        return self.intents(view, chosen, side, price, self.order_value // price + 50, old)
+        ranked = live[np.argsort(signal, kind="stable")]
+        wanted = Wanted()
+        for side, chosen, best in (
+            (1, ranked[-self.orders_per_side :], bid), (-1, ranked[: self.orders_per_side], ask),
+        ):  # fmt: skip
+            for i, price in zip(self.universe[chosen].tolist(), best[chosen].tolist(), strict=True):
+                wanted.add(i, side, price, self.order_value // price + 50)
+        return self.intents(view, wanted, old)
