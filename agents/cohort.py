@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mesa
 import numpy as np
@@ -76,25 +76,13 @@ class Wheel:
     """Active clients of a cohort by the operational time of their next action."""
 
     capacity: int
-    client: NDArray[np.int64] = field(init=False)
-    weight: NDArray[np.float64] = field(init=False)
-    actions: NDArray[np.int64] = field(init=False)
-    threshold: NDArray[np.float64] = field(init=False)
-    risk: NDArray[np.int8] = field(init=False)
-    permission: NDArray[np.uint8] = field(init=False)
-    link: NDArray[np.int32] = field(init=False)
+    rows: NDArray[Any] = field(init=False)
     heads: NDArray[np.int32] = field(init=False)
     size: int = 0
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.client = np.zeros(self.capacity, np.int64)
-        self.weight = np.zeros(self.capacity)
-        self.actions = np.zeros(self.capacity, np.int64)
-        self.threshold = np.zeros(self.capacity)
-        self.risk = np.zeros(self.capacity, np.int8)
-        self.permission = np.zeros(self.capacity, np.uint8)
-        self.link = np.zeros(self.capacity, np.int32)
+        self.rows = np.zeros(self.capacity, kernel.WHEEL)
         self.heads = np.full(64 * kernel.BUCKETS_PER_UNIT, -1, np.int32)
 
 
@@ -129,6 +117,12 @@ class Cohort(mesa.Agent):
         self.attention.step(sight.index_return, sight.t1 - sight.t0)
         self._log_in(sight)
         self._act(sight)
+
+    def release(self) -> None:
+        """Give back the memory of the wheel; the cohort does not act again."""
+        self.wheel = Wheel(0)
+        self._logins, self._login_clients = np.empty(0), np.empty(0, np.int64)
+        self._row_in_wheel = np.empty(0, np.int32)
 
     def _more_logins(self) -> None:
         """Work out who logs in within the next stretch of operational time, in order."""
@@ -183,8 +177,8 @@ class Cohort(mesa.Agent):
             weight, cash, risk, permission, names, instrument, shares,
         )  # fmt: skip
         rows = np.arange(self.wheel.size, self.wheel.size + n)
-        self.wheel.client[rows], self.wheel.weight[rows] = clients, weight
-        self.wheel.risk[rows], self.wheel.permission[rows] = risk, permission
+        mine = self.wheel.rows[rows[0] : rows[-1] + 1]
+        mine["client"], mine["weight"], mine["risk_class"], mine["permission"] = clients, weight, risk, permission
         self.wheel.size += n
         self._row_in_wheel[clients - self.block.first] = rows
         society.open_accounts(clients, cash, risk, permission, names, instrument, shares)
@@ -194,8 +188,7 @@ class Cohort(mesa.Agent):
         streams, wheel = self.society.streams, self.wheel
         rows = self._row_in_wheel[clients - self.block.first].astype(np.int64)
         kernel.schedule(
-            streams.key, streams.replication, int(Stream.ACTION), rows, wheel.now, wheel.client, wheel.weight,
-            wheel.actions, wheel.threshold, wheel.link, wheel.heads,
+            streams.key, streams.replication, int(Stream.ACTION), rows, wheel.now, wheel.rows, wheel.heads,
         )  # fmt: skip
 
     def _act(self, sight: MarketSight) -> None:
@@ -217,9 +210,8 @@ class Cohort(mesa.Agent):
         n: int = kernel.act(
             streams.key, streams.replication, int(Stream.ACTION), int(Stream.DECISION), wheel.now, until,
             sight.t0, sight.t1, sight.auction, self.attention.fear,
-            wheel.client, wheel.weight, wheel.actions, wheel.threshold, wheel.link, wheel.heads,
+            wheel.rows, wheel.heads,
             ledger.cash, ledger.slot_start, ledger.slot_count, ledger.instrument, ledger.sellable,
-            wheel.risk, wheel.permission,
             market.last, market.bid, market.ask, market.limit_down, market.limit_up, market.lot, market.board,
             market.risk_level, market.probability, market.alias, market.main_probability, market.main_alias,
             market.main_members, market.top,

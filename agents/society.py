@@ -263,6 +263,12 @@ class Society(mesa.Model):
             people.flags[rows] |= FLAG_CALLED
             self._calls.append(Calls(times[telephones][first], accounts[telephones][first]))
 
+    def rest(self) -> None:
+        """After the close nobody acts any more: give back the memory of timers and wheels."""
+        self.timers.release()
+        for cohort in self.cohorts:
+            cohort.release()
+
     def take_calls(self) -> Calls:
         """Telephone calls since the last time, in order of time."""
         if not self._calls:

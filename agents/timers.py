@@ -65,6 +65,11 @@ class OrderTimers:
         """Clients who have waited longer than `stuck_after` for an answer."""
         return int(self._counts[0])
 
+    def release(self) -> None:
+        """Give back the memory; nothing falls due any more."""
+        self._cancel = self._check = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint32))
+        self._checks = np.empty(0, np.uint8)
+
     def set(
         self, base: int, orders: NDArray[np.int64], open_from: int, willing: float, median: int, sigma: float
     ) -> None:

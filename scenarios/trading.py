@@ -148,6 +148,7 @@ class TradingDay:
         """Book what is outstanding, end what is open, and prove that nothing was created or lost."""
         replies, self.ended_open = self.path.close(t_ns)
         self.society.hear(replies)
+        self.society.rest()
         self.engine.check()
         self.ledger.require_nothing_held()
         self._check_conservation()

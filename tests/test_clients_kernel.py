@@ -14,6 +14,7 @@ from agents.kernels import clients as kernel
 from agents.sampling import alias_table
 from twin.clock import TICK, Phase, at, trading_ticks
 from twin.kernels import philox
+from twin.ledger import Ledger
 from twin.randomness import Stream, Streams
 
 STREAMS = Streams(20260915, 2)
@@ -31,25 +32,21 @@ class Cohort:
 
     def __post_init__(self):
         n, m = self.n, self.instruments
+        self.wheel = np.zeros(n, kernel.WHEEL)
         self.client = np.arange(100, 100 + n, dtype=np.int64)
-        self.weight = np.full(n, self.rate)
-        self.actions = np.zeros(n, np.int64)
-        self.threshold = np.zeros(n)
-        self.link = np.zeros(n, np.int32)
+        self.wheel["client"], self.wheel["weight"] = self.client, self.rate
+        self.wheel["risk_class"], self.wheel["permission"] = 5, 7
         self.heads = np.full(8 * kernel.BUCKETS_PER_UNIT, -1, np.int32)
-        accounts = 100 + n
-        self.cash = np.full(accounts, 10**10, np.int64)
-        self.slot_start = np.arange(accounts, dtype=np.int64) * 2
-        self.slot_count = np.full(accounts, 2, np.int32)
-        self.slot_instrument = np.tile(np.array([0, 1], np.int32), accounts)
-        self.sellable = np.full(2 * accounts, 300, np.int64)
-        self.risk = np.full(accounts, 5, np.int8)
-        self.permission = np.full(accounts, 7, np.uint8)
+        ledger = Ledger(100 + n, 2 * n)
+        ledger.cash[:] = 10**10
+        ledger.open_slots(self.client, np.full(n, 2), np.tile([0, 1], n), np.full(2 * n, 300))
+        self.cash, self.slot_start, self.slot_count = ledger.cash, ledger.slot_start, ledger.slot_count
+        self.slot_instrument, self.sellable = ledger.instrument, ledger.sellable
         self.price = np.arange(1000, 1000 + 100 * m, 100, dtype=np.int64)
         self.probability, self.alias = alias_table(np.ones(m))
         kernel.schedule(
-            STREAMS.key, STREAMS.replication, int(Stream.ACTION), np.arange(n), 0.0, self.client, self.weight,
-            self.actions, self.threshold, self.link, self.heads,
+            STREAMS.key, STREAMS.replication, int(Stream.ACTION), np.arange(n), 0.0, self.wheel,
+            self.heads,
         )  # fmt: skip
 
     def act(self, now, until, t0, t1):
@@ -59,8 +56,8 @@ class Cohort:
         while True:
             n = kernel.act(
                 STREAMS.key, STREAMS.replication, int(Stream.ACTION), int(Stream.DECISION), now, until, t0, t1, False,
-                0.0, self.client, self.weight, self.actions, self.threshold, self.link, self.heads, self.cash,
-                self.slot_start, self.slot_count, self.slot_instrument, self.sellable, self.risk, self.permission,
+                0.0, self.wheel, self.heads, self.cash, self.slot_start, self.slot_count, self.slot_instrument,
+                self.sellable,
                 self.price, self.price - 1, self.price + 1, self.price * 9 // 10, self.price * 11 // 10,
                 np.full(m, 100), np.zeros(m, np.int64), np.full(m, 3), self.probability, self.alias, self.probability,
                 self.alias, np.arange(m), np.arange(2), 0.2, 0.06, 0.95, 0.4, 0.0, 0.0, math.log(1e6), 1.0, 0.36, 0.22,
@@ -110,7 +107,9 @@ def test_a_full_buffer_loses_nothing():
 def test_compiled_decisions_equal_interpreted_ones(monkeypatch):
     compiled = Cohort(40).act(0.0, 0.5, 0, TICK)
     monkeypatch.setattr(kernel, "act", kernel.act.py_func)
-    assert np.array_equal(compiled, Cohort(40).act(0.0, 0.5, 0, TICK))
+    interpreted = Cohort(40)
+    interpreted.wheel = interpreted.wheel.view(np.recarray)
+    assert np.array_equal(compiled, interpreted.act(0.0, 0.5, 0, TICK))
 
 
 def test_a_busier_day_reaches_more_of_the_same_points():

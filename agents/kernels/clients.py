@@ -13,9 +13,25 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from twin.kernels import kernel
 from twin.kernels.philox import block, exponential, uniform, unit32
 
+WHEEL = np.dtype(
+    [
+        ("client", np.int64),
+        ("weight", np.float64),
+        ("threshold", np.float64),
+        ("actions", np.int64),
+        ("link", np.int32),
+        ("risk_class", np.int8),
+        ("permission", np.uint8),
+    ],
+    align=True,
+)
+"""An active client: his number, rate of action, operational time of his next action, actions so far, the next client in
+the same bucket of the wheel, risk class and permissions."""
 BUCKETS_PER_UNIT = 16384
 """Resolution of the wheel of operational time: one unit is an ordinary day."""
 FLAG_LOGIN_SLOW, FLAG_STUCK, FLAG_REFUSED, FLAG_CALLED = 1, 2, 4, 8
@@ -134,14 +150,16 @@ def portfolio(
 
 
 @kernel
-def schedule(seed, replication, stream, rows, now, client, weight, actions, threshold, link, heads):
+def schedule(seed, replication, stream, rows, now, wheel, heads):
     """Put clients (rows of the cohort) on the wheel: next action after operational time `now`."""
     for i in range(rows.shape[0]):
         a = rows[i]
-        threshold[a] = now + exponential(seed, replication, stream, client[a], actions[a]) / weight[a]
-        b = int(threshold[a] * BUCKETS_PER_UNIT)
+        wheel[a].threshold = (
+            now + exponential(seed, replication, stream, wheel[a].client, wheel[a].actions) / wheel[a].weight
+        )
+        b = int(wheel[a].threshold * BUCKETS_PER_UNIT)
         if b < heads.shape[0]:
-            link[a] = heads[b]
+            wheel[a].link = heads[b]
             heads[b] = a
 
 
@@ -198,19 +216,13 @@ def act(
     t1,
     auction,
     fear,
-    client,
-    weight,
-    actions,
-    threshold,
-    link,
+    wheel,
     heads,
     cash,
     slot_start,
     slot_count,
     slot_instrument,
     sellable,
-    risk_class,
-    permission,
     last,
     bid,
     ask,
@@ -256,26 +268,26 @@ def act(
         heads[bucket] = -1
         again = False
         while a >= 0:
-            following = link[a]
-            if threshold[a] >= until or n >= out.shape[0]:
-                link[a] = heads[bucket]
+            following = wheel[a].link
+            if wheel[a].threshold >= until or n >= out.shape[0]:
+                wheel[a].link = heads[bucket]
                 heads[bucket] = a
                 if n >= out.shape[0]:
                     # keep the rest of the list for the next call
                     while following >= 0:
-                        nxt = link[following]
-                        link[following] = heads[bucket]
+                        nxt = wheel[following].link
+                        wheel[following].link = heads[bucket]
                         heads[bucket] = following
                         following = nxt
                     return n
                 a = following
                 continue
-            c = client[a]
-            k = actions[a]
+            c = wheel[a].client
+            k = wheel[a].actions
             w0, w1, w2, w3 = block(seed, replication, decide, c, 3 * k)
             x0, x1, x2, x3 = block(seed, replication, decide, c, 3 * k + 1)
             y0, y1, _, y3 = block(seed, replication, decide, c, 3 * k + 2)
-            t = t0 + int((threshold[a] - now) * scale)
+            t = t0 + int((wheel[a].threshold - now) * scale)
             start, count = slot_start[c], slot_count[c]
             slot = -1
             wish = 0.5 + panic * fear - trend * index_move
@@ -290,7 +302,7 @@ def act(
                     if unit32(w1) < top_share
                     else _alias(unit32(w2), probability, alias)
                 )
-                fits = (permission[a] >> board[m]) & 1 and risk_level[m] <= risk_class[a]
+                fits = (wheel[a].permission >> board[m]) & 1 and risk_level[m] <= wheel[a].risk_class
                 if not fits and unit32(w3) >= mismatch:
                     m = main_members[_alias(unit32(x3), main_probability, main_alias)]
                 z, _ = normal_pair(x0, x1)
@@ -346,11 +358,11 @@ def act(
             out[n, 6] = quantity
             out[n, 7] = k
             n += 1
-            actions[a] = k + 1
-            threshold[a] += exponential(seed, replication, stream, c, k + 1) / weight[a]
-            b = int(threshold[a] * BUCKETS_PER_UNIT)
+            wheel[a].actions = k + 1
+            wheel[a].threshold += exponential(seed, replication, stream, c, k + 1) / wheel[a].weight
+            b = int(wheel[a].threshold * BUCKETS_PER_UNIT)
             if b < heads.shape[0]:
-                link[a] = heads[b]
+                wheel[a].link = heads[b]
                 heads[b] = a
                 if b == bucket:
                     again = True
