@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.kernels import background as kernel
+from agents.sampling import alias_table
 from twin.clock import SECOND, SESSIONS, Phase, at
 from twin.contracts import Board, Instruments, Messages, Quotes, Tape
 from twin.errors import CapacityError, ConservationError, ScenarioError
@@ -37,6 +38,9 @@ _MAX_SHARES = {Board.MAIN: 1_000_000, Board.CHINEXT: 300_000, Board.STAR: 100_00
 """Largest order (domain M38 to M40)."""
 _STAR_LEAST = 200
 """Smallest STAR order (domain M39)."""
+
+
+_NOBODY = Messages.empty()
 
 
 def patience_time(t_ns: int) -> int:
@@ -198,23 +202,6 @@ class _Profile:
         return float(high - low)
 
 
-def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Walker's table (1977): cell i gives i with the first array's probability, else the second array's entry."""
-    n = len(weights)
-    share = weights / weights.sum() * n
-    other = np.arange(n, dtype=np.int64)
-    small = [i for i in range(n) if share[i] < 1]
-    large = [i for i in range(n) if share[i] >= 1]
-    while small and large:
-        s, g = small.pop(), large[-1]
-        other[s] = g
-        share[g] -= 1 - share[s]
-        if share[g] < 1:
-            small.append(large.pop())
-    share[small + large] = 1.0
-    return share, other
-
-
 class BackgroundFlow:
     """Orders and cancels of the rest of the market; its order handles are `BACKGROUND_BASE` + slot.
 
@@ -290,8 +277,16 @@ class BackgroundFlow:
         factor = math.exp(p.attention_elasticity * (self._attention - p.attention_typical))
         return min(max(factor, _LEAST_ACTIVITY), _MOST_ACTIVITY)
 
-    def step(self, t0: int, t1: int, phase: Phase, quotes: Quotes, fundamental: NDArray[np.float64]) -> Messages:
-        """Orders and cancels of [t0, t1), sorted by time.
+    def step(
+        self,
+        t0: int,
+        t1: int,
+        phase: Phase,
+        quotes: Quotes,
+        fundamental: NDArray[np.float64],
+        others: Messages = _NOBODY,
+    ) -> Messages:
+        """Orders and cancels of [t0, t1) together with the messages of others, sorted by time.
 
         Args:
             t0: start, ns since midnight.
@@ -299,9 +294,10 @@ class BackgroundFlow:
             phase: nothing is sent outside calls and continuous trading.
             quotes: what the market saw last.
             fundamental: value of every instrument in ticks.
+            others: messages to merge in, sorted by time; at equal times they go first.
         """
         if phase not in self._calls:
-            return Messages.empty()
+            return others
         self._quotes[0], self._quotes[1] = quotes.bid, quotes.ask
         rate = self._orders_day * self._profile.between(t0, t1) / (t1 - t0) * self.activity(t0, fundamental)
         patience = patience_time(t0), patience_time(t1)
@@ -321,8 +317,10 @@ class BackgroundFlow:
         new, cancels = int(self._counters[kernel.NEW]), int(self._counters[kernel.CANCELS])
         self.orders += new
         self.cancels += cancels
-        out = np.empty((7, new + cancels), np.int64)
-        kernel.merge(BACKGROUND_BASE, self._counters, self._slots, self._rows, self._cancel_rows, out)
+        out = np.empty((7, new + cancels + len(others)), np.int64)
+        kernel.merge(
+            BACKGROUND_BASE, self._counters, self._slots, self._rows, self._cancel_rows, *vars(others).values(), out
+        )
         return Messages(*out)
 
     def _grow(self, code: int) -> None:

@@ -21,7 +21,7 @@ from scenarios.calibration import background_parameters
 from scenarios.schema import Scenario
 from twin.clearing.netting import MarketSide
 from twin.clock import CLOSE_UNCROSS, NO_CANCEL, OPEN_UNCROSS, Clock, Phase, Tick, at
-from twin.contracts import Messages, Segment, Tape, TapeKind
+from twin.contracts import Segment, Tape
 from twin.errors import ConservationError
 from twin.ledger import FeeRates, Ledger
 from twin.matching.engine import MatchingEngine
@@ -124,10 +124,9 @@ class TradingDay:
         self.society.step()
         messages = self.path.advance(tick.end)
         if trading:
-            others = self.background.step(
-                tick.start, tick.end, tick.phase, self.engine_quotes, self.news.fundamental(now)
+            messages = self.background.step(
+                tick.start, tick.end, tick.phase, self.engine_quotes, self.news.fundamental(now), messages
             )
-            messages = _merge(messages, others)
         if len(messages):
             self._deliver(self.engine.process(messages))
         self.society.hear(self.path.receive(tick.end))
@@ -139,10 +138,7 @@ class TradingDay:
             return
         self.path.deliver(tape)
         self.background.absorb(tape)
-        trade = tape.kind == TapeKind.TRADE
-        for handle, sign in ((tape.order, 1), (tape.counter, -1)):
-            leg = trade & (handle >= BACKGROUND_BASE)
-            self.market_side.add(tape.instrument[leg], sign * tape.side[leg], tape.price[leg], tape.quantity[leg])
+        self.market_side.add_tape(tape, BACKGROUND_BASE)
 
     def close(self, t_ns: int) -> None:
         """Book what is outstanding, end what is open, and prove that nothing was created or lost."""
@@ -162,11 +158,3 @@ class TradingDay:
         if shares.any():
             row = int(np.flatnonzero(shares)[0])
             raise ConservationError(f"{int(shares[row])} shares have appeared", where=f"instrument {row}")
-
-
-def _merge(first: Messages, second: Messages) -> Messages:
-    """Both batches in order of time; at equal times the first batch goes first."""
-    if not len(first) or not len(second):
-        return first if len(first) else second
-    both = Messages.concat([first, second])
-    return both.take(np.argsort(both.time, kind="stable"))

@@ -11,8 +11,9 @@ from background_reference import Reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.background import BACKGROUND_BASE, BackgroundFlow, alias_table, patience_time
+from agents.background import BACKGROUND_BASE, BackgroundFlow, patience_time
 from agents.kernels import background as kernel
+from agents.sampling import alias_table
 from scenarios.calibration import background_parameters
 from twin.clock import NO_CANCEL, SECOND, TICK, Phase, at
 from twin.contracts import Messages, Quotes, Tape, TapeKind
@@ -148,11 +149,3 @@ def test_patience_stands_still_while_cancels_are_refused() -> None:
     for start, end in (*NO_CANCEL, (at("09:25"), at("09:30")), (at("11:30"), at("13:00"))):
         assert patience_time(start) == patience_time(end)
     assert patience_time(at("15:00")) == (300 + 7200 + 7020) * SECOND
-
-
-def test_alias_table_gives_back_the_weights() -> None:
-    weights = np.random.default_rng(1).exponential(size=50)
-    share, other = alias_table(weights)
-    mass = share.copy()
-    np.add.at(mass, other, 1 - share)
-    assert np.allclose(mass / 50, weights / weights.sum())

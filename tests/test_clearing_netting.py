@@ -130,9 +130,8 @@ def test_exchange_record_balances_the_brokers_books() -> None:
     tape = tape_of(
         [(0, 1, 1_000, 300, 0, 2), (0, -1, 990, 200, 1, 0), (1, -1, 500, 700, 3, 2), (0, 1, 1_010, 50, 3, 1)]
     )
-    own = np.array([True, True, False, False])
     market = MarketSide(listed().exchange)
-    market.add_tape(tape, own)
+    market.add_tape(tape, 2)
     assert market.shares.tolist() == [-300 + 50, 0, 0, 0, 0, 0]
     assert market.cash.tolist() == [1_000 * 300 - 1_010 * 50, 0]
     zero = np.zeros(2, np.int64)

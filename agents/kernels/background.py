@@ -21,9 +21,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import philox
+from twin.kernels import kernel, philox
 
 ARRIVALS, FREE, NEW, CANCELS, BUCKET, LIVE, COUNTERS = 0, 1, 2, 3, 4, 5, 6
 LEFT, INSTRUMENT, NEXT, OFFSET, SLOT_WORDS = 0, 1, 2, 3, 4
@@ -61,10 +60,12 @@ MARKETABLE, INSIDE, BEST = 0, 1, 2
 """Positions of the fitted and assumed numbers in the parameter vector (see agents/background.py)."""
 
 _MAX_RUN = 100_000
+_END = 1 << 62
+"""An instant after all others."""
 _S16, _MASK16 = np.uint64(16), np.uint64(0xFFFF)
 
 
-@njit(cache=True)
+@kernel
 def lomax(u, scale, exponent, most):
     """Quantile u of a Lomax (Pareto II) distance with the given tail exponent, truncated at `most` (all float64)."""
     if most <= 0.0:
@@ -73,12 +74,12 @@ def lomax(u, scale, exponent, most):
     return scale * ((1.0 - u * (1.0 - beyond)) ** (-1.0 / exponent) - 1.0)
 
 
-@njit(cache=True)
+@kernel
 def _logistic(x):
     return 1.0 / (1.0 + math.exp(-x))
 
 
-@njit(cache=True)
+@kernel
 def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, call, runs):
     """Side (+1, -1), limit price and size factor of one order.
 
@@ -152,7 +153,7 @@ def _side_and_price(i, mode, words, quotes, value, limits, placement, numbers, c
     return side, np.int64(min(max(price, down), up)), 1.0
 
 
-@njit(cache=True)
+@kernel
 def _shares(z, u, factor, value, smallest, largest, numbers):
     """Order size: lognormal in CNY, whole lots of 100, spikes at one lot and at thousands (u: uniform)."""
     if u < numbers[SPIKE_SHARE] and factor == 1.0:
@@ -164,7 +165,7 @@ def _shares(z, u, factor, value, smallest, largest, numbers):
     return min(max(lots * 100, smallest), largest)
 
 
-@njit(cache=True)
+@kernel
 def _hold(slot, at, slots, heads):
     """Put a slot's cancel on the wheel at patience time `at` (int64 ns)."""
     bucket = at // BUCKET_NS
@@ -172,7 +173,7 @@ def _hold(slot, at, slots, heads):
     heads[bucket] = slot
 
 
-@njit(cache=True)
+@kernel
 def _fire(bucket, t0, patience0, patience1, base, counters, slots, stack, heads, cancel_rows):
     """Empty one bucket up to patience time `patience1` into cancel_rows, sorted; return DONE or ROWS_FULL."""
     code = DONE
@@ -210,7 +211,7 @@ def _fire(bucket, t0, patience0, patience1, base, counters, slots, stack, heads,
     return code
 
 
-@njit(cache=True)
+@kernel
 def generate(
     seed,
     replication,
@@ -308,23 +309,39 @@ def generate(
     return DONE
 
 
-@njit(cache=True)
-def merge(base, counters, slots, rows, cancel_rows, out):
-    """Merge new orders and cancels by time into out, int64[7, new + cancels] (Messages); new orders first."""
-    a, c = 0, 0
-    for m in range(counters[NEW] + counters[CANCELS]):
-        if c == counters[CANCELS] or (a < counters[NEW] and rows[a, 0] <= cancel_rows[0, c]):
-            out[0, m], out[1, m], out[2, m], out[3, m] = rows[a, 0], 0, rows[a, 1], rows[a, 2]
+@kernel
+def merge(base, counters, slots, rows, cancel_rows, time, kind, instrument, side, price, quantity, order, out):
+    """Merge the messages of others, new orders and cancels by time into out, int64[7, all of them] (Messages).
+
+    At equal times the others go first, then new orders, then cancels.
+
+    Args:
+        time, kind, instrument, side, price, quantity, order: messages of others, sorted by time, int64.
+    """
+    a, c, o = 0, 0, 0
+    new, cancels, others = counters[NEW], counters[CANCELS], time.shape[0]
+    for m in range(out.shape[1]):
+        own = _END
+        if a < new:
+            own = rows[a, 0]
+        if c < cancels:
+            own = min(own, cancel_rows[0, c])
+        if o < others and time[o] <= own:
+            out[0, m], out[1, m], out[2, m], out[3, m] = time[o], kind[o], instrument[o], side[o]
+            out[4, m], out[5, m], out[6, m] = price[o], quantity[o], order[o]
+            o += 1
+        elif a < new and rows[a, 0] == own:
+            out[0, m], out[1, m], out[2, m], out[3, m] = own, 0, rows[a, 1], rows[a, 2]
             out[4, m], out[5, m], out[6, m] = rows[a, 3], rows[a, 4], rows[a, 5]
             a += 1
         else:
             handle = cancel_rows[1, c]
-            out[0, m], out[1, m], out[2, m], out[3, m] = cancel_rows[0, c], 2, slots[handle - base, INSTRUMENT], 0
+            out[0, m], out[1, m], out[2, m], out[3, m] = own, 2, slots[handle - base, INSTRUMENT], 0
             out[4, m], out[5, m], out[6, m] = 0, 0, handle
             c += 1
 
 
-@njit(cache=True)
+@kernel
 def _reduce(slot, quantity, counters, slots, stack):
     """Take shares off an order; when none is left it has ended, and its slot is free unless it is on the wheel."""
     slots[slot, LEFT] -= quantity
@@ -336,7 +353,7 @@ def _reduce(slot, quantity, counters, slots, stack):
             counters[FREE] += 1
 
 
-@njit(cache=True)
+@kernel
 def follow(base, kind, instrument, side, price, quantity, order, counter, counters, slots, stack, shares, cash):
     """Book the tape's rows that concern the background (columns of Tape, int64); return the row that contradicts or -1.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from twin.clearing.fees import FeeSchedule, OrderFees, order_fees
 from twin.contracts import Batch, Exchange, Instruments, IntColumn, Obligations, Settlements, Tape, TapeKind, Trades
 from twin.errors import ConservationError, DataError
-from twin.kernels.netting import count_by_account, fold_orders, group_by_account, net_grouped
+from twin.kernels.netting import add_legs, count_by_account, fold_orders, group_by_account, net_grouped
 
 N_EXCHANGES = len(Exchange)
 
@@ -78,12 +78,13 @@ class MarketSide:
         np.add.at(self.shares, instrument, side * quantity)
         np.add.at(self._value, instrument, side * quantity * price)
 
-    def add_tape(self, tape: Tape, own: NDArray[np.bool_]) -> None:
-        """Book the legs of a tape's trades whose order is not the broker's; `own` is indexed by order handle."""
-        trades = tape.take(tape.kind == TapeKind.TRADE)
-        for handle, sign in ((trades.order, 1), (trades.counter, -1)):
-            leg = trades.take(~own[handle])
-            self.add(leg.instrument, sign * leg.side, leg.price, leg.quantity)
+    def add_tape(self, tape: Tape, first: int) -> None:
+        """Book the legs of a tape's trades whose order handle is `first` or above."""
+        t = tape
+        add_legs(
+            first, TapeKind.TRADE.value, t.kind, t.instrument, t.side, t.price, t.quantity, t.order, t.counter,
+            self.shares, self._value,
+        )  # fmt: skip
 
     @property
     def cash(self) -> IntColumn:

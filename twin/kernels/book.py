@@ -21,11 +21,8 @@ more room, it goes on exactly there. Rules: domain rows M20 to M24.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-# Arrays are only borrowed from Python here. Without Numba's reference counts, which helpers that take arrays cause in
-# the inner loop, matching is more than twice as fast.
-kernel = njit(cache=True, _nrt=False)
+from twin.kernels import kernel
 
 C_CURSOR, C_ROWS, C_USED, C_FREE, C_SEQUENCE, C_PHASE, C_CANCELS, C_STAGE, C_LEAVES, C_LEVELS, C_PRICE = range(11)
 CTL_SIZE = 16

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
+
+from twin.kernels import kernel
 
 _SMALL = 24
 """Up to so many rows an account's orders are sorted in place; above, they are summed in a table of all instruments."""
@@ -27,6 +30,24 @@ def fold_orders(order, price, quantity, out_quantity, out_value):
         out_quantity[o] += quantity[i]
         out_value[o] += price[i] * quantity[i]
     return -1
+
+
+@kernel
+def add_legs(first, trade, kind, instrument, side, price, quantity, order, counter, shares, value):
+    """Add the legs of trades whose order handle is `first` or above to shares and price * shares per instrument.
+
+    Args:
+        first, trade: int64; rows of another kind than `trade` are passed over.
+        kind, instrument, side, price, quantity, order, counter: int64 columns of a tape.
+        shares, value: int64 arrays by instrument, added to.
+    """
+    for row in range(kind.shape[0]):
+        if kind[row] != trade:
+            continue
+        legs = np.int64(order[row] >= first) - np.int64(counter[row] >= first)
+        bought = legs * side[row] * quantity[row]
+        shares[instrument[row]] += bought
+        value[instrument[row]] += bought * price[row]
 
 
 @njit(cache=True)
