@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from agents.kernels import background as kernel
 from agents.sampling import alias_table
 from twin.clock import SECOND, SESSIONS, Phase, at
-from twin.contracts import Board, Instruments, Messages, Quotes, Tape
+from twin.contracts import Instruments, Messages, Quotes, Tape
 from twin.errors import CapacityError, ConservationError, ScenarioError
 from twin.randomness import Streams
+from twin.world import largest_orders
 
 BACKGROUND_BASE = 1 << 26
 """First order handle of the background flow (as in `twin.matching.engine`)."""
@@ -34,12 +35,6 @@ PATIENCE_WINDOWS = ((at("09:15"), at("09:20")), (at("09:30"), at("11:30")), (at(
 
 _MAX_SLOTS = 1 << 25
 _MOST_ACTIVITY, _LEAST_ACTIVITY = 5.0, 0.4
-_MAX_SHARES = {Board.MAIN: 1_000_000, Board.CHINEXT: 300_000, Board.STAR: 100_000}
-"""Largest order (domain M38 to M40)."""
-_STAR_LEAST = 200
-"""Smallest STAR order (domain M39)."""
-
-
 _NOBODY = Messages.empty()
 
 
@@ -231,9 +226,7 @@ class BackgroundFlow:
         self._alias = alias_table(np.asarray(order_weight, np.float64))
         self._close = instruments.previous_close.astype(np.float64)
         self._limits = np.array([instruments.limit_down, instruments.limit_up], np.int64)
-        least = np.where(instruments.board == Board.STAR, _STAR_LEAST, instruments.lot)
-        most = np.array([_MAX_SHARES[Board(int(b))] for b in instruments.board])
-        self._sizes = np.array([least, most], np.int64)
+        self._sizes = np.array([instruments.lot, largest_orders(instruments)], np.int64)
         self._numbers = parameters.numbers()
         self._calls = {
             Phase.OPEN_CALL: parameters.open_call,

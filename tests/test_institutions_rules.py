@@ -61,7 +61,9 @@ class Broker:
         numbers = range(len(self.orders), len(self.orders) + len(intents.orders))
         for n, (_, _, i, s, p, q) in zip(numbers, intents.orders, strict=True):
             assert INSTRUMENTS.limit_down[i] <= p <= INSTRUMENTS.limit_up[i]
-            assert q >= (200 if INSTRUMENTS.board[i] == 2 else 100)
+            assert (
+                (200 if INSTRUMENTS.board[i] == 2 else 100) <= q <= (1_000_000, 300_000, 100_000)[INSTRUMENTS.board[i]]
+            )
             assert q % 100 == 0
             self.open[n] = [i, s, p, q]
             self.orders.append((n, i, s, p, q))

@@ -22,6 +22,9 @@ _PRICE, _BETA, _VOLATILITY, _RANK, _ORDER_WEIGHT, _SHUFFLE = range(6)
 _TICK_BITS = 20
 """A news draw's entity is instrument << _TICK_BITS | tick of the day."""
 
+_LARGEST = {Board.MAIN: 1_000_000, Board.CHINEXT: 300_000, Board.STAR: 100_000}
+"""Most shares of one limit order (domain M38 to M40)."""
+
 
 @dataclass(frozen=True)
 class MarketConfig:
@@ -97,6 +100,11 @@ def limit_prices(previous_close: IntColumn, percent: IntColumn) -> tuple[IntColu
     return np.minimum(down, close - 1), np.maximum(up, close + 1)
 
 
+def largest_orders(instruments: Instruments) -> IntColumn:
+    """Most shares that a limit order may be for, per instrument."""
+    return np.array([_LARGEST[Board(board)] for board in instruments.board.tolist()], np.int64)
+
+
 def _board_counts(shares: tuple[float, ...], total: int) -> list[int]:
     """Whole numbers in the given proportions that sum to `total` (largest remainder)."""
     exact = np.asarray(shares) / sum(shares) * total
@@ -127,7 +135,7 @@ def make_instruments(config: MarketConfig, streams: Streams) -> tuple[Instrument
     close = np.clip(np.floor(price + 0.5), 200, 200_000).astype(np.int64)
     percent = np.where(growth, config.limit_pct_growth, config.limit_pct_main).astype(np.int64)
     down, up = limit_prices(close, percent)
-    lot = np.full(n, 100, np.int64)
+    lot = np.where(board == Board.STAR, 200, 100)  # smallest order; on STAR any number from 200 on (domain M38, M39)
     instruments = Instruments(exchange, board, close, down, up, lot, np.where(growth, 4, 3).astype(np.int64))
 
     rank = np.empty(n)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.clock import Phase
-from twin.contracts import Board, Instruments, IntColumn, Quotes, Side
+from twin.contracts import Instruments, IntColumn, Quotes, Side
 from twin.randomness import Stream, Streams
+from twin.world import largest_orders
 
 NEVER: Final = 1 << 62
 """An instant after every day's end."""
@@ -136,8 +137,9 @@ class Institution(mesa.Agent):
         self.sellable: list[int] = endowment.shares.tolist()
         self.position = self.sellable.copy()
         self.universe = np.flatnonzero(endowment.shares)
-        self._smallest: list[int] = np.where(instruments.board == Board.STAR, 200, 100).tolist()
-        """Smallest order: 200 shares on STAR (domain M39), else a lot."""
+        self._sizes: list[tuple[int, int]] = list(
+            zip(instruments.lot.tolist(), largest_orders(instruments).tolist(), strict=True)
+        )
         self._limits: list[tuple[int, int]] = list(
             zip(instruments.limit_down.tolist(), instruments.limit_up.tolist(), strict=True)
         )
@@ -194,7 +196,8 @@ class Institution(mesa.Agent):
     def intents(self, view: MarketView, wanted: Wanted, cancel: Sequence[int] = ()) -> Intents:
         """Make orders that are affordable and sellable, at random times in the interval, after the given cancels.
 
-        Prices are clipped to the day's limits, quantities to whole lots; orders that come to nothing are left out.
+        Prices are clipped to the day's limits, quantities to whole lots and the largest order allowed; orders that come
+        to nothing are left out.
         """
         rows = []
         for i, side, price, most in zip(wanted.instrument, wanted.side, wanted.price, wanted.quantity, strict=True):
@@ -224,8 +227,9 @@ class Institution(mesa.Agent):
         else:
             unit = price * 100
             most = max(self.cash, 0) // (unit + unit // _FEE_RESERVE + 1) * 100
-        allowed = max(min(quantity, most), 0) // 100 * 100
-        if allowed < self._smallest[instrument]:
+        smallest, largest = self._sizes[instrument]
+        allowed = max(min(quantity, most, largest), 0) // 100 * 100
+        if allowed < smallest:
             return 0
         self._set_aside(instrument, side, price, allowed)
         return allowed

@@ -24,7 +24,7 @@ class MarketMaker(Institution):
     names: ClassVar[int] = 6
     half_spread: ClassVar[float] = 0.0004
     """Least half-spread as a share of the price, at least one tick."""
-    quote_share: ClassVar[float] = 0.02
+    quote_share: ClassVar[float] = 0.002
     """Size of a quote as a share of the morning's shares."""
     skew: ClassVar[float] = 3.0
     """Half-spreads by which the reservation price moves when inventory changes by the morning's shares."""
