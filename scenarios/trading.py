@@ -70,6 +70,7 @@ class TradingDay:
         self.path = OrderPath(
             build.path_config(scenario.order_path, max_orders), self.instruments, self.ledger, self.orders,
             self.population.permission, self.population.risk_class, self.streams, self.fees, self.population.segment,
+            told_from=self.population.clients,
         )  # fmt: skip
 
     def _build_background(self) -> None:

@@ -61,7 +61,7 @@ class House:
         self.orders = OrderTable(config.max_orders)
         self.path = OrderPath(
             replace(config, **changes), instruments(), self.ledger, self.orders, self.permissions, self.risk,
-            Streams(seed),
+            Streams(seed), keep_trades=True,
         )  # fmt: skip
 
     def order(self, time: int, account: int = 0, **fields: int) -> int:

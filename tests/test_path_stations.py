@@ -135,7 +135,7 @@ def test_md1_waits_equal_pollaczek_khinchine() -> None:
 def test_demands_follow_their_laws() -> None:
     def draws(service: ServiceTime) -> np.ndarray:
         law = service.array()
-        return np.array([kernel.demand_of(law, np.uint64(5), 0, 9, k, 0) for k in range(8_000)])
+        return np.array([kernel.demand_of(law, (k + 0.5) / 8_000) for k in range(8_000)])
 
     assert set(draws(ServiceTime(700, Law.CONSTANT)).tolist()) == {700}
     assert stats.kstest(draws(ServiceTime(10**9)) / 1e9, "expon").pvalue > 0.001
@@ -174,23 +174,33 @@ def test_lookup_with_budget_equals_reference(
     work: list[tuple[int, int]], servers: int, budget: int, cuts: list[int]
 ) -> None:
     sorted_work = arrivals(work)
-    station, overdue = Station("s", servers), Pipe("late")
+    station, overdue, timely = Station("s", servers), Pipe("late"), Pipe("timely")
+    overdue.queue, timely.queue = np.empty((1, 3), np.int64), np.empty((1, 3), np.int64)
     got: list[tuple[int, int, bool]] = []
     late: list[Event] = []
     fed = 0
     for until in sorted({*cuts, 5_000}):
         upto = sum(t < until for t, _, _ in sorted_work)
         offer(station, sorted_work[fed:upto])
-        overdue.reserve(upto - fed)
         fed = upto
-        answers, out, slow = (np.empty((len(work) + 1, 2), np.int64) for _ in range(3))
-        n, m = kernel.serve_within(
-            station.queue, station.heap, station.numbers, overdue.queue, overdue.numbers, budget, until,
-            answers, out, slow,
-        )  # fmt: skip
-        assert n >= 0
-        got += [(int(t), int(i & ~kernel.LATE), bool(i & kernel.LATE)) for t, i in out[:n]]
-        late += [(int(t), int(i)) for t, i in slow[:m]]
+        state, most = 1, 1
+        while state:
+            slow = np.empty((most, 2), np.int64)
+            m, state = kernel.serve_within(
+                station.queue, station.heap, station.numbers, overdue.queue, overdue.numbers, budget, until,
+                timely.queue, timely.numbers, slow, most,
+            )  # fmt: skip
+            late += [(int(t), int(i)) for t, i in slow[:m]]
+            if state in (kernel.FIRST_FULL, kernel.SECOND_FULL):
+                pipe = timely if state == kernel.FIRST_FULL else overdue
+                pipe.reserve(1)
+        n = most
+        while n == most:
+            out = np.empty((most, 2), np.int64)
+            n = kernel.merge(
+                timely.queue, timely.numbers, overdue.queue, overdue.numbers, until, kernel.LATE, out, most
+            )
+            got += [(int(t), int(i & ~kernel.LATE), bool(i & kernel.LATE)) for t, i in out[:n]]
     expected, expected_late = reference_budget(sorted_work, servers, budget)
     assert sorted(got) == expected
     assert [t for t, _, _ in got] == [t for t, _, _ in expected]
@@ -278,7 +288,11 @@ def test_kernel_says_when_an_array_is_full() -> None:
     assert kernel.put(queue, numbers, 1, 1, 1)
     assert not kernel.put(queue, numbers, 1, 1, 1)
     numbers[kernel.SERVERS] = 1
-    assert kernel.serve(queue, np.zeros((1, 2), np.int64), numbers, FAR, np.zeros((0, 2), np.int64)) == kernel.FULL
+    nothing, no_heap = np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64)
+    heap = np.zeros((1, 2), np.int64)
+    assert kernel.serve(queue, no_heap, numbers, FAR, nothing, 0) == (0, kernel.HEAP_FULL)
+    assert kernel.serve(queue, heap, numbers, FAR, nothing, 0) == (0, kernel.OUT_FULL)
+    assert kernel.serve(queue, heap, numbers, FAR, np.zeros((1, 2), np.int64), 1) == (1, kernel.DONE)
 
 
 def test_use_reports_load_since_the_last_look() -> None:

@@ -5,10 +5,10 @@ Values below 128 have a bucket each. A bucket stands for its middle, so the rela
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
+
+from twin.kernels.borrowing import bit_length
 
 SUB_BUCKETS = 64
 MAX_EXPONENT = 48
@@ -23,8 +23,7 @@ def bucket_of(value):
         return max(value, np.int64(0))
     if value >= 1 << MAX_EXPONENT:
         return np.int64(N_BUCKETS - 1)
-    _, bits = math.frexp(np.float64(value))
-    shift = np.int64(bits) - 7
+    shift = bit_length(value) - 7
     return shift * SUB_BUCKETS + (value >> shift)
 
 

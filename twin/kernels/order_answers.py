@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from twin.kernels import histogram, ledger
-from twin.kernels.borrowing import borrow
+from twin.kernels.borrowing import borrow, prefetch
 from twin.kernels.order_codes import (
     ACK,
     BACK,
@@ -16,17 +16,12 @@ from twin.kernels.order_codes import (
     EXPIRED,
     FILL,
     FILLED,
-    H_CHECKS,
-    H_CORE,
-    H_EXCHANGE,
-    H_GATE_OUT,
-    H_GATEWAY,
-    H_REPORT,
-    H_TOTAL,
+    GROW,
     IN_PATH,
     LOGGED_IN,
+    MORE,
     N_ACKNOWLEDGED,
-    N_ANSWERED,
+    N_REPLY,
     NETWORK,
     NIL,
     R_CLOSED,
@@ -37,42 +32,36 @@ from twin.kernels.order_codes import (
     REPORT,
     REPORT_BASE,
     REPORT_COUNT,
-    REPORT_FRONT,
+    TOLD_FROM,
     TRADE_COUNT,
     WORKING,
 )
-from twin.kernels.order_reports import report, send_back
-from twin.kernels.stations import (
-    BUSY,
-    FULL,
-    HEAD,
-    NEVER,
-    TAIL,
-    heap_drop,
-    next_open,
-    put,
-    serve,
-)
+from twin.kernels.order_reports import BACK_PART, part, send
+from twin.kernels.sorting import sort_by_time
+from twin.kernels.stations import DONE, HEAD, HEAP_FULL, TAIL, compact, demand_of, put, room, serve
+
+CONTRADICTION, NO_SLOT, LOG_FULL = np.int64(-2), np.int64(-3), np.int64(-4)
+"""Codes of a call that cannot go on: a report contradicts the books; the ledger, or the log of trades, is full."""
+_FAR, _NEAR, _NEXT = 18, 12, 6
+"""How many reports ahead the order, the account and the position slots are fetched."""
 
 
 @njit(cache=True)
-def take_tape(orders, n_orders, reports, queue, numbers, stats, demand, time, kind, price, quantity, order, counter):
-    """Turn the exchange's answers to the broker's orders into reports at the report station; 0 or FULL."""
-    n = numbers[REPORT]
+def take_tape(n_orders, reports, queue, numbers, stats, demand, time, kind, price, quantity, order, counter):
+    """Turn the exchange's answers to the broker's orders into reports at the report station, which must have room."""
+    reports, queue, stats, n = borrow(reports), borrow(queue), borrow(stats), borrow(numbers[REPORT])
+    compact(queue, n)
+    latest = queue[n[TAIL] - 1, 0] if n[TAIL] > n[HEAD] else NIL
     for i in range(time.shape[0]):
         for side in range(2):
             row = order[i] if side == 0 else counter[i]
             if row < 0 or row >= n_orders or (side == 1 and kind[i] != 1):
                 continue
-            o = orders[row]
             reason = NIL
             if kind[i] == 0:
                 what = ACK
-                o.accepted = time[i]
             elif kind[i] == 1:
                 what = FILL
-                if o.accepted == 0:
-                    o.accepted = time[i]
             elif kind[i] == 3:
                 reason = -1 - counter[i]
                 refused_cancel = quantity[i] == 0 or reason in (R_NO_CANCEL, R_UNKNOWN)
@@ -80,84 +69,80 @@ def take_tape(orders, n_orders, reports, queue, numbers, stats, demand, time, ki
             else:
                 what = END
                 # An expiry is marked by the reason, as the books tell it from a cancel.
-                reason = R_CLOSED if kind[i] == 4 else 0
-            sequence = report(reports, stats, what, row, time[i], price[i], quantity[i], reason)
-            arrival = time[i]
-            if n[TAIL] > n[HEAD]:
-                arrival = max(arrival, queue[n[TAIL] - 1, 0])
-            if sequence < 0 or not put(queue, n, arrival, sequence, demand):
-                return FULL
-    return 0
+                reason = np.int64(R_CLOSED) if kind[i] == 4 else NIL
+            k = stats[REPORT_COUNT]
+            r = reports[k]
+            r.kind, r.row, r.time, r.price, r.quantity, r.reason = what, row, time[i], price[i], quantity[i], reason
+            stats[REPORT_COUNT] = k + 1
+            latest = max(latest, time[i])
+            put(queue, n, latest, stats[REPORT_BASE] + k, demand)
 
 
 @njit(cache=True)
-def post(orders, reports, k, accounts, slots, top, rates, trades, stats):
-    """Book one report: state of the order, cash, shares, log of trades.
-
-    Returns 0, FULL, -2 if the report contradicts the books, or -3 if the ledger has no slot left.
-    """
-    r = reports[k]
+def post(r, orders, accounts, slots, top, rates, trades, stats, rejections):
+    """Book one report: state of the order, cash, shares, log of trades (if there is one). 0 or the code of an error."""
     o = orders[r.row]
     account, instrument, side = np.int64(o.account), np.int64(o.instrument), np.int64(o.side)
     freeze, quantity, filled = np.int64(o.freeze_price), np.int64(o.quantity), np.int64(o.filled)
     if r.kind == ACK:
+        o.accepted = r.time
         if o.state == IN_PATH:
             o.state = WORKING
     elif r.kind == FILL:
         price, shares = np.int64(r.price), np.int64(r.quantity)
         if o.state > WORKING or filled + shares > quantity:
-            return -2
-        t = stats[TRADE_COUNT]
-        if t >= trades.shape[0]:
-            return FULL
+            return CONTRADICTION
         if not ledger.post_fill(
             accounts, slots, top, rates, account, instrument, side, freeze, quantity, filled, o.value, price, shares
         ):
-            return -3
+            return NO_SLOT
+        if o.accepted == 0:
+            o.accepted = r.time
         o.filled += shares
         o.value += price * shares
         o.state = FILLED if o.filled == quantity else WORKING
-        w = trades[t]
-        w.time, w.row, w.price, w.quantity = r.time, r.row, price, shares
+        t = stats[TRADE_COUNT]
         stats[TRADE_COUNT] = t + 1
+        if trades.shape[0] > 0:
+            if t >= trades.shape[0]:
+                return LOG_FULL
+            w = trades[t]
+            w.time, w.row, w.price, w.quantity = r.time, r.row, price, shares
     elif r.kind in (END, REJECT):
         if o.state > WORKING:
-            return -2
+            return CONTRADICTION
         ledger.release_rest(accounts, slots, rates, account, instrument, side, freeze, quantity, filled, o.value)
+        o.reason = r.reason
         if r.kind == REJECT:
-            o.state, o.reason = REJECTED, r.reason
+            o.state = REJECTED
+            rejections[r.reason] += 1
         else:
-            o.state, o.reason = EXPIRED if r.reason == R_CLOSED else CANCELLED, r.reason
-    return 0
+            o.state = EXPIRED if r.reason == R_CLOSED else CANCELLED
+    return NIL
 
 
 @njit(cache=True)
-def measure_acknowledged(orders, row, windows, segments, stages, by_segment, by_minute):
-    """Latencies of an acknowledged order. Time in which the exchange was shut does not count."""
-    o = orders[row]
-    ready = next_open(windows, o.submitted)
-    histogram.record(stages, H_GATEWAY, o.gateway - o.submitted)
-    histogram.record(stages, H_CHECKS, o.checked - o.gateway)
-    histogram.record(stages, H_CORE, o.core - o.checked)
-    histogram.record(stages, H_GATE_OUT, o.sent - next_open(windows, o.core))
-    histogram.record(stages, H_EXCHANGE, o.accepted - o.sent)
-    histogram.record(stages, H_REPORT, o.acknowledged - o.accepted)
-    if ready < NEVER:
-        total = o.acknowledged - ready
-        histogram.record(stages, H_TOTAL, total)
-        histogram.record(by_segment, segments[o.account], total)
-        histogram.record(by_minute, min(ready // 60_000_000_000, by_minute.shape[0] - 1), total)
+def answer(r, orders, time, back, n, law, settings, stats):
+    """Note when the client is told of a booked report, and put it on the network if he listens (there must be room)."""
+    o = orders[r.row]
+    arrival = time + demand_of(law, part(o.luck, BACK_PART))
+    if r.kind != CANCEL_REJECT:
+        o.done = arrival
+        if r.kind <= FILL and o.acknowledged == 0:
+            o.acknowledged = arrival
+            stats[N_ACKNOWLEDGED] += 1
+    if r.kind == REJECT or o.account >= settings[TOLD_FROM]:
+        kind = np.int64(r.kind)
+        detail = np.int64(o.instrument) if kind == FILL else np.int64(r.reason)
+        account, side, price = np.int64(o.account), np.int64(o.side), np.int64(r.price)
+        send(back, n, arrival, kind, np.int64(r.row), account, detail, side, price, np.int64(r.quantity))
 
 
 @njit(cache=True)
 def backward(
     until,
-    seed,
-    replication,
     orders,
-    requests,
     reports,
-    segments,
     accounts,
     slots,
     top,
@@ -167,78 +152,81 @@ def backward(
     back,
     numbers,
     laws,
-    windows,
+    settings,
     scratch,
     stats,
     trades,
     rejections,
-    stages,
-    by_segment,
-    by_minute,
-    login_by_minute,
-    counts,
-    out,
 ):
-    """Advance everything on the way back to `until`: book the exchange's answers, then tell the clients.
+    """Book the answers of the exchange that the report station handles before `until`.
 
-    `out` is int64 (7 kinds of report, 7 columns, n): time, row, account, instrument or reason, side, price, quantity;
-    `counts` int64 (7) the number of each kind. Returns 0, FULL, or the code of `post`.
+    Returns 0, GROW + station, or the code of an error. Departures are in the order of the reports, as the service time
+    of the station is constant.
     """
-    counts[:] = 0
-    orders, requests, reports, stats = borrow(orders), borrow(requests), borrow(reports), borrow(stats)
+    orders, reports, stats, settings = borrow(orders), borrow(reports), borrow(stats), borrow(settings)
     accounts, slots, top, rates = borrow(accounts), borrow(slots), borrow(top), borrow(rates)
-    windows, segments, trades, back = borrow(windows), borrow(segments), borrow(trades), borrow(back)
-    stages, by_segment, by_minute = borrow(stages), borrow(by_segment), borrow(by_minute)
-    n, n_report, law = borrow(numbers[BACK]), borrow(numbers[REPORT]), borrow(laws[NETWORK])
-    done = serve(queue, report_heap, n_report, until, scratch)
-    if done < 0:
-        return FULL
-    for k in range(done):
-        time, sequence = scratch[k, 0], scratch[k, 1]
-        code = post(orders, reports, sequence - stats[REPORT_BASE], accounts, slots, top, rates, trades, stats)
-        if code == 0:
-            code = send_back(seed, replication, orders, requests, reports, back, n, law, stats, sequence, time)
-        if code < 0:
-            return code
-    while n[BUSY] > 0 and back[0, 0] < until:
-        time, k = back[0, 0], back[0, 1] - stats[REPORT_BASE]
-        heap_drop(back, n[BUSY])
-        n[BUSY] -= 1
-        r = reports[k]
-        kind = np.int64(r.kind)
-        r.kind = -1
-        j = counts[kind]
-        if j >= out.shape[2]:
-            return FULL
-        counts[kind] = j + 1
-        out[kind, 0, j] = time
-        out[kind, 1, j] = r.row
-        if kind >= LOGGED_IN:
-            q = requests[r.row]
-            out[kind, 2, j] = q.account
-            if kind == LOGGED_IN:
-                minute = min(q.submitted // 60_000_000_000, login_by_minute.shape[0] - 1)
-                histogram.record(login_by_minute, minute, time - q.submitted)
-            else:
-                stats[N_ANSWERED] += 1
-            continue
-        o = orders[r.row]
-        out[kind, 2, j] = o.account
-        out[kind, 3, j] = o.instrument if kind == FILL else r.reason
-        out[kind, 4, j] = o.side
-        out[kind, 5, j] = r.price
-        out[kind, 6, j] = r.quantity
-        if kind == REJECT and o.state == REJECTED:
-            rejections[r.reason] += 1
-        if kind in (ACK, FILL) and o.acknowledged == 0:
-            o.acknowledged = time
-            stats[N_ACKNOWLEDGED] += 1
-            measure_acknowledged(orders, r.row, windows, segments, stages, by_segment, by_minute)
-    front = stats[REPORT_FRONT]
-    while front < stats[REPORT_COUNT] and reports[front].kind < 0:
-        front += 1
-    stats[REPORT_FRONT] = front
-    return 0
+    back, trades, a, rejections = borrow(back), borrow(trades), borrow(scratch), borrow(rejections)
+    n, law = borrow(numbers[BACK]), borrow(laws[NETWORK])
+    queue, report_heap, n_report = borrow(queue), borrow(report_heap), borrow(numbers[REPORT])
+    base = stats[REPORT_BASE]
+    state = MORE
+    while state != DONE:
+        done, state = serve(queue, report_heap, n_report, until, a, min(room(back, n), np.int64(a.shape[0])))
+        for k in range(done):
+            if k + _FAR < done:
+                prefetch(orders, np.int64(reports[a[k + _FAR, 1] - base].row))
+            if k + _NEAR < done:
+                prefetch(accounts, np.int64(orders[reports[a[k + _NEAR, 1] - base].row].account))
+            if k + _NEXT < done:
+                start = accounts[orders[reports[a[k + _NEXT, 1] - base].row].account].slot_start
+                prefetch(slots, max(start, np.int64(0)))
+            r = reports[a[k, 1] - base]
+            code = post(r, orders, accounts, slots, top, rates, trades, stats, rejections)
+            if code < 0:
+                return code
+            answer(r, orders, a[k, 0], back, n, law, settings, stats)
+        if state == HEAP_FULL:
+            return GROW + REPORT
+        if state != DONE and room(back, n) == 0:
+            return GROW + BACK
+    return NIL
+
+
+@njit(cache=True)
+def arrive(until, back, numbers, login_by_minute, a, b, digits, out):
+    """Replies that reach the clients before `until`, in order of time, as rows of `out`; returns their number.
+
+    Args:
+        until: instant.
+        back: int64 [.., N_REPLY], replies on the network. numbers: of the stations.
+        login_by_minute: histograms of how long log-ins took.
+        a, b, out: room for every reply on the network. digits: scratch of the sort.
+    """
+    back, n = borrow(back), borrow(numbers[BACK])
+    due = np.int64(0)
+    for k in range(n[TAIL]):
+        if back[k, 0] < until:
+            a[due, 0] = back[k, 0]
+            a[due, 1] = k
+            due += 1
+    if due == 0:
+        return due
+    sort_by_time(a, b, due, digits)
+    for i in range(due):
+        k = a[i, 1]
+        for j in range(N_REPLY):
+            out[i, j] = back[k, j]
+        if out[i, 1] == LOGGED_IN:
+            minute = min(out[i, 4] // 60_000_000_000, login_by_minute.shape[0] - 1)
+            histogram.record(login_by_minute, minute, out[i, 0] - out[i, 4])
+    kept = np.int64(0)
+    for k in range(n[TAIL]):
+        if back[k, 0] >= until:
+            for j in range(N_REPLY):
+                back[kept, j] = back[k, j]
+            kept += 1
+    n[TAIL] = kept
+    return due
 
 
 @njit(cache=True)

@@ -65,7 +65,12 @@ def verify(orders, row, instruments, accounts, slots, rates, time, last_close):
 
 @njit(cache=True)
 def suitable(orders, row, instruments, permissions, risk):
-    """Whether the client has the board's permission and a risk class not below the instrument's risk level."""
+    """Whether a buyer has the board's permission and a risk class not below the instrument's risk level.
+
+    Selling needs neither: nobody may be kept from parting with what he owns.
+    """
     o = orders[row]
+    if o.side < 0:
+        return True
     i = instruments[o.instrument]
     return ((permissions[o.account] >> i[I_BOARD]) & 1) == 1 and risk[o.account] >= i[I_RISK]

@@ -1,9 +1,9 @@
 """Numbers that the kernels of the order path share: stations, kinds, states, reasons, counters, settings.
 
-A message is an item: kind << KIND_SHIFT | row, the row of an order (orders and cancels) or of a request (queries and
-logins); items break ties of time, so an order goes before its cancel. Record arrays: `orders`
-(twin.routing.orders.ORDER), `requests`, `reports` and `trades` (twin.routing.replies). `instruments` is int64 with the
-columns of `twin.contracts.Instruments`.
+A message is an item: kind << KIND_SHIFT | row << ROW_SHIFT | 24 random bits. The row is that of an order (orders and
+cancels) or of a request (logins); a query carries its account there. Items break ties of time, so an order goes before
+its cancel. Record arrays: `orders` (twin.routing.orders.ORDER), `requests`, `reports` and `trades`
+(twin.routing.replies). `instruments` is int64 with the columns of `twin.contracts.Instruments`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ import numpy as np
 
 NETWORK, GATEWAY, AUTHENTICATION, SUITABILITY, CHECKS, CORE, SSE, SZSE, REPORT, BACK = range(10)
 """Stations, rows of the numbers."""
-OVERDUE, DIRECT, WIRE_SSE, WIRE_SZSE = range(10, 14)
-"""Delay lines: orders whose lookup is late, messages that skip the checks, messages on the wire."""
-N_STATIONS = 14
+OVERDUE, DIRECT, WIRE_SSE, WIRE_SZSE, TIMELY, CHECKED = range(10, 16)
+"""Delay lines: orders whose lookup is late, messages that skip the checks, messages on the wire, orders whose lookup
+came in time, orders that passed the checks."""
+N_STATIONS = 16
 ORDER, CANCEL, QUERY, LOGIN = range(4)
-KIND_SHIFT = 56
-ROW_MASK = (1 << KIND_SHIFT) - 1
+KIND_SHIFT, ROW_SHIFT = 56, 24
+WORD_MASK = (1 << ROW_SHIFT) - 1
+ROW_MASK = (1 << (KIND_SHIFT - ROW_SHIFT)) - 1
 
 IN_PATH, WORKING, FILLED, CANCELLED, REFUSED, REJECTED, EXPIRED = range(7)
 """States of an order (twin.routing.orders.OrderState)."""
-ACK, FILL, END, REJECT, CANCEL_REJECT, LOGGED_IN, ANSWERED = (np.int64(k) for k in range(7))
+ACK, FILL, END, REJECT, CANCEL_REJECT, LOGGED_IN = (np.int64(k) for k in range(6))
 """Kinds of reports; END covers cancelled and expired, REJECT also the broker's refusals."""
 (
     PARKED,
@@ -31,20 +33,24 @@ ACK, FILL, END, REJECT, CANCEL_REJECT, LOGGED_IN, ANSWERED = (np.int64(k) for k 
     BLOCKED_UNSUITABLE,
     TIMED_OUT,
     REPORT_BASE,
-    REPORT_FRONT,
     REPORT_COUNT,
     TRADE_COUNT,
     N_ACKNOWLEDGED,
     N_ANSWERED,
-) = range(12)
+) = range(11)
 """Counters of the path: cancels that wait for their order; suitability answers after the budget; orders passed
 without an answer; unsuitable ones among them; unsuitable ones stopped; lookups over budget; sequence of the first
-report kept, first one undelivered, reports kept; trades; orders acknowledged; queries answered."""
-N_STATS = 12
-SERVICE_NS, BUDGET_NS, REFUSE_LATE, LATENCY_NS, LAST_CLOSE = range(5)
-"""Settings (int64)."""
-S_AUTHENTICATION, S_CHECK, S_CORE, S_NETWORK = (np.int64(k) for k in (41, 42, 43, 46))
-"""Random streams (twin.randomness.Stream)."""
+report kept, reports kept; trades; orders acknowledged; queries answered."""
+N_STATS = 11
+SERVICE_NS, BUDGET_NS, REFUSE_LATE, LATENCY_NS, LAST_CLOSE, TOLD_FROM = range(6)
+"""Settings (int64); accounts from TOLD_FROM on hear of every report, others of refusals and logins only."""
+S_NETWORK = np.int64(46)
+"""Random stream (twin.randomness.Stream)."""
+N_REPLY = 8
+"""Columns of a reply: time, kind, row, account, instrument or reason, side, price, quantity."""
+MORE = np.int64(1)
+GROW = np.int64(2)
+"""Codes of a call that has to be repeated: after taking its output; after making room at station code - GROW."""
 R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKNOWN, R_TIMEOUT = (
     1,
     2,
@@ -59,8 +65,7 @@ R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKN
 """Reasons (twin.contracts.Reason)."""
 NIL = np.int64(0)
 """A zero that is typed: a plain constant in a call makes Numba compile the callee once more for it."""
-LOOKUP_SALT, BACK_SALT = np.int64(0x5BD1E995), np.int64(0x27D4EB2F)
 I_EXCHANGE, I_BOARD, I_LIMIT_DOWN, I_LIMIT_UP, I_LOT, I_RISK = 0, 1, 3, 4, 5, 6
 CHINEXT, STAR = 1, 2
-H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL = (np.int64(k) for k in range(7))
+H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL, H_PARKED = (np.int64(k) for k in range(8))
 """Rows of the histogram of stages."""

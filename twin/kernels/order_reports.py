@@ -1,7 +1,8 @@
-"""Luck of messages, and reports on their way from the broker to the client.
+"""Luck of messages, and what goes straight back to the client.
 
-Entity = account, counter = a hash of the instant of submission and of what was asked, so that the same order has the
-same service demand in every scenario.
+One random block per message gives all its draws: the network, each station on the way, the way back. Entity = account,
+counter = a hash of the instant of submission and of what was asked, so the same order has the same service demand in
+every scenario. All answers to an order take the same time back, as on one connection, and so arrive in order.
 """
 
 from __future__ import annotations
@@ -9,31 +10,23 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from twin.kernels import philox
 from twin.kernels.order_codes import (
-    BACK_SALT,
-    CANCEL,
     CANCEL_REJECT,
-    KIND_SHIFT,
-    LOGGED_IN,
-    LOGIN,
     NIL,
     PARKED,
-    QUERY,
     R_UNKNOWN,
     REFUSED,
     REJECT,
-    REPORT_BASE,
-    REPORT_COUNT,
-    ROW_MASK,
     S_NETWORK,
+    TOLD_FROM,
+    WORD_MASK,
 )
-from twin.kernels.stations import (
-    BUSY,
-    FULL,
-    STARTED,
-    demand_of,
-    heap_push,
-)
+from twin.kernels.stations import TAIL, demand_of
+
+_PART = np.uint64((1 << 21) - 1)
+CHECK_PART, CORE_PART, BACK_PART = np.uint64(0), np.uint64(21), np.uint64(42)
+"""Bit from which an order's luck (63 bits) gives the draw of a stage."""
 
 
 @njit(cache=True)
@@ -45,93 +38,56 @@ def luck(time, what):
 
 
 @njit(cache=True)
-def luck_of(orders, requests, item):
-    """Entity and counter of the random draws of an item."""
-    kind, row = item >> KIND_SHIFT, item & ROW_MASK
-    if kind <= CANCEL:
-        o = orders[row]
-        what = np.int64(o.instrument) * 16 + kind * 2 + (1 if o.side > 0 else 0)
-        return np.int64(o.account), luck(o.submitted, what)
-    r = requests[row]
-    return np.int64(r.account), luck(r.submitted, kind * 2)
+def words(seed, replication, account, time, what):
+    """The four 32-bit words (uint64) of a message sent at `time`."""
+    return philox.block(seed, replication, S_NETWORK, account, luck(time, what))
 
 
 @njit(cache=True)
-def demand_at(law, seed, replication, stream, orders, requests, item, salt):
-    """Service demand of an item at a station."""
-    entity, counter = luck_of(orders, requests, item)
-    return demand_of(law, seed, replication, stream, entity, counter ^ salt)
+def part(bits, first):
+    """Uniform number strictly between 0 and 1 from the 21 bits of an order's luck that start at bit `first`."""
+    return (np.float64((bits >> first) & _PART) + 0.5) / 2097152.0
 
 
 @njit(cache=True)
-def report(reports, stats, kind, row, time, price, quantity, reason):
-    """Write a report; returns its sequence number, or FULL."""
-    k = stats[REPORT_COUNT]
-    if k >= reports.shape[0]:
-        return np.int64(FULL)
-    r = reports[k]
-    r.kind, r.row, r.time, r.price, r.quantity, r.reason = kind, row, time, price, quantity, reason
-    stats[REPORT_COUNT] = k + 1
-    return stats[REPORT_BASE] + k
+def part_of_item(item):
+    """Uniform number strictly between 0 and 1 from the random bits of an item."""
+    return (np.float64(item & WORD_MASK) + 0.5) / 16777216.0
 
 
 @njit(cache=True)
-def send_back(seed, replication, orders, requests, reports, heap, n, law, stats, sequence, time):
-    """Put a report on the network to the client. Reports of an order arrive in order, as on one connection."""
-    r = reports[sequence - stats[REPORT_BASE]]
-    if n[BUSY] >= heap.shape[0]:
-        return FULL
-    if r.kind >= LOGGED_IN:
-        item = (np.int64(LOGIN if r.kind == LOGGED_IN else QUERY) << KIND_SHIFT) | r.row
-        arrival = time + demand_at(law, seed, replication, S_NETWORK, orders, requests, item, BACK_SALT)
-    else:
-        o = orders[r.row]
-        salt = BACK_SALT + np.int64(o.reports)
-        arrival = time + demand_at(law, seed, replication, S_NETWORK, orders, requests, r.row, salt)
-        o.reports += 1
-        if r.kind != CANCEL_REJECT:
-            arrival = max(arrival, o.done)
-            o.done = arrival
-    heap_push(heap, n[BUSY], arrival, sequence)
-    n[BUSY] += 1
-    n[STARTED] += 1
-    return 0
+def send(back, n, arrival, kind, row, account, detail, side, price, quantity):
+    """Put a reply (columns as in N_REPLY) on the network to the client; the caller has made sure that there is room."""
+    k = n[TAIL]
+    back[k, 0] = arrival
+    back[k, 1] = kind
+    back[k, 2] = row
+    back[k, 3] = account
+    back[k, 4] = detail
+    back[k, 5] = side
+    back[k, 6] = price
+    back[k, 7] = quantity
+    n[TAIL] = k + 1
 
 
 @njit(cache=True)
-def tell(seed, replication, orders, requests, reports, heap, n, law, stats, kind, row, time, quantity, reason):
-    """Write a report of the broker's own and send it straight back; 0 or FULL."""
-    sequence = report(reports, stats, kind, row, time, NIL, quantity, reason)
-    if sequence < 0:
-        return FULL
-    return send_back(seed, replication, orders, requests, reports, heap, n, law, stats, sequence, time)
+def tell(orders, back, n, law, settings, kind, row, reason, time):
+    """Send a refusal of the broker's own (of an order or of a cancel) straight back; returns when it arrives."""
+    o = orders[row]
+    arrival = time + demand_of(law, part(o.luck, BACK_PART))
+    if kind == REJECT or o.account >= settings[TOLD_FROM]:
+        send(back, n, arrival, kind, row, np.int64(o.account), np.int64(reason), np.int64(o.side), NIL, NIL)
+    return arrival
 
 
 @njit(cache=True)
-def refuse(seed, replication, orders, requests, reports, heap, n, law, stats, refusals, row, reason, time):
-    """The broker refuses an order, and a cancel that waits for it; both answers go straight back. 0 or FULL."""
+def refuse(orders, back, n, law, settings, stats, refusals, row, reason, time):
+    """The broker refuses an order, and a cancel that waits for it; both answers go straight back (room for two)."""
     o = orders[row]
     o.state, o.reason = REFUSED, reason
     refusals[reason] += 1
-    quantity = np.int64(o.quantity)
-    code = tell(seed, replication, orders, requests, reports, heap, n, law, stats, REJECT, row, time, quantity, reason)
-    if code == 0 and o.parked:
+    o.done = tell(orders, back, n, law, settings, REJECT, row, np.int64(reason), time)
+    if o.parked:
         o.parked = 0
         stats[PARKED] -= 1
-        code = tell(
-            seed,
-            replication,
-            orders,
-            requests,
-            reports,
-            heap,
-            n,
-            law,
-            stats,
-            CANCEL_REJECT,
-            row,
-            time,
-            NIL,
-            R_UNKNOWN,
-        )
-    return code
+        tell(orders, back, n, law, settings, CANCEL_REJECT, row, np.int64(R_UNKNOWN), time)

@@ -15,19 +15,20 @@ import math
 import numpy as np
 from numba import njit
 
-from twin.kernels import philox
-
 HEAD, TAIL, BUSY, NOW, SERVERS, BUSY_NS, CAPACITY_NS, STARTED, RELEASED, SLOT_NS, SLOT, USED = range(12)
 """Queue head and tail; number in service; last `until`; servers (or messages per slot of a pacer; -1 = no limit);
 service time started; server time offered; messages started; queue row up to which budgets have run out; slot length,
 current slot and messages sent in it."""
 N_NUMBERS = 12
-FULL = np.int64(-1)
-"""Returned instead of a count when an array has no room."""
+DONE, OUT_FULL, HEAP_FULL, FIRST_FULL, SECOND_FULL = (np.int64(k) for k in range(5))
+"""How a call ended: finished, or no room in an array (output, heap, first or second queue). Nothing is lost then: the
+next call with the same `until` goes on where this one stopped."""
 NEVER = 1 << 62
 LATE = np.int64(1 << 60)
 """Flag of an item whose time budget ran out."""
 CONSTANT, EXPONENTIAL, LOGNORMAL = 0, 1, 2
+HEADER, CELLS, EXACT = 4, 1024, 16
+"""Numbers before a law's table of quantiles; its cells; cells at either end that are not interpolated."""
 _ACKLAM_A = (
     -3.969683028665376e01,
     2.209460984245205e02,
@@ -77,14 +78,23 @@ def normal_quantile(p):
 
 
 @njit(cache=True)
-def demand_of(law, seed, replication, stream, entity, counter):
-    """Service demand in ns (at least 1) of one draw; `law` is float64 (kind, mean in ns, mu, sigma)."""
+def demand_of(law, u):
+    """Service demand in ns (at least 1) at the quantile u, 0 < u < 1.
+
+    `law` is float64: kind, mean in ns, mu, sigma, then the quantiles at 0, 1/CELLS, .., 1. Between them the quantile is
+    interpolated (relative error below 2e-4); in the first and last `EXACT` cells, where it bends, it is worked out.
+    """
     if law[0] == CONSTANT:
-        x = law[1]
+        return max(np.int64(1), np.int64(law[1] + 0.5))
+    x = u * CELLS
+    j = np.int64(x)
+    if EXACT <= j < CELLS - EXACT:
+        low = law[HEADER + j]
+        x = low + (x - j) * (law[HEADER + 1 + j] - low)
     elif law[0] == EXPONENTIAL:
-        x = law[1] * philox.exponential(seed, replication, stream, entity, counter)
+        x = -law[1] * math.log1p(-u)
     else:
-        x = math.exp(law[2] + law[3] * normal_quantile(philox.uniform(seed, replication, stream, entity, counter)))
+        x = math.exp(law[2] + law[3] * normal_quantile(u))
     return max(np.int64(1), np.int64(x + 0.5))
 
 
@@ -141,123 +151,153 @@ def put(queue, numbers, time, item, demand):
 
 
 @njit(cache=True)
-def serve(queue, heap, numbers, until, out):
+def room(queue, numbers):
+    """Rows that can still be appended to a queue."""
+    return queue.shape[0] - numbers[TAIL]
+
+
+@njit(cache=True)
+def compact(queue, numbers):
+    """Move what waits in a queue to its front if that is far less than the room in front of it."""
+    head, tail = numbers[HEAD], numbers[TAIL]
+    if 4 * (tail - head) < head:
+        for k in range(head, tail):
+            queue[k - head, 0] = queue[k, 0]
+            queue[k - head, 1] = queue[k, 1]
+            queue[k - head, 2] = queue[k, 2]
+        numbers[HEAD], numbers[TAIL], numbers[RELEASED] = 0, tail - head, max(numbers[RELEASED], head) - head
+
+
+@njit(cache=True)
+def serve(queue, heap, numbers, until, out, most):
     """First come, first served by `SERVERS` equal servers (G/G/c).
 
-    Writes the departures before `until` into `out` as rows (time, item) and returns their number, or FULL.
+    Writes at most `most` departures before `until` into `out` as rows (time, item); returns their number and how the
+    call ended.
     """
     head, tail, busy, now, servers = numbers[HEAD], numbers[TAIL], numbers[BUSY], numbers[NOW], numbers[SERVERS]
     limit = servers if servers >= 0 else NEVER
-    clock, n = now, 0
+    clock, first, work = now, head, np.int64(0)
+    n, state = np.int64(0), DONE
     while True:
         start = max(queue[head, 0], clock) if head < tail else NEVER
         # Departures up to the start, and as many more as it takes to free a server (the start then moves).
         while busy > 0 and heap[0, 0] < until and (heap[0, 0] <= start or busy >= limit):
-            if n >= out.shape[0]:
-                return FULL
+            if n >= most:
+                state = OUT_FULL
+                break
             start = max(start, heap[0, 0])
             out[n, 0] = heap[0, 0]
             out[n, 1] = heap[0, 1]
             n += 1
             heap_drop(heap, busy)
             busy -= 1
-        if start >= until or busy >= limit:
+        if state == OUT_FULL and head < tail:
+            clock = start
+        if state == OUT_FULL or start >= until or busy >= limit:
             break
         clock = start
         if busy >= heap.shape[0]:
-            return FULL
+            state = HEAP_FULL
+            break
         heap_push(heap, busy, start + queue[head, 2], queue[head, 1])
         busy += 1
-        numbers[BUSY_NS] += queue[head, 2]
-        numbers[STARTED] += 1
+        work += queue[head, 2]
         head += 1
+    end = until if state == DONE else min(clock, until - 1)
     if servers > 0:
-        numbers[CAPACITY_NS] += servers * (until - now)
-    numbers[HEAD], numbers[BUSY], numbers[NOW] = head, busy, until
-    return n
+        numbers[CAPACITY_NS] += servers * (end - now)
+    numbers[STARTED] += head - first
+    numbers[BUSY_NS] += work
+    numbers[HEAD], numbers[BUSY], numbers[NOW] = head, busy, end
+    return n, state
 
 
 @njit(cache=True)
-def serve_within(queue, heap, numbers, overdue, over, budget, until, answers, out, late):
+def serve_within(queue, heap, numbers, overdue, over, budget, until, timely, on_time, late, most):
     """As `serve`, but whoever has no answer `budget` ns after arriving leaves without it; the answer comes late.
 
-    A lookup whose asker has left is still done: it occupies its server. `overdue` is a queue with numbers `over` of
-    those whose budget runs out; `answers` is scratch. Departures go to `out` as (time, item), with LATE added to the
-    item of one that left without an answer; late answers go to `late` as (time, item). Returns both numbers.
+    A lookup whose asker has left is still done: it occupies its server. Answers in time go to the queue `timely` with
+    numbers `on_time`, those whose budget runs out to the queue `overdue` with numbers `over`; late answers go to `late`
+    as (time, item), at most `most`. Returns the number of late answers and how the call ended.
     """
     head, tail, busy, now, servers = numbers[HEAD], numbers[TAIL], numbers[BUSY], numbers[NOW], numbers[SERVERS]
     limit = servers if servers >= 0 else NEVER
     released = max(numbers[RELEASED], head)
-    clock, n, n_late = now, 0, 0
+    clock, first, work = now, head, np.int64(0)
+    n_late, state = np.int64(0), DONE
     while True:
         start = max(queue[head, 0], clock) if head < tail else NEVER
         while busy > 0 and heap[0, 0] < until and (heap[0, 0] <= start or busy >= limit):
-            start = max(start, heap[0, 0])
             if heap[0, 1] & LATE:
-                if n_late >= late.shape[0]:
-                    return FULL, 0
+                if n_late >= most:
+                    state = OUT_FULL
+                    break
                 late[n_late, 0] = heap[0, 0]
                 late[n_late, 1] = heap[0, 1] ^ LATE
                 n_late += 1
-            else:
-                if n >= answers.shape[0]:
-                    return FULL, 0
-                answers[n, 0] = heap[0, 0]
-                answers[n, 1] = heap[0, 1]
-                n += 1
+            elif not put(timely, on_time, heap[0, 0], heap[0, 1], 0):
+                state = FIRST_FULL
+                break
+            start = max(start, heap[0, 0])
             heap_drop(heap, busy)
             busy -= 1
-        if start >= until or busy >= limit:
+        if state != DONE and head < tail:
+            clock = start
+        if state != DONE or start >= until or busy >= limit:
             break
         clock = start
         answer, item, due = start + queue[head, 2], queue[head, 1], queue[head, 0] + budget
+        if busy >= heap.shape[0]:
+            state = HEAP_FULL
+            break
         if answer > due:
             if head >= released and not put(overdue, over, due, item, 0):
-                return FULL, 0
+                state = SECOND_FULL
+                break
             item |= LATE
-        if busy >= heap.shape[0]:
-            return FULL, 0
         heap_push(heap, busy, answer, item)
         busy += 1
-        numbers[BUSY_NS] += queue[head, 2]
-        numbers[STARTED] += 1
+        work += queue[head, 2]
         head += 1
         released = max(released, head)
-    while released < tail and queue[released, 0] + budget < until:
-        if not put(overdue, over, queue[released, 0] + budget, queue[released, 1], 0):
-            return FULL, 0
-        released += 1
+    while state == DONE and released < tail and queue[released, 0] + budget < until:
+        if put(overdue, over, queue[released, 0] + budget, queue[released, 1], 0):
+            released += 1
+        else:
+            state = SECOND_FULL
+    end = until if state == DONE else min(clock, until - 1)
     if servers > 0:
-        numbers[CAPACITY_NS] += servers * (until - now)
-    numbers[HEAD], numbers[BUSY], numbers[NOW], numbers[RELEASED] = head, busy, until, released
-    return merge(answers, n, overdue, over, until, LATE, out), n_late
+        numbers[CAPACITY_NS] += servers * (end - now)
+    numbers[STARTED] += head - first
+    numbers[BUSY_NS] += work
+    numbers[HEAD], numbers[BUSY], numbers[NOW], numbers[RELEASED] = head, busy, end, released
+    return n_late, state
 
 
 @njit(cache=True)
-def merge(first, n_first, second, numbers, until, flag, out):
-    """Merge n sorted rows with the rows before `until` of a queue, which leave it with `flag` added; count or FULL."""
-    i = n = 0
-    j, tail = numbers[HEAD], numbers[TAIL]
-    while True:
-        has_second = j < tail and second[j, 0] < until
-        if not has_second and i >= n_first:
+def merge(first, n_first, second, n_second, until, flag, out, most):
+    """Take the rows before `until` of two queues in order of (time, item), `flag` added to items of the second.
+
+    Writes at most `most` rows (time, item) and returns their number; fewer than `most` means that none are left.
+    """
+    i, end, j, stop = n_first[HEAD], n_first[TAIL], n_second[HEAD], n_second[TAIL]
+    n = np.int64(0)
+    while n < most:
+        a = first[i, 0] if i < end else NEVER
+        b = second[j, 0] if j < stop else NEVER
+        if min(a, b) >= until:
             break
-        if n >= out.shape[0]:
-            return FULL
-        take = has_second
-        if has_second and i < n_first:
-            item = second[j, 1] | flag
-            take = second[j, 0] < first[i, 0] or (second[j, 0] == first[i, 0] and item < first[i, 1])
-        if take:
-            out[n, 0] = second[j, 0]
+        if b < a or (a == b and (second[j, 1] | flag) < first[i, 1]):
+            out[n, 0] = b
             out[n, 1] = second[j, 1] | flag
             j += 1
         else:
-            out[n, 0] = first[i, 0]
+            out[n, 0] = a
             out[n, 1] = first[i, 1]
             i += 1
         n += 1
-    numbers[HEAD] = j
+    n_first[HEAD], n_second[HEAD] = i, j
     return n
 
 
@@ -271,38 +311,42 @@ def next_open(windows, time):
 
 
 @njit(cache=True)
-def pace(queue, numbers, windows, until, out):
+def pace(queue, numbers, windows, until, out, most):
     """Let at most `SERVERS` messages per slot of `SLOT_NS` through, in order; the excess waits for the next slot.
 
-    Nothing passes outside the windows. Writes (time, item) of those that pass before `until`; returns their number.
+    Nothing passes outside the windows. Writes at most `most` rows (time, item) of those that pass before `until`;
+    returns their number and how the call ended.
     """
     head, tail, now = numbers[HEAD], numbers[TAIL], numbers[NOW]
     limit, length, slot, used = numbers[SERVERS], numbers[SLOT_NS], numbers[SLOT], numbers[USED]
-    n = 0
+    begin, end = slot * length, (slot + 1) * length
+    n, state = np.int64(0), DONE
     while head < tail and limit != 0:
         time = next_open(windows, max(queue[head, 0], now))
         if limit > 0 and time < until:
-            s = time // length
-            if s < slot:
-                s = slot
-                time = s * length
-            u = used if s == slot else 0
-            if u >= limit:
-                u = 0
-                time = next_open(windows, (s + 1) * length)
-                s = time // length
-            if time < until:
-                slot, used = s, u + 1
+            if time >= end or used >= limit:
+                if time < end:
+                    time = next_open(windows, end)
+                if time >= until:
+                    break
+                if n < most:
+                    slot, used = time // length, 0
+                    begin, end = slot * length, (slot + 1) * length
+            time = max(time, begin)
         if time >= until:
             break
-        if n >= out.shape[0]:
-            return FULL
+        if n >= most:
+            state = OUT_FULL
+            break
+        used += 1
         out[n, 0] = time
         out[n, 1] = queue[head, 1]
         n += 1
         head += 1
     numbers[STARTED] += n
-    if limit > 0:
-        numbers[CAPACITY_NS] += limit * (until - now) // length
-    numbers[HEAD], numbers[NOW], numbers[SLOT], numbers[USED] = head, until, slot, used
-    return n
+    if state == DONE:
+        if limit > 0:
+            numbers[CAPACITY_NS] += limit * (until - now) // length
+        numbers[NOW] = until
+    numbers[HEAD], numbers[SLOT], numbers[USED] = head, slot, used
+    return n, state

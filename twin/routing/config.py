@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import IntEnum
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from twin.clock import MICROSECOND, MILLISECOND, SECOND, at
 from twin.errors import ScenarioError
 from twin.kernels import stations as kernel
+
+_NORMAL = NormalDist()
 
 
 class Law(IntEnum):
@@ -47,9 +50,19 @@ class ServiceTime:
             raise ScenarioError(f"a coefficient of variation of {self.cv} cannot be used", hint="Give more than 0.")
 
     def array(self) -> NDArray[np.float64]:
-        """(law, mean, mu, sigma) as kernels take it; mu and sigma of the lognormal follow from mean and cv."""
+        """The law as kernels take it: kind, mean, mu, sigma, and the quantiles between which they interpolate.
+
+        mu and sigma of the lognormal follow from mean and cv.
+        """
         sigma2 = math.log1p(self.cv**2)
-        return np.array([float(self.law), self.mean_ns, math.log(self.mean_ns) - sigma2 / 2, math.sqrt(sigma2)])
+        mu, sigma = math.log(self.mean_ns) - sigma2 / 2, math.sqrt(sigma2)
+        quantiles = np.zeros(kernel.CELLS + 1)
+        for k in range(1, kernel.CELLS):
+            u = k / kernel.CELLS
+            exponential = -self.mean_ns * math.log1p(-u)
+            lognormal = self.law is Law.LOGNORMAL
+            quantiles[k] = math.exp(mu + sigma * _NORMAL.inv_cdf(u)) if lognormal else exponential
+        return np.concatenate([[float(self.law), self.mean_ns, mu, sigma], quantiles])
 
 
 @dataclass(frozen=True)

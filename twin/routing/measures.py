@@ -8,22 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.contracts import Reason, Segment
-from twin.kernels.stations import NEVER
+from twin.kernels import order_survey as kernel
 from twin.measures.histogram import Histograms
-from twin.routing.orders import OrderState, OrderTable
+from twin.routing.orders import OrderTable
 
-STAGES = ("gateway", "checks", "core", "exchange_gateway", "exchange", "report", "total")
+STAGES = ("gateway", "checks", "core", "exchange_gateway", "exchange", "report", "total", "parked")
 """Parts of an order's latency, each with waiting and service: client to gateway; suitability and checks; core;
-exchange gateway (while the exchange accepts); exchange; report station and network back; all together."""
+exchange gateway; exchange; report station and network back; all together, without time in which the exchange was shut.
+Orders sent while the exchange is shut are parked at its gateway and count in the first three only, and in 'parked',
+from the opening to the acknowledgement."""
 MINUTES = 24 * 60
 
 
 class LatencyBooks:
     """Histograms that the compiled path fills; all latencies in ns.
 
-    `stages` has a row per name in `STAGES`; `segments` one per `Segment` and `minutes` one per minute of the day in
-    which the order was ready to go (submitted, or the exchange's next opening if it was shut), both of the total from
-    then to the client's acknowledgement; `logins` one per minute of the day.
+    `stages` has a row per name in `STAGES`; `segments` one per `Segment` and `minutes` one per minute of the day of
+    submission, both of the total; `logins` one per minute of the day.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,26 @@ class LatencyBooks:
         self.segments = Histograms(len(Segment))
         self.minutes = Histograms(MINUTES)
         self.logins = Histograms(MINUTES)
+
+    @property
+    def parked(self) -> Histograms:
+        """Latencies of parked orders, from the opening to the acknowledgement."""
+        out = Histograms(1)
+        out.counts[0] = self.stages.counts[STAGES.index("parked")]
+        return out
+
+    def survey(
+        self,
+        orders: OrderTable,
+        acceptance: NDArray[np.int64],
+        windows: NDArray[np.int64],
+        segments: NDArray[np.uint8],
+    ) -> None:
+        """Measure all acknowledged orders anew (`logins` are counted as they arrive)."""
+        books = (self.stages.counts, self.segments.counts, self.minutes.counts)
+        for counts in books:
+            counts[:] = 0
+        kernel.survey(orders.rows, len(orders), acceptance, windows, segments, *books)
 
     def stage(self, name: str, q: float) -> float:
         """The q-th percentile of one stage's latency in ns."""
@@ -85,16 +106,4 @@ def count_stuck(orders: OrderTable, acceptance: NDArray[np.int64], stuck_ns: int
         acceptance: windows [open, close) in which the exchange accepts, sorted.
         stuck_ns: patience in ns.
     """
-    state = orders.column("state")
-    ready = _ready(orders.column("submitted"), acceptance)
-    told = np.where(orders.column("acknowledged") > 0, orders.column("acknowledged"), 0)
-    turned_away = (state == OrderState.REFUSED) | (state == OrderState.REJECTED)
-    told = np.where(turned_away, orders.column("done"), told)
-    return int(np.count_nonzero((ready < NEVER) & ((told == 0) | (told - ready > stuck_ns))))
-
-
-def _ready(submitted: NDArray[np.int64], acceptance: NDArray[np.int64]) -> NDArray[np.int64]:
-    """When each order could have gone to the exchange; NEVER after the last close."""
-    k = np.searchsorted(acceptance[:, 1], submitted, side="right")
-    opens = np.append(acceptance[:, 0], NEVER)
-    return np.maximum(submitted, opens[k])
+    return int(kernel.count_stuck(orders.rows, len(orders), acceptance, stuck_ns))

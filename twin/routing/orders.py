@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twin.contracts import IntColumn, Orders
 from twin.errors import CapacityError
 from twin.kernels import order_codes as codes
-from twin.kernels import order_path as kernel
+from twin.kernels import order_entry as kernel
 
 
 class OrderState(IntEnum):
@@ -40,8 +40,8 @@ ORDER = np.dtype(
         ("kind", np.int8),
         ("state", np.int8),
         ("reason", np.int8),
-        ("reports", np.uint8),
         ("parked", np.uint8),
+        ("luck", np.uint64),
         ("value", np.int64),
         ("submitted", np.int64),
         ("gateway", np.int64),
@@ -54,9 +54,9 @@ ORDER = np.dtype(
     ],
     align=True,
 )
-"""One order. `value`: fills in fen; `freeze_price`: at which a buy holds cash; `reports`, `parked`: for the path's own
-use. Times in ns, 0 = not reached; `acknowledged` and `done` are instants at which the client is told (`done` is the
-last such instant, and the end of the order once its state is final)."""
+"""One order. `value`: fills in fen; `freeze_price`: at which a buy holds cash; `parked`, `luck`: the path's own.
+Times in ns, 0 = not reached; `acknowledged` and `done` are instants at which the client is told, known once the broker
+has booked the answer (`done` is the last such instant, and the end of the order once its state is final)."""
 
 
 class OrderTable:

@@ -23,25 +23,27 @@ from twin.contracts import (
     Trades,
 )
 from twin.errors import CapacityError, ConservationError, RunError, ScenarioError
-from twin.kernels import order_answers, order_path
+from twin.kernels import order_answers, order_entry, order_path
 from twin.kernels import order_codes as codes
-from twin.kernels.stations import N_NUMBERS
+from twin.kernels import stations as kernel
+from twin.kernels.sorting import N_COUNTS
 from twin.ledger import FeeRates, Ledger
 from twin.randomness import Streams
-from twin.routing.config import OrderPathConfig, StationConfig
+from twin.routing.config import OrderPathConfig
+from twin.routing.layout import build_stations, send_windows
 from twin.routing.measures import LatencyBooks, PathCounts, by_reason, count_stuck
 from twin.routing.orders import OrderTable
 from twin.routing.replies import REPORT, REQUEST, TRADE, Pairs, Replies, replies_of
-from twin.routing.stations import Pacer, Pipe, Station, StationUse
+from twin.routing.stations import Pacer, Station, StationUse
 
 __all__ = ["BACKGROUND_BASE", "OrderPath", "Replies"]
 
 BACKGROUND_BASE = 1 << 26
 """Order numbers from here on belong to the rest of the market."""
-_MAX_REQUESTS = 1 << 26
 _ALWAYS = np.array([[0, 1 << 62]], np.int64)
 _NEVER_LATE = 1 << 50
-_SLACK = 1 << 10
+_CHUNK = 1 << 14
+"""Messages that one call of the compiled path moves from one stage to the next, if no more are on the network."""
 
 
 class OrderPath:
@@ -57,6 +59,9 @@ class OrderPath:
         streams: random numbers of the replication.
         fees: fee rates.
         segments: by account, the `Segment` for the measures; all retail if left out.
+        told_from: accounts from here on hear in `Replies` of all that becomes of their orders, others of rejections
+            and logins only (the order table and the measures know everything all the same).
+        keep_trades: whether to log every fill for `trades`.
     """
 
     def __init__(
@@ -70,11 +75,21 @@ class OrderPath:
         streams: Streams,
         fees: FeeRates | None = None,
         segments: NDArray[np.uint8] | None = None,
+        told_from: int = 0,
+        keep_trades: bool = False,
     ) -> None:
+        if orders.capacity > BACKGROUND_BASE:
+            raise CapacityError(
+                f"{orders.capacity} orders in a day: their numbers would meet those of the rest of the market",
+                where="order path",
+                hint=f"Allow for at most {BACKGROUND_BASE} orders.",
+            )
         self.config, self.ledger, self.orders, self.streams = config, ledger, orders, streams
         self.fees = fees or FeeRates()
-        self.latency = LatencyBooks()
         self.now = 0
+        self._latency, self._surveyed = LatencyBooks(), -1
+        self._stuck, self._counted = 0, -1
+        self._changes = 0
         self._ledger = (ledger.accounts, ledger.slots, ledger.top)
         self._rates = self.fees.array()
         # Kept, not copied: clients get their permissions and classes in the course of the day.
@@ -84,97 +99,59 @@ class OrderPath:
         self._segments = np.zeros(len(ledger), np.uint8) if segments is None else np.asarray(segments, np.uint8)
         names = ("exchange", "board", "previous_close", "limit_down", "limit_up", "lot", "risk_level")
         self._instruments = np.column_stack([getattr(instruments, name) for name in names]).astype(np.int64)
-        self._requests: NDArray[Any] = np.empty(_MAX_REQUESTS, REQUEST)
+        self._requests: NDArray[Any] = np.empty(_CHUNK, REQUEST)
         self._n_requests = 0
-        self._reports: NDArray[Any] = np.empty(_SLACK, REPORT)
-        self._trades: NDArray[Any] = np.empty(2 * config.max_orders + _SLACK, TRADE)
+        self._reports: NDArray[Any] = np.empty(_CHUNK, REPORT)
+        self._trades: NDArray[Any] = np.empty(2 * orders.capacity if keep_trades else 0, TRADE)
         self._stats = np.zeros(codes.N_STATS, np.int64)
         self._refusals, self._rejections = np.zeros(16, np.int64), np.zeros(16, np.int64)
-        self._counts = np.zeros(7, np.int64)
-        self._grow_scratch(_SLACK)
+        self._digits = np.zeros(N_COUNTS, np.int64)
+        self._scratch = np.empty((_CHUNK, 2), np.int64), np.empty((_CHUNK, 2), np.int64)
+        self._messages = np.empty((7, _CHUNK), np.int64)
+        self._told_from = told_from
         self._build_stations()
 
     def _build_stations(self) -> None:
         c = self.config
-        self._numbers = np.zeros((codes.N_STATIONS, N_NUMBERS), np.int64)
-        latency = c.exchange_latency_ns
-        # What leaves the gateway must arrive before the exchange closes.
-        windows = tuple((start, end - latency) for start, end in c.acceptance)
-        self._windows = np.array(windows, np.int64).reshape(-1, 2)
+        self._numbers = np.zeros((codes.N_STATIONS, kernel.N_NUMBERS), np.int64)
+        self._stations, self._configs = build_stations(c, self._numbers)
+        self._windows = np.array(send_windows(c), np.int64).reshape(-1, 2)
         self._acceptance = np.array(c.acceptance, np.int64).reshape(-1, 2)
-        served = ("authentication", "suitability", "checks", "core", "report")
-        self._configs: dict[str, StationConfig] = {name: getattr(c, name) for name in served}
-
-        def station(k: int, name: str) -> Station:
-            config = self._configs[name]
-            return Station(name, config.servers(config.capacity), self._numbers[k])
-
-        def exchange(k: int, name: str) -> Pacer:
-            return Pacer(name, c.exchange_rate, c.exchange_slot_ns, windows, self._numbers[k])
-
-        numbers = self._numbers
-        self._stations: tuple[Pipe, ...] = (
-            Station("network", -1, numbers[codes.NETWORK]),
-            Pacer("gateway", c.gateway_rate, c.gateway_slot_ns, numbers=numbers[codes.GATEWAY]),
-            station(codes.AUTHENTICATION, "authentication"),
-            station(codes.SUITABILITY, "suitability"),
-            station(codes.CHECKS, "checks"),
-            station(codes.CORE, "core"),
-            exchange(codes.SSE, "sse"),
-            exchange(codes.SZSE, "szse"),
-            station(codes.REPORT, "report"),
-            Station("network_back", -1, numbers[codes.BACK]),
-            *(Pipe(name, numbers[10 + k]) for k, name in enumerate(("overdue", "direct", "wire_sse", "wire_szse"))),
-        )
         budget = _NEVER_LATE if c.suitability_budget_ns is None else c.suitability_budget_ns
         last_close = int(self._acceptance[-1, 1]) if len(self._acceptance) else 0
-        settings = [c.gateway_service_ns, budget, int(c.on_timeout == "refuse"), latency, last_close]
-        self._settings = np.array(settings, np.int64)
-        self._laws = np.zeros((codes.N_STATIONS, 4))
+        settings = [c.gateway_service_ns, budget, int(c.on_timeout == "refuse")]
+        self._settings = np.array([*settings, c.exchange_latency_ns, last_close, self._told_from], np.int64)
+        self._laws = np.zeros((codes.N_STATIONS, kernel.HEADER + kernel.CELLS + 1))
         self._laws[codes.NETWORK] = c.network.array()
         for k in (codes.AUTHENTICATION, codes.SUITABILITY, codes.CHECKS, codes.CORE, codes.REPORT):
             self._laws[k] = self._configs[self._stations[k].name].service.array()
-        self._forward = (*range(codes.REPORT), *range(codes.OVERDUE, codes.N_STATIONS))
         self._collect_arrays()
 
     def _collect_arrays(self) -> None:
         self._queues, self._heaps = tuple(s.queue for s in self._stations), tuple(s.heap for s in self._stations)
 
-    def _grow_scratch(self, n: int) -> None:
-        self._scratch = tuple(np.empty((n, 2), np.int64) for _ in range(3))
-        self._messages = np.empty((7, n), np.int64)
-        self._replies = np.empty((7, 7, n), np.int64)
-
-    def _room_forward(self, entering: int = 0) -> None:
-        """Make sure that every array on the way out can take all that is under way."""
-        inside = sum(len(self._stations[k]) for k in self._forward) + int(self._stats[codes.PARKED]) + entering
-        for k in (*self._forward, codes.BACK):
-            self._stations[k].reserve(inside)
-        self._room_reports(2 * inside)
-        if inside > len(self._scratch[0]):
-            self._grow_scratch(2 * inside)
+    def _make_room(self, station: int) -> None:
+        """More room at a station that has none left."""
+        self._stations[station].reserve(_CHUNK)
         self._collect_arrays()
 
-    def _room_back(self) -> None:
-        """Make sure that every array on the way back can take all that is under way."""
-        report, back = self._stations[codes.REPORT], self._stations[codes.BACK]
-        inside = len(report) + len(back)
-        report.reserve(0)
-        back.reserve(inside)
-        if inside > len(self._scratch[0]):
-            self._grow_scratch(2 * inside)
-        self._collect_arrays()
+    def _room_scratch(self, rows: int) -> None:
+        if rows > len(self._scratch[0]):
+            self._scratch = np.empty((2 * rows, 2), np.int64), np.empty((2 * rows, 2), np.int64)
 
     def _room_reports(self, extra: int) -> None:
-        front, count = int(self._stats[codes.REPORT_FRONT]), int(self._stats[codes.REPORT_COUNT])
-        if count + extra <= len(self._reports):
-            return
-        kept = self._reports[front:count].copy()
-        if 2 * (len(kept) + extra) > len(self._reports):
-            self._reports = np.empty(2 * (len(kept) + extra), REPORT)
-        self._reports[: len(kept)] = kept
-        self._stats[[codes.REPORT_FRONT, codes.REPORT_COUNT]] = 0, len(kept)
-        self._stats[codes.REPORT_BASE] += front
+        """Room for more reports; those that have been booked make way."""
+        report = self._stations[codes.REPORT]
+        report.reserve(extra)
+        count = int(self._stats[codes.REPORT_COUNT])
+        if count + extra > len(self._reports):
+            kept = self._reports[count - len(report) : count].copy()
+            if 2 * (len(kept) + extra) > len(self._reports):
+                self._reports = np.empty(2 * (len(kept) + extra), REPORT)
+            self._reports[: len(kept)] = kept
+            self._stats[codes.REPORT_COUNT] = len(kept)
+            self._stats[codes.REPORT_BASE] += count - len(kept)
+        self._collect_arrays()
 
     def submit(
         self,
@@ -196,24 +173,32 @@ class OrderPath:
             self._enter(codes.CANCEL, cancels.time, cancels.order, cancels.account)
         for kind, batch in ((codes.QUERY, queries), (codes.LOGIN, logins)):
             if batch is not None and len(batch[0]):
-                first, self._n_requests = self._n_requests, self._n_requests + len(batch[0])
-                if self._n_requests > len(self._requests):
-                    raise CapacityError(f"more than {len(self._requests)} logins and queries in a day")
-                rows = np.arange(first, self._n_requests, dtype=np.int64)
+                # A query has no record; its account stands in for the row.
+                rows = self._new_requests(len(batch[0])) if kind == codes.LOGIN else batch[1]
                 self._enter(kind, batch[0], rows, batch[1])
+
+    def _new_requests(self, n: int) -> IntColumn:
+        """Rows of `n` new log-ins."""
+        first, self._n_requests = self._n_requests, self._n_requests + n
+        if self._n_requests > len(self._requests):
+            requests: NDArray[Any] = np.empty(2 * self._n_requests, REQUEST)
+            requests[:first] = self._requests[:first]
+            self._requests = requests
+        return np.arange(first, self._n_requests, dtype=np.int64)
 
     def _enter(self, kind: int, times: IntColumn, rows: IntColumn, accounts: IntColumn) -> None:
         if int(times.min()) < self.now:
             raise RunError(f"a message of {int(times.min())} ns was submitted at {self.now} ns", where="order path")
+        self._changes += 1
         network = self._stations[codes.NETWORK]
         network.reserve(len(times))
         times, rows, accounts = (np.ascontiguousarray(x, np.int64) for x in (times, rows, accounts))
-        code = order_path.enter(
+        order_entry.enter(
             self.streams.key,
             self.streams.replication,
             self.orders.rows,
             self._requests,
-            network.heap,
+            network.queue,
             self._numbers,
             self._laws,
             kind,
@@ -221,20 +206,32 @@ class OrderPath:
             rows,
             accounts,
         )
-        self._check(code)
 
     def advance(self, until: int) -> Messages:
         """What arrives at the exchange before `until`, sorted by time (ties: orders by number, then cancels)."""
         if until < self.now:
             raise RunError(f"the order path cannot go back from {self.now} to {until} ns", where="order path")
-        self._room_forward()
-        n = order_path.forward(
+        self._changes += 1
+        self._room_scratch(self._stations[codes.NETWORK].waiting)
+        self._collect_arrays()
+        parts, code = [], int(codes.MORE)
+        while code:
+            code, n = self._forward(until)
+            if n:
+                parts.append(self._messages[:, :n].copy())
+            if code >= codes.GROW:
+                self._make_room(code - int(codes.GROW))
+        self.now = until
+        if not parts:
+            return Messages.empty()
+        return Messages(*(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)))
+
+    def _forward(self, until: int) -> tuple[int, int]:
+        """One call of the compiled way out: how it ended, and the messages that it wrote."""
+        result: tuple[int, int] = order_path.forward(
             until,
-            self.streams.key,
-            self.streams.replication,
             self.orders.rows,
             self._requests,
-            self._reports,
             self._instruments,
             self._permissions,
             self._risk,
@@ -248,74 +245,76 @@ class OrderPath:
             _ALWAYS,
             self._windows,
             self._scratch,
+            self._digits,
             self._stats,
             self._refusals,
             self._messages,
         )
-        self._check(n)
-        self.now = until
-        return Messages(*self._messages[:, :n].copy())
+        return result
 
     def deliver(self, tape: Tape) -> None:
         """Take the exchange's answers, sorted by time; rows of the background flow are ignored."""
         if not len(tape):
             return
-        report = self._stations[codes.REPORT]
-        report.reserve(2 * len(tape))
+        self._changes += 1
+        # A trade may be between two clients of the broker.
         self._room_reports(2 * len(tape))
         columns = (tape.time, tape.kind, tape.price, tape.quantity, tape.order, tape.counter)
-        code = order_answers.take_tape(
-            self.orders.rows,
+        order_answers.take_tape(
             len(self.orders),
             self._reports,
-            report.queue,
+            self._queues[codes.REPORT],
             self._numbers,
             self._stats,
             self.config.report.service.mean_ns,
             *(np.ascontiguousarray(c, np.int64) for c in columns),
         )
-        self._check(code)
 
     def receive(self, until: int) -> Replies:
         """Book the answers that the report station handled before `until`; what reached the clients before `until`."""
-        self._room_back()
-        code = order_answers.backward(
+        self._changes += 1
+        self._collect_arrays()
+        code = int(codes.MORE)
+        while code:
+            code = self._backward(until)
+            if code >= codes.GROW:
+                self._make_room(code - int(codes.GROW))
+            elif code < 0:
+                raise self._error(code)
+        back = self._stations[codes.BACK]
+        self._room_scratch(back.waiting)
+        out = np.empty((back.waiting, codes.N_REPLY), np.int64)
+        logins = self._latency.logins.counts
+        n = order_answers.arrive(until, back.queue, self._numbers, logins, *self._scratch, self._digits, out)
+        return replies_of(out[:n])
+
+    def _backward(self, until: int) -> int:
+        """One call of the compiled booking of answers: how it ended."""
+        code: int = order_answers.backward(
             until,
-            self.streams.key,
-            self.streams.replication,
             self.orders.rows,
-            self._requests,
             self._reports,
-            self._segments,
             *self._ledger,
             self._rates,
             self._queues[codes.REPORT],
             self._heaps[codes.REPORT],
-            self._heaps[codes.BACK],
+            self._queues[codes.BACK],
             self._numbers,
             self._laws,
-            self._acceptance,
+            self._settings,
             self._scratch[0],
             self._stats,
             self._trades,
             self._rejections,
-            self.latency.stages.counts,
-            self.latency.segments.counts,
-            self.latency.minutes.counts,
-            self.latency.logins.counts,
-            self._counts,
-            self._replies,
         )
-        self._check(code)
-        return replies_of(self._replies, self._counts)
+        return code
 
-    def _check(self, code: int) -> None:
-        if code == -2:
-            raise ConservationError("the exchange's answers contradict the order table", where="order path")
-        if code == -3:
-            raise self.ledger.full()
-        if code < 0:
-            raise CapacityError("an array of the order path is full", where="order path")
+    def _error(self, code: int) -> Exception:
+        if code == order_answers.NO_SLOT:
+            return self.ledger.full()
+        if code == order_answers.LOG_FULL:
+            return CapacityError(f"more than {len(self._trades)} fills in a day", where="order path")
+        return ConservationError("the exchange's answers contradict the order table", where="order path")
 
     @property
     def station_names(self) -> tuple[str, ...]:
@@ -362,13 +361,27 @@ class OrderPath:
             passed_unchecked=s[codes.PASSED_UNCHECKED],
             timed_out=s[codes.TIMED_OUT],
             late_checks=s[codes.LATE_CHECKS],
-            stuck=count_stuck(self.orders, self._acceptance, self.config.stuck_ns),
+            stuck=self._stuck_now(),
             queries=s[codes.N_ANSWERED],
             trades=s[codes.TRADE_COUNT],
         )
 
+    def _stuck_now(self) -> int:
+        if self._counted != self._changes:
+            self._stuck = count_stuck(self.orders, self._acceptance, self.config.stuck_ns)
+            self._counted = self._changes
+        return self._stuck
+
+    @property
+    def latency(self) -> LatencyBooks:
+        """The latencies measured so far."""
+        if self._surveyed != self._changes:
+            self._latency.survey(self.orders, self._acceptance, self._windows, self._segments)
+            self._surveyed = self._changes
+        return self._latency
+
     def trades(self) -> Trades:
-        """All fills booked so far, at the exchange's time, in the order of booking."""
+        """All fills booked so far (if they are kept), at the exchange's time, in the order of booking."""
         t = self._trades[: int(self._stats[codes.TRADE_COUNT])]
         o = self.orders.rows[t["row"]]
         columns = (t["time"], t["row"], o["account"], o["instrument"], o["side"], t["price"], t["quantity"])

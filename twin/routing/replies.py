@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from twin.contracts import Acknowledgements, Batch, Fills, IntColumn, Rejections
 from twin.kernels import order_codes as codes
 
-REQUEST = np.dtype([("account", np.int32), ("submitted", np.int64)], align=True)
+REQUEST = np.dtype([("submitted", np.int64), ("account", np.int32), ("luck", np.uint32)], align=True)
+"""A log-in; `luck`: random bits of its way back."""
 REPORT = np.dtype(
     [
-        ("row", np.int64),
         ("time", np.int64),
+        ("row", np.int32),
         ("price", np.int32),
         ("quantity", np.int32),
         ("kind", np.int8),
@@ -38,7 +39,7 @@ class Logins(Batch):
 
 @dataclass(frozen=True)
 class Replies:
-    """What reached the clients, in order of time within each batch.
+    """What reached the clients who listen (`OrderPath(told_from=)`), in order of time within each batch.
 
     Args:
         acknowledgements: orders that stand at the exchange.
@@ -57,18 +58,18 @@ class Replies:
     logins: Logins
 
 
-def replies_of(buffer: NDArray[np.int64], counts: NDArray[np.int64]) -> Replies:
-    """The batches in the buffer that `twin.kernels.order_answers.backward` fills: kinds x columns x rows."""
-    n = counts.tolist()
+def replies_of(rows: NDArray[np.int64]) -> Replies:
+    """The batches in rows with the columns of `twin.kernels.order_codes.N_REPLY`, sorted by time."""
 
     def cut(kind: np.int64, *columns: int) -> list[IntColumn]:
-        return [buffer[kind, column, : n[kind]].copy() for column in columns]
+        mine = rows[rows[:, 1] == kind]
+        return [np.ascontiguousarray(mine[:, column]) for column in columns]
 
     return Replies(
-        Acknowledgements(*cut(codes.ACK, 0, 1, 2)),
-        Fills(*cut(codes.FILL, 0, 1, 2, 3, 4, 5, 6)),
-        Rejections(*cut(codes.REJECT, 0, 1, 2, 3)),
-        Rejections(*cut(codes.CANCEL_REJECT, 0, 1, 2, 3)),
-        Acknowledgements(*cut(codes.END, 0, 1, 2)),
-        Logins(*cut(codes.LOGGED_IN, 0, 2)),
+        Acknowledgements(*cut(codes.ACK, 0, 2, 3)),
+        Fills(*cut(codes.FILL, 0, 2, 3, 4, 5, 6, 7)),
+        Rejections(*cut(codes.REJECT, 0, 2, 3, 4)),
+        Rejections(*cut(codes.CANCEL_REJECT, 0, 2, 3, 4)),
+        Acknowledgements(*cut(codes.END, 0, 2, 3)),
+        Logins(*cut(codes.LOGGED_IN, 0, 3)),
     )

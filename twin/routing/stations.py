@@ -43,13 +43,14 @@ class Pipe:
     Args:
         name: what users call it.
         numbers: its row of the path's numbers (fields in `twin.kernels.stations`).
+        columns: of its rows, if they are others.
     """
 
-    def __init__(self, name: str, numbers: IntArray | None = None) -> None:
+    def __init__(self, name: str, numbers: IntArray | None = None, columns: int = 3) -> None:
         self.name = name
         self.numbers: IntArray = np.zeros(kernel.N_NUMBERS, np.int64) if numbers is None else numbers
         self.numbers[kernel.SERVERS] = -1
-        self.queue: IntArray = np.empty((_START_ROWS, 3), np.int64)
+        self.queue: IntArray = np.empty((_START_ROWS, columns), np.int64)
         self.heap: IntArray = np.empty((1, 2), np.int64)
         self._seen = (0, 0, 0)
 
@@ -69,7 +70,7 @@ class Pipe:
         if tail + extra > len(self.queue):
             waiting = tail - head
             grow = 2 * (waiting + extra) > len(self.queue)
-            target = _empty(2 * (waiting + extra), 3, self.name) if grow else self.queue
+            target = _empty(2 * (waiting + extra), self.queue.shape[1], self.name) if grow else self.queue
             target[:waiting] = self.queue[head:tail]
             self.queue = target
             released = max(int(self.numbers[kernel.RELEASED]), head) - head
@@ -129,9 +130,9 @@ class Station(Pipe):
     def advance(self, until: int) -> tuple[IntArray, IntArray]:
         """Times and items of what departs before `until`, in order."""
         self.reserve(len(self))
-        out = np.empty((len(self) + 1, 2), np.int64)
-        n = kernel.serve(self.queue, self.heap, self.numbers, until, out)
-        return _columns(out, n, self.name)
+        out = np.empty((len(self), 2), np.int64)
+        n, _ = kernel.serve(self.queue, self.heap, self.numbers, until, out, len(out))
+        return out[:n, 0].copy(), out[:n, 1].copy()
 
 
 class Pacer(Pipe):
@@ -167,12 +168,6 @@ class Pacer(Pipe):
 
     def advance(self, until: int) -> tuple[IntArray, IntArray]:
         """Times and items of what passes before `until`, in order."""
-        out = np.empty((len(self) + 1, 2), np.int64)
-        n = kernel.pace(self.queue, self.numbers, self.windows, until, out)
-        return _columns(out, n, self.name)
-
-
-def _columns(out: IntArray, n: int, name: str) -> tuple[IntArray, IntArray]:
-    if n < 0:
-        raise CapacityError("an array of the station is too small", where=name)
-    return out[:n, 0].copy(), out[:n, 1].copy()
+        out = np.empty((len(self), 2), np.int64)
+        n, _ = kernel.pace(self.queue, self.numbers, self.windows, until, out, len(out))
+        return out[:n, 0].copy(), out[:n, 1].copy()
