@@ -15,7 +15,7 @@ from twin.randomness import Streams
 class QuantFund(Institution):
     """Buys and sells the stocks that have moved furthest against or with the market over the last minutes.
 
-    Every 30 s it ranks its stocks by return over `lookback` reviews, less the median. A reversal fund (every other
+    Every 30 s it ranks its stocks by return over `lookback` reviews. A reversal fund (every other
     account) buys the losers and sells the winners, a momentum fund the opposite. Orders join the best price of their
     own side and are cancelled at the next review, so that most are cancelled (quant flow: half and more, domain B58).
     It trades on both sides of what it held in the morning, as a T+0 overlay under T+1 (domain M41).
@@ -48,12 +48,11 @@ class QuantFund(Institution):
         old = list(self.working)
         if len(self._history) <= self.lookback:
             return NOTHING
-        move = np.log(self._history[-1] / self._history[0])
+        move = self._history[-1] / self._history[0]
         live = np.flatnonzero(np.isfinite(move))
         if len(live) < 4 * self.orders_per_side:
             return Intents(cancels=self.cancel(view, old))
-        signal = self.style * (move[live] - np.median(move[live]))
-        ranked = live[np.argsort(signal, kind="stable")]
+        ranked = live[np.argsort(self.style * move[live], kind="stable")]
         wanted = Wanted()
         for side, chosen, best in (
             (1, ranked[-self.orders_per_side :], bid), (-1, ranked[: self.orders_per_side], ask),
