@@ -8,6 +8,7 @@ the one nearest to the last trade (to the previous close before the first trade)
 
 from __future__ import annotations
 
+from twin.kernels import kernel
 from twin.kernels.book import (
     C_CURSOR,
     C_PHASE,
@@ -35,7 +36,6 @@ from twin.kernels.book import (
     S_WORDS,
     TAPE_FULL,
     emit,
-    kernel,
     next_level,
     remove,
 )
