@@ -132,7 +132,7 @@ class OrderPath:
 
     def _make_room(self, station: int) -> None:
         """More room at a station that has none left."""
-        self._stations[station].reserve(_CHUNK)
+        self._stations[station].reserve(max(_CHUNK, self._stations[codes.NETWORK].waiting))
         self._collect_arrays()
 
     def _room_scratch(self, rows: int) -> None:
