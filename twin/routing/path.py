@@ -12,16 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.contracts import (
-    Cancels,
-    Exchange,
-    Instruments,
-    IntColumn,
-    Messages,
-    Orders,
-    Tape,
-    Trades,
-)
+from twin.contracts import Cancels, Exchange, Instruments, IntColumn, Messages, Orders, Tape, Trades
 from twin.errors import CapacityError, ConservationError, RunError, ScenarioError
 from twin.kernels import order_answers, order_entry, order_path
 from twin.kernels import order_codes as codes
