@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.contracts import Acknowledgements, Batch, Fills, IntColumn, Rejections
-from twin.kernels import order_codes as codes
 
 REQUEST = np.dtype([("submitted", np.int64), ("account", np.int32), ("luck", np.uint32)], align=True)
 """A log-in; `luck`: random bits of its way back."""
@@ -58,18 +58,26 @@ class Replies:
     logins: Logins
 
 
+_BATCHES: tuple[tuple[type[Batch], tuple[int, ...]], ...] = (
+    (Acknowledgements, (0, 2, 3)),
+    (Fills, (0, 2, 3, 4, 5, 6, 7)),
+    (Acknowledgements, (0, 2, 3)),
+    (Rejections, (0, 2, 3, 4)),
+    (Rejections, (0, 2, 3, 4)),
+    (Logins, (0, 3)),
+)
+"""Batch and columns of every kind of report."""
+_NONE = tuple(batch.empty() for batch, _ in _BATCHES)
+
+
 def replies_of(rows: NDArray[np.int64]) -> Replies:
     """The batches in rows with the columns of `twin.kernels.order_codes.N_REPLY`, sorted by time."""
-
-    def cut(kind: np.int64, *columns: int) -> list[IntColumn]:
-        mine = rows[rows[:, 1] == kind]
-        return [np.ascontiguousarray(mine[:, column]) for column in columns]
-
-    return Replies(
-        Acknowledgements(*cut(codes.ACK, 0, 2, 3)),
-        Fills(*cut(codes.FILL, 0, 2, 3, 4, 5, 6, 7)),
-        Rejections(*cut(codes.REJECT, 0, 2, 3, 4)),
-        Rejections(*cut(codes.CANCEL_REJECT, 0, 2, 3, 4)),
-        Acknowledgements(*cut(codes.END, 0, 2, 3)),
-        Logins(*cut(codes.LOGGED_IN, 0, 3)),
-    )
+    found: list[Any] = list(_NONE)
+    if len(rows):
+        kinds = rows[:, 1]
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
+            batch, columns = _BATCHES[kind]
+            mine = rows[kinds == kind].T[list(columns)]
+            found[kind] = batch(*mine)
+    acknowledged, fills, ended, rejected, cancels, logins = found
+    return Replies(acknowledged, fills, rejected, cancels, ended, logins)
