@@ -109,6 +109,7 @@ class Cohort(mesa.Agent):
         self._login_reach = 0.0
         self._login_next = 0
         self._out = np.empty((_CHUNK, 8), np.int64)
+        self._due = np.empty(_CHUNK, np.int64)
         self._row_in_wheel = np.zeros(block.count, np.int32)
 
     def step(self) -> None:
@@ -218,6 +219,6 @@ class Cohort(mesa.Agent):
             traits.top10_share, traits.mismatch_rate, traits.limit_share, traits.panic, traits.trend,
             sight.index_return, float(np.log(traits.order_value_median)), traits.order_value_sigma,
             place.aggressive, place.at_best, place.behind_scale, place.behind_tail, place.auction_width,
-            self._out,
+            self._due, self._out,
         )  # fmt: skip
         return n

@@ -58,6 +58,7 @@ class OrderTimers:
         self._checks = np.empty(capacity, np.uint8)
         self._out = np.empty((_CHUNK, 3), np.int64)
         self._queries, self._calls = np.empty((_CHUNK, 2), np.int64), np.empty((_CHUNK, 2), np.int64)
+        self._due = np.empty(_CHUNK, np.int64)
         self._counts = np.zeros(1, np.int64)
 
     @property
@@ -121,6 +122,6 @@ class OrderTimers:
             rows["state"], int(OrderState.FILLED), rows["acknowledged"], rows["done"], rows["submitted"], _WINDOWS,
             rows["account"], self._checks, self._population.active_of, self._population.flags, habits.looks,
             habits.retries, habits.patience, habits.backoff, habits.stuck_after, habits.call_when_stuck,
-            self._queries, self._calls, self._counts,
+            self._due, self._queries, self._calls, self._counts,
         )  # fmt: skip
         return result

@@ -61,7 +61,7 @@ class Cohort:
                 self.price, self.price - 1, self.price + 1, self.price * 9 // 10, self.price * 11 // 10,
                 np.full(m, 100), np.zeros(m, np.int64), np.full(m, 3), self.probability, self.alias, self.probability,
                 self.alias, np.arange(m), np.arange(2), 0.2, 0.06, 0.95, 0.4, 0.0, 0.0, math.log(1e6), 1.0, 0.36, 0.22,
-                0.0008, 1.6, 0.012, out,
+                0.0008, 1.6, 0.012, np.empty(7, np.int64), out,
             )  # fmt: skip
             rows.append(out[:n].copy())
             if n < self.out_rows:

@@ -205,6 +205,46 @@ def _limit_price(
 
 
 @kernel
+def _put(a, wheel, heads):
+    """Put a client into the bucket of his next action."""
+    b = int(wheel[a].threshold * BUCKETS_PER_UNIT)
+    if b < heads.shape[0]:
+        wheel[a].link = heads[b]
+        heads[b] = a
+
+
+@kernel
+def _gather(bucket, final, until, wheel, heads, slot_start, due):
+    """Take clients who are due off the wheel, as many as `due` holds; returns (bucket to go on from, number).
+
+    Their accounts are then read in a tight loop, so that the memory is asked for all at once and not one by one; the
+    sum, in the last cell of `due`, keeps the compiler from leaving the loop out.
+    """
+    n = 0
+    while bucket <= final:
+        a = heads[bucket]
+        kept = -1
+        while a >= 0:
+            following = wheel[a].link
+            if wheel[a].threshold < until and n < due.shape[0] - 1:
+                due[n] = a
+                n += 1
+            else:
+                wheel[a].link = kept
+                kept = a
+            a = following
+        heads[bucket] = kept
+        if n == due.shape[0] - 1:
+            break
+        bucket += 1
+    touched = 0
+    for i in range(n):
+        touched += slot_start[wheel[due[i]].client]
+    due[due.shape[0] - 1] = touched
+    return bucket, n
+
+
+@kernel
 def act(
     seed,
     replication,
@@ -250,125 +290,111 @@ def act(
     behind_scale,
     behind_tail,
     auction_width,
+    due,
     out,
 ):
     """Let every client act whose next point lies in operational time [now, until); returns the number of orders.
 
     Every action is one order. `out` is int64 [capacity, 8]: time, account, instrument, side, kind, price, quantity,
-    number of the action.
-    When `out` is full the wheel keeps what is left and the caller calls again. Segments differ in their parameters:
-    top_share (attention to the ten leading names), panic and trend (what a fall does to the wish to sell), order value.
+    number of the action. When `out` is full the wheel keeps what is left and the caller calls again; `due` is int64
+    scratch. Segments differ in their parameters: top_share (attention to the ten leading names), panic and trend (what
+    a fall does to the wish to sell), order value.
     """
     n = 0
     bucket = int(now * BUCKETS_PER_UNIT)
     final = min(int(until * BUCKETS_PER_UNIT), heads.shape[0] - 1)
     scale = (t1 - t0) / (until - now)
-    while bucket <= final:
-        a = heads[bucket]
-        heads[bucket] = -1
-        again = False
-        while a >= 0:
-            following = wheel[a].link
-            if wheel[a].threshold >= until or n >= out.shape[0]:
-                wheel[a].link = heads[bucket]
-                heads[bucket] = a
-                if n >= out.shape[0]:
-                    # keep the rest of the list for the next call
-                    while following >= 0:
-                        nxt = wheel[following].link
-                        wheel[following].link = heads[bucket]
-                        heads[bucket] = following
-                        following = nxt
+    found = 1
+    while found > 0:
+        bucket, found = _gather(bucket, final, until, wheel, heads, slot_start, due)
+        for i in range(found):
+            a = due[i]
+            while wheel[a].threshold < until:
+                if n == out.shape[0]:
+                    for rest in range(i, found):
+                        _put(due[rest], wheel, heads)
                     return n
-                a = following
-                continue
-            c = wheel[a].client
-            k = wheel[a].actions
-            w0, w1, w2, w3 = block(seed, replication, decide, c, 3 * k)
-            x0, x1, x2, x3 = block(seed, replication, decide, c, 3 * k + 1)
-            y0, y1, _, y3 = block(seed, replication, decide, c, 3 * k + 2)
-            t = t0 + int((wheel[a].threshold - now) * scale)
-            start, count = slot_start[c], slot_count[c]
-            slot = -1
-            wish = 0.5 + panic * fear - trend * index_move
-            if unit32(w0) < wish:
-                slot = _choose_sale(start, count, unit32(w1), slot_instrument, sellable)
-            side = -1 if slot >= 0 else 1
-            quantity = 0
-            m = 0
-            if side > 0:
-                m = (
-                    top[min(int(unit32(w2) * top.shape[0]), top.shape[0] - 1)]
-                    if unit32(w1) < top_share
-                    else _alias(unit32(w2), probability, alias)
-                )
-                fits = (wheel[a].permission >> board[m]) & 1 and risk_level[m] <= wheel[a].risk_class
-                if not fits and unit32(w3) >= mismatch:
-                    m = main_members[_alias(unit32(x3), main_probability, main_alias)]
-                z, _ = normal_pair(x0, x1)
-                value = min(math.exp(value_mu + value_sigma * z), 0.5 * cash[c])
-                quantity = int(value / (last[m] * 1.01))
-                least = 200 if board[m] == 2 else lot[m]
-                if least * last[m] * 1.01 + 600.0 > cash[c]:
-                    slot = _choose_sale(start, count, unit32(x2), slot_instrument, sellable)
-                    side = -1 if slot >= 0 else 1
-                    if side > 0:
-                        # nothing to sell: the cheapest of a few names that he might afford
-                        more = block(seed, replication, decide, c, _SPARE + k)
-                        for j in range(4):
-                            other = main_members[int(unit32(more[j]) * main_members.shape[0])]
-                            if last[other] < last[m]:
-                                m = other
-            if side < 0:
-                m = slot_instrument[slot]
-                z, _ = normal_pair(x0, x1)
-                quantity = int(math.exp(value_mu + value_sigma * z) / last[m])
-                whole = sellable[slot]
-                least = 200 if board[m] == 2 else lot[m]
-                quantity = whole if quantity >= whole or whole < 2 * least else max(_round_lot(quantity, lot[m]), least)
-            else:
-                quantity = max(_round_lot(quantity, lot[m]), 200 if board[m] == 2 else lot[m])
-            kind = 0
-            price = 0
-            if unit32(y3) >= limit_share and not auction:
-                kind = 1
-            else:
-                eager = aggressive + (0.5 * fear if side < 0 else 0.0)
-                price = _limit_price(
-                    side,
-                    auction,
-                    y0,
-                    y1,
-                    eager,
-                    at_best,
-                    behind_scale,
-                    behind_tail,
-                    auction_width,
-                    last[m],
-                    bid[m],
-                    ask[m],
-                )
-                price = min(max(price, limit_down[m]), limit_up[m])
-            out[n, 0] = t
-            out[n, 1] = c
-            out[n, 2] = m
-            out[n, 3] = side
-            out[n, 4] = kind
-            out[n, 5] = price
-            out[n, 6] = quantity
-            out[n, 7] = k
-            n += 1
-            wheel[a].actions = k + 1
-            wheel[a].threshold += exponential(seed, replication, stream, c, k + 1) / wheel[a].weight
-            b = int(wheel[a].threshold * BUCKETS_PER_UNIT)
-            if b < heads.shape[0]:
-                wheel[a].link = heads[b]
-                heads[b] = a
-                if b == bucket:
-                    again = True
-            a = following
-        if not again:
-            bucket += 1
+                c = wheel[a].client
+                k = wheel[a].actions
+                w0, w1, w2, w3 = block(seed, replication, decide, c, 3 * k)
+                x0, x1, x2, x3 = block(seed, replication, decide, c, 3 * k + 1)
+                y0, y1, _, y3 = block(seed, replication, decide, c, 3 * k + 2)
+                t = t0 + int((wheel[a].threshold - now) * scale)
+                start, count = slot_start[c], slot_count[c]
+                slot = -1
+                wish = 0.5 + panic * fear - trend * index_move
+                if unit32(w0) < wish:
+                    slot = _choose_sale(start, count, unit32(w1), slot_instrument, sellable)
+                side = -1 if slot >= 0 else 1
+                quantity = 0
+                m = 0
+                if side > 0:
+                    m = (
+                        top[min(int(unit32(w2) * top.shape[0]), top.shape[0] - 1)]
+                        if unit32(w1) < top_share
+                        else _alias(unit32(w2), probability, alias)
+                    )
+                    fits = (wheel[a].permission >> board[m]) & 1 and risk_level[m] <= wheel[a].risk_class
+                    if not fits and unit32(w3) >= mismatch:
+                        m = main_members[_alias(unit32(x3), main_probability, main_alias)]
+                    z, _ = normal_pair(x0, x1)
+                    value = min(math.exp(value_mu + value_sigma * z), 0.5 * cash[c])
+                    quantity = int(value / (last[m] * 1.01))
+                    least = 200 if board[m] == 2 else lot[m]
+                    if least * last[m] * 1.01 + 600.0 > cash[c]:
+                        slot = _choose_sale(start, count, unit32(x2), slot_instrument, sellable)
+                        side = -1 if slot >= 0 else 1
+                        if side > 0:
+                            # nothing to sell: the cheapest of a few names that he might afford
+                            more = block(seed, replication, decide, c, _SPARE + k)
+                            for j in range(4):
+                                other = main_members[int(unit32(more[j]) * main_members.shape[0])]
+                                if last[other] < last[m]:
+                                    m = other
+                if side < 0:
+                    m = slot_instrument[slot]
+                    z, _ = normal_pair(x0, x1)
+                    quantity = int(math.exp(value_mu + value_sigma * z) / last[m])
+                    whole = sellable[slot]
+                    least = 200 if board[m] == 2 else lot[m]
+                    quantity = (
+                        whole if quantity >= whole or whole < 2 * least else max(_round_lot(quantity, lot[m]), least)
+                    )
+                else:
+                    quantity = max(_round_lot(quantity, lot[m]), 200 if board[m] == 2 else lot[m])
+                kind = 0
+                price = 0
+                if unit32(y3) >= limit_share and not auction:
+                    kind = 1
+                else:
+                    eager = aggressive + (0.5 * fear if side < 0 else 0.0)
+                    price = _limit_price(
+                        side,
+                        auction,
+                        y0,
+                        y1,
+                        eager,
+                        at_best,
+                        behind_scale,
+                        behind_tail,
+                        auction_width,
+                        last[m],
+                        bid[m],
+                        ask[m],
+                    )
+                    price = min(max(price, limit_down[m]), limit_up[m])
+                out[n, 0] = t
+                out[n, 1] = c
+                out[n, 2] = m
+                out[n, 3] = side
+                out[n, 4] = kind
+                out[n, 5] = price
+                out[n, 6] = quantity
+                out[n, 7] = k
+                n += 1
+                wheel[a].actions = k + 1
+                wheel[a].threshold += exponential(seed, replication, stream, c, k + 1) / wheel[a].weight
+            _put(a, wheel, heads)
     return n
 
 
@@ -485,6 +511,7 @@ def due_checks(
     backoff,
     stuck_after,
     call_share,
+    due,
     out,
     calls,
     counts,
@@ -495,36 +522,46 @@ def due_checks(
     asks the broker's system, with probability `looks` if the order has been acknowledged, `retries` if not; an order
     that has ended is looked at once more at most. Without an answer for `stuck_after` ns the client counts as stuck
     and telephones with probability `call_share` (once a day).
-    out, calls: int64 [capacity, 2]: time, account. counts: int64 [1], orders first seen as stuck.
+    out, calls: int64 [capacity, 2]: time, account; due: int64 scratch of that length. counts: int64 [1], clients stuck.
     """
     n = 0
     m = 0
+    found = 0
     row = head[k]
-    while row >= 0 and n < out.shape[0] and m < calls.shape[0]:
-        following = link[row]
-        t = start + k * tick + offset[row]
-        c = account[row]
-        a = active_of[c] - 1
-        j = checks[row]
-        u = uniform(seed, replication, stream, row, j)
-        ended = state[row] >= live_states
-        answered = acknowledged[row] > 0 or done[row] > 0
+    room = min(out.shape[0], calls.shape[0])
+    while row >= 0 and found < room:
+        due[found] = row
+        found += 1
+        row = link[row]
+    head[k] = row
+    touched = 0
+    for i in range(found):
+        # Ask for all the memory at once: a tight loop of independent reads.
+        touched += state[due[i]]
+    for i in range(found if touched >= 0 else 0):
+        r = due[i]
+        t = start + k * tick + offset[r]
+        c = account[r]
+        j = checks[r]
+        u = uniform(seed, replication, stream, r, j)
+        ended = state[r] >= live_states
+        answered = acknowledged[r] > 0 or done[r] > 0
         if u < (looks if answered else retries) and not (ended and j > 0):
             out[n, 0] = t
             out[n, 1] = c
             n += 1
-        if not answered and t - ready_at(submitted[row], windows) > stuck_after and flags[a] & FLAG_STUCK == 0:
-            flags[a] |= FLAG_STUCK
-            counts[0] += 1
-            if flags[a] & FLAG_CALLED == 0 and uniform(seed, replication, stream, row, 1000) < call_share:
-                flags[a] |= FLAG_CALLED
-                calls[m, 0] = t
-                calls[m, 1] = c
-                m += 1
+        if not answered and t - ready_at(submitted[r], windows) > stuck_after:
+            a = active_of[c] - 1
+            if flags[a] & FLAG_STUCK == 0:
+                flags[a] |= FLAG_STUCK
+                counts[0] += 1
+                if flags[a] & FLAG_CALLED == 0 and uniform(seed, replication, stream, r, 1000) < call_share:
+                    flags[a] |= FLAG_CALLED
+                    calls[m, 0] = t
+                    calls[m, 1] = c
+                    m += 1
         if not ended and j < _MOST_LOOKS:
-            checks[row] = j + 1
+            checks[r] = j + 1
             later = max(t + int(patience * backoff ** (j + 1)), start + (k + 1) * tick)
-            _push(row, later, start, tick, head, link, offset)
-        row = following
-    head[k] = row
+            _push(r, later, start, tick, head, link, offset)
     return n, m, row < 0
