@@ -126,10 +126,13 @@ def post_fill(accounts, slots, top, rates, account, instrument, side, freeze, qu
         slot = take_slot(accounts, slots, top, account, instrument)
         if slot == POOL_FULL:
             return False
-        freed = cash_held(rates, freeze, quantity, filled, value)
-        freed -= cash_held(rates, freeze, quantity, filled + shares, value + amount)
-        owner.frozen -= freed
-        owner.cash += freed - amount - fee
+        # The difference of `cash_held` before and after: the fees of the fill itself appear in both and cancel out.
+        cheaper = np.int64(0)
+        if price != freeze:
+            whole = value + freeze * (quantity - filled)
+            cheaper = fee_of(rates, 1, whole) - fee_of(rates, 1, whole - (freeze - price) * shares)
+        owner.frozen -= freeze * shares + cheaper + fee
+        owner.cash += (freeze - price) * shares + cheaper
         slots[slot].bought += shares
     else:
         slot = find_slot(accounts, slots, account, instrument)

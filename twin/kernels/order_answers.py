@@ -176,10 +176,13 @@ def backward(
             if k + _FAR < done:
                 prefetch(orders, np.int64(reports[a[k + _FAR, 1] - base].row))
             if k + _NEAR < done:
-                prefetch(accounts, np.int64(orders[reports[a[k + _NEAR, 1] - base].row].account))
+                r = reports[a[k + _NEAR, 1] - base]
+                if r.kind != ACK:
+                    prefetch(accounts, np.int64(orders[r.row].account))
             if k + _NEXT < done:
-                start = accounts[orders[reports[a[k + _NEXT, 1] - base].row].account].slot_start
-                prefetch(slots, max(start, np.int64(0)))
+                r = reports[a[k + _NEXT, 1] - base]
+                if r.kind != ACK:
+                    prefetch(slots, max(accounts[orders[r.row].account].slot_start, np.int64(0)))
             r = reports[a[k, 1] - base]
             code = post(r, orders, accounts, slots, top, rates, trades, stats, rejections)
             if code < 0:

@@ -168,7 +168,11 @@ def forward(
             time, item = a[k, 0] + settings[SERVICE_NS], a[k, 1]
             kind = item >> KIND_SHIFT
             if kind == ORDER:
-                orders[(item >> _SHIFT) & ROW_MASK].gateway = time
+                o = orders[(item >> _SHIFT) & ROW_MASK]
+                o.gateway = time
+                # Looked at in this tick still: fetch it now.
+                prefetch(permissions, np.int64(o.account))
+                prefetch(risk, np.int64(o.account))
                 put(q_lookup, n_lookup, time, item, demand_of(law_lookup, part_of_item(item)))
             elif kind == LOGIN:
                 put(q_login, n_login, time, item, demand_of(law_login, part_of_item(item)))
@@ -243,7 +247,6 @@ def forward(
                 o.checked = time
                 refuse(orders, back, n_back, law_back, settings, stats, refusals, row, reason, time)
             else:
-                # The books are looked at in this tick still: fetch them now.
                 prefetch(accounts, np.int64(o.account))
                 put(q_check, n_check, time, a[k, 1] & ~LATE, demand_of(law_check, part(o.luck, CHECK_PART)))
         if answered < space:

@@ -41,22 +41,26 @@ def sort_by_time(rows, spare, n, counts):
             low, high = min(low, rows[i, 0]), max(high, rows[i, 0])
         shift, bits = np.int64(0), bit_length(high - low + 1)
         # Ties are rare, so the radix passes need not look at the items.
+        source, target, passes = rows, spare, 0
         while shift < bits:
             counts[:] = 0
             for i in range(n):
-                counts[((rows[i, 0] - low) >> shift) & (N_COUNTS - 1)] += 1
+                counts[((source[i, 0] - low) >> shift) & (N_COUNTS - 1)] += 1
             total = np.int64(0)
             for d in range(N_COUNTS):
                 total += counts[d]
                 counts[d] = total - counts[d]
             for i in range(n):
-                digit = ((rows[i, 0] - low) >> shift) & (N_COUNTS - 1)
+                digit = ((source[i, 0] - low) >> shift) & (N_COUNTS - 1)
                 k = counts[digit]
                 counts[digit] = k + 1
-                spare[k, 0] = rows[i, 0]
-                spare[k, 1] = rows[i, 1]
+                target[k, 0] = source[i, 0]
+                target[k, 1] = source[i, 1]
+            source, target = target, source
+            shift += _DIGIT
+            passes += 1
+        if passes % 2 == 1:
             for i in range(n):
                 rows[i, 0] = spare[i, 0]
                 rows[i, 1] = spare[i, 1]
-            shift += _DIGIT
     _insert(rows, n)
