@@ -2,7 +2,7 @@
 
 Assumes first come, first served at every station, and that the broker books the exchange's answers once per tick
 (posting cycle): an order checked in a tick sees the cash and shares of fills that `receive` booked before that tick.
-Does not model the loss of messages; what a station cannot take waits.
+Does not model the loss of messages (what a station cannot take waits), nor the way back of what a query asked for.
 """
 
 from __future__ import annotations
