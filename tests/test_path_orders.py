@@ -7,10 +7,10 @@ import pytest
 from path_house import BACK, N_ACCOUNTS, PLAIN, TO_EXCHANGE, House, accept, fill, rows
 
 from twin.clock import MINUTE, SECOND, at
-from twin.contracts import Board, Cancels, Messages, Orders, Reason, Side, Tape, TapeKind
+from twin.contracts import Cancels, Messages, Orders, Reason, Side, Tape, TapeKind
 from twin.errors import CapacityError, ConservationError, RunError, ScenarioError
 from twin.ledger import FeeRates
-from twin.routing.config import Law, OrderPathConfig, ServiceTime, StationConfig
+from twin.routing.config import OrderPathConfig, ServiceTime, StationConfig
 from twin.routing.orders import OrderState, OrderTable
 
 OPEN = at("09:30")
@@ -248,45 +248,6 @@ def test_logins_pass_the_gateway_and_queries_the_core() -> None:
     assert replies.logins.time.tolist() == [OPEN + 22, OPEN + 29]
     assert house.path.counts().queries == 1
     assert house.path.latency.logins.pooled().percentile(50)[0] == 22
-
-
-def suitability_house(on_timeout: str) -> House:
-    """Two of three clients lack what STAR asks for; the lookup has one server of one second and 1.5 s to answer."""
-    one_second = StationConfig(1, ServiceTime(SECOND, Law.CONSTANT))
-    house = House(suitability=one_second, suitability_budget_ns=3 * SECOND // 2, on_timeout=on_timeout)
-    house.permissions[:] = 1 << Board.MAIN
-    house.permissions[2] |= 1 << Board.STAR
-    for account in range(3):
-        house.order(OPEN, account, instrument=4, quantity=200)
-    return house
-
-
-def test_lookup_in_time_blocks_and_lookup_too_late_lets_pass() -> None:
-    house = suitability_house("pass")
-    messages = house.path.advance(OPEN + MINUTE)
-    counts = house.path.counts()
-    assert messages.order.tolist() == [1, 2]
-    assert ((messages.time - OPEN) // (SECOND // 10)).tolist() == [15, 15]
-    assert (counts.unsuitable_blocked, counts.unsuitable_passed) == (1, 1)
-    assert (counts.passed_unchecked, counts.late_checks, counts.timed_out) == (2, 2, 2)
-    assert counts.refused == {Reason.SUITABILITY: 1}
-
-
-def test_lookup_too_late_refuses_when_told_so() -> None:
-    house = suitability_house("refuse")
-    assert len(house.path.advance(OPEN + MINUTE)) == 0
-    counts = house.path.counts()
-    assert counts.refused == {Reason.SUITABILITY: 1, Reason.CHECK_TIMEOUT: 2}
-    assert (counts.unsuitable_passed, counts.passed_unchecked) == (0, 0)
-
-
-def test_risk_class_below_the_level_is_unsuitable() -> None:
-    house = House()
-    house.risk[:2] = 2, 3
-    for account in range(2):
-        house.order(OPEN, account)
-    assert house.path.advance(OPEN + SECOND).order.tolist() == [1]
-    assert house.path.counts().unsuitable_blocked == 1
 
 
 BUSY = OrderPathConfig(core=StationConfig(200, ServiceTime(20 * MS)), exchange_gateway_rate=100.0, max_orders=50_000)
