@@ -7,8 +7,8 @@ ARGS ?=
 
 .PHONY: run test bench dashboard setup lint clean
 
-run: setup  ## an extreme day against an ordinary one: table, pictures, report
-	$(BIN)/python run_scenario.py extreme-day --against ordinary-day $(ARGS)
+run: setup  ## an extreme day against an ordinary one: table, pictures, report (ARGS="--replications 5" for intervals)
+	$(BIN)/python run_scenario.py extreme-day --against ordinary-day $(or $(ARGS),--replications 1)
 
 test: setup lint  ## everything but the browser (pass ARGS="-m browser" for that)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

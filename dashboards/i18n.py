@@ -44,6 +44,8 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "more": ("more", "更多"),
     "less": ("less", "更少"),
     "can't tell": ("can't tell", "尚难判断"),
+    "rose in one run": ("rose in one run", "单次运行上升"),
+    "fell in one run": ("fell in one run", "单次运行下降"),
     # units
     "orders": ("orders", "笔"),
     "orders/s": ("orders/s", "笔/秒"),

@@ -114,7 +114,7 @@ def test_one_replication_gives_no_interval_and_no_verdict() -> None:
     result = paired_difference([3.0], [9.0], Direction.LOWER)
     assert result.estimate == Estimate(6.0, None, 1)
     assert result.estimate.interval is None
-    assert result.verdict is Verdict.CANT_TELL
+    assert result.verdict is Verdict.ROSE_ONCE
 
 
 def test_equal_values_have_an_interval_of_no_width() -> None:

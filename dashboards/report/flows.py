@@ -154,6 +154,8 @@ _MARKS = {
     Verdict.CANT_TELL: (BASELINE, "o"),
     Verdict.MORE: (INK, "D"),
     Verdict.LESS: (INK, "d"),
+    Verdict.ROSE_ONCE: (BASELINE, "^"),
+    Verdict.FELL_ONCE: (BASELINE, "v"),
 }
 
 

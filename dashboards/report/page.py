@@ -100,6 +100,12 @@ def verdict(rows: Sequence[Row], scenario: Recording, baseline: Recording | None
 
 def _dimension_verdict(dimension: str, part: Sequence[Row], language: str) -> str:
     count = {word: sum(row.verdict is word for row in part) for word in Verdict}
+    once = [row for row in part if row.verdict in (Verdict.ROSE_ONCE, Verdict.FELL_ONCE)]
+    if once:
+        once.sort(key=lambda row: -_size(row))
+        moves = ("；" if language == "zh" else "; ").join(_move(row, language) for row in once[:_MOVES])
+        colon = "：" if language == "zh" else ": "
+        return f"{say(dimension, language)}{colon}{say('verdict.moves', language, moves=moves)}"
     if not any(count[word] for word in (Verdict.WORSE, Verdict.BETTER, Verdict.CANT_TELL)):
         return say("verdict.same", language, dimension=say(dimension, language))
     text = say(

@@ -22,6 +22,8 @@ SIGNS = {
     Verdict.LESS: "↓",
     Verdict.CANT_TELL: "○",
     Verdict.SAME: "=",
+    Verdict.ROSE_ONCE: "△",
+    Verdict.FELL_ONCE: "▽",
 }
 """A sign beside each verdict's word, so that colour never speaks alone."""
 

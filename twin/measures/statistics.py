@@ -37,6 +37,9 @@ class Verdict(StrEnum):
     """A neutral measure rose."""
     LESS = "less"
     """A neutral measure fell."""
+    ROSE_ONCE = "rose in one run"
+    FELL_ONCE = "fell in one run"
+    """One replication: a direction, and no interval to judge it by."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,9 @@ def verdict(difference: Estimate, direction: Direction) -> Verdict:
     """What an estimated difference (scenario minus baseline) shows at the level of its interval."""
     interval = difference.interval
     if interval is None:
-        return Verdict.CANT_TELL
+        if difference.mean == 0.0:
+            return Verdict.SAME
+        return Verdict.ROSE_ONCE if difference.mean > 0.0 else Verdict.FELL_ONCE
     low, high = interval
     if low == high == 0.0:
         return Verdict.SAME
