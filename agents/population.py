@@ -50,7 +50,7 @@ class Population:
     Attributes:
         segment: uint8. permission: uint8 bit mask of boards. risk_class: int8, 1 to 5. tenure: uint8, months with the
             broker, at most 255. active_of: int32, 1 + row in the list of today's active clients, 0 = not logged in.
-        flags: uint8 of bad experiences (`agents.kernels.clients.FLAG_*`), by active row.
+        flags: uint8 of bad experiences (`agents.kernels.timers.FLAG_*`), by active row.
     """
 
     def __init__(self, client_blocks: list[Block], institutions: int) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agents.behaviour.profile import LoginProfile, OrderProfile
 from agents.cohort import Cohort, Placement, Traits
-from agents.kernels.clients import FLAG_CALLED, FLAG_LOGIN_SLOW, FLAG_REFUSED
+from agents.kernels.timers import FLAG_CALLED, FLAG_LOGIN_SLOW, FLAG_REFUSED
 from agents.market import MarketColumns
 from agents.population import Population
 from agents.timers import OrderTimers, Persistence

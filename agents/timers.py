@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.kernels import clients as kernel
+from agents.kernels import timers as kernel
 from agents.population import Population
 from twin.clock import TICK
 from twin.contracts import Cancels

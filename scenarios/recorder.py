@@ -9,7 +9,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from agents.kernels.clients import FLAG_LOGIN_SLOW, FLAG_REFUSED, FLAG_STUCK
+from agents.kernels.timers import FLAG_LOGIN_SLOW, FLAG_REFUSED, FLAG_STUCK
 from scenarios.night import Night
 from scenarios.offices import Offices
 from scenarios.schema import Scenario
