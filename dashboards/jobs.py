@@ -247,8 +247,9 @@ class _Progress:
 
     def end(self, phase: str, *, error: str = "", runs: tuple[str, ...] = ()) -> None:
         """How it ended."""
-        fraction = 1.0 if phase == "done" else self.state.fraction
-        self.state = replace(self.state, phase=phase, error=error, runs=runs, ended=time.time(), fraction=fraction)
+        # The last reports of the workers may still be on their way when the runs are whole.
+        done = {"fraction": 1.0, "finished": self.state.total} if phase == "done" else {}
+        self.state = replace(self.state, phase=phase, error=error, runs=runs, ended=time.time(), **done)
 
 
 def work(folder: Path) -> None:

@@ -241,6 +241,8 @@ def test_ctrl_c_ends_cleanly_with_status_130(drivers, tmp_path, workers):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A test run in the background may have been told to ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 60
     while not (marks / "began-ordinary-day-1").exists():
