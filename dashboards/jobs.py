@@ -247,9 +247,10 @@ class _Progress:
 
     def end(self, phase: str, *, error: str = "", runs: tuple[str, ...] = ()) -> None:
         """How it ended."""
-        # The last reports of the workers may still be on their way when the runs are whole.
-        done = {"fraction": 1.0, "finished": self.state.total} if phase == "done" else {}
-        self.state = replace(self.state, phase=phase, error=error, runs=runs, ended=time.time(), **done)
+        self.state = replace(self.state, phase=phase, error=error, runs=runs, ended=time.time())
+        if phase == "done":
+            # The last reports of the workers may still be on their way when the runs are whole.
+            self.state = replace(self.state, fraction=1.0, finished=self.state.total)
 
 
 def work(folder: Path) -> None:
