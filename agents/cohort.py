@@ -60,14 +60,21 @@ class Traits:
     cancel_sigma: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Placement:
-    """Where limit orders go relative to the quotes; shares and tail fitted to recorded days."""
+    """Where limit orders go relative to the quotes, as fitted to recorded days (scenarios/calibration/background.yaml).
 
-    aggressive: float = 0.36
-    at_best: float = 0.22
-    behind_scale: float = 0.0008
-    behind_tail: float = 1.6
+    Args:
+        aggressive: share at the other side's best price. at_best: share at the own side's best price; it includes the
+            orders inside the spread (clients do not step inside: a simplification).
+        behind_scale, behind_tail: Lomax distance behind the own side's best price, as a share of the price.
+        auction_width: standard deviation of the price in auctions, as a share of the last price (assumed).
+    """
+
+    aggressive: float
+    at_best: float
+    behind_scale: float
+    behind_tail: float
     auction_width: float = 0.012
 
 

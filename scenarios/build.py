@@ -9,7 +9,7 @@ import numpy as np
 from agents.background import BackgroundParameters
 from agents.behaviour.attention import Attention
 from agents.behaviour.profile import LoginProfile, OrderProfile
-from agents.cohort import Traits
+from agents.cohort import Placement, Traits
 from agents.society import Calling
 from agents.timers import Persistence
 from scenarios.broker import OrderPath as OrderPathSection
@@ -148,6 +148,17 @@ def fund_groups(scenario: Scenario) -> list[tuple[str, int, int]]:
     groups = scenario.world.institutions
     names = ("market_makers", "quant_funds", "mutual_funds", "index_funds")
     return [(name, getattr(groups, name).count, getattr(groups, name).capital) for name in names]
+
+
+def placement(parameters: BackgroundParameters) -> Placement:
+    """Where clients' limit orders go: as the recorded orders at a spread of normal width."""
+    marketable, inside, best, _ = (float(share) for share in parameters.placement[1])
+    return Placement(
+        aggressive=marketable,
+        at_best=inside + best,
+        behind_scale=parameters.behind_scale * parameters.unit_slope,
+        behind_tail=parameters.behind_exponent,
+    )
 
 
 def expected_active(scenario: Scenario) -> float:

@@ -164,9 +164,13 @@ class ClientSegment(Section):
     )
     activity_cv: Number = Field(1.5, description="Spread of that mean between clients (assumed).")
     limit_share: Fraction = Field(0.95, description="Limit orders among orders (row 40).")
-    cancel_willing_share: Fraction = Field(0.4, description="Orders whose owner cancels if they stand (row 41).")
-    cancel_after: Duration = Field(duration("3 min"), description="Median time until that cancel (assumed).")
-    cancel_sigma: Number = Field(1.2, description="Spread of the logarithm of that time (assumed).")
+    cancel_willing_share: Fraction = Field(
+        0.784, description="Orders whose owner cancels if they stand long enough (fitted: background.yaml, patience)."
+    )
+    cancel_after: Duration = Field(
+        duration("266 s"), description="Median time until that cancel (fitted, log-normal with the spread below)."
+    )
+    cancel_sigma: Number = Field(2.85, description="Spread of the logarithm of that time (fitted).")
     assets_median: Money = Field(
         money("90000 CNY"), description="Median total assets of those who may log in (rows 36, 37)."
     )
@@ -230,8 +234,6 @@ _GEN_Z = ClientSegment.model_validate(
     {
         "orders_per_active": 12.0,
         "activity_cv": 1.6,
-        "cancel_willing_share": 0.45,
-        "cancel_after": "2 min",
         "assets_median": "40000 CNY",
         "assets_sigma": 1.6,
         "invested": 0.75,
@@ -249,8 +251,6 @@ _HNW = ClientSegment.model_validate(
         "orders_per_active": 18.0,
         "activity_cv": 1.2,
         "limit_share": 0.97,
-        "cancel_willing_share": 0.35,
-        "cancel_after": "5 min",
         "assets_median": "2e6 CNY",
         "assets_sigma": 0.8,
         "invested": 0.6,

@@ -8,7 +8,7 @@ import numpy as np
 import simpy
 
 from agents.background import BackgroundFlow
-from agents.cohort import Cohort, Placement
+from agents.cohort import Cohort
 from agents.funds import Funds
 from agents.gen_z import GenZ
 from agents.hnw import HighNetWorth
@@ -75,7 +75,7 @@ class TradingDay:
 
     def _build_background(self) -> None:
         section = self.scenario.world.background
-        parameters = build.scaled_background(background_parameters(section.parameters), section)
+        self.parameters = parameters = build.scaled_background(background_parameters(section.parameters), section)
         self.background = BackgroundFlow(parameters, self.instruments, self.traits.order_weight, self.streams)
         self.market_side = MarketSide(self.instruments.exchange)
 
@@ -86,7 +86,7 @@ class TradingDay:
         self.society = Society(
             self.streams, self.population, self.market, self.ledger, self.orders, self.path, self.ticks,
             build.habits(scenario), build.calling(scenario), scenario.compliance.lowest_class_share,
-            login, profile, Placement(),
+            login, profile, build.placement(self.parameters),
         )  # fmt: skip
         for block in self.population.blocks:
             section = getattr(scenario.clients, block.segment.name.lower())

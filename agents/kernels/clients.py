@@ -34,6 +34,8 @@ WHEEL = np.dtype(
 the same bucket of the wheel, risk class and permissions."""
 BUCKETS_PER_UNIT = 16384
 """Resolution of the wheel of operational time: one unit is an ordinary day."""
+_FURTHEST = 0.1
+"""Orders behind the best price are truncated at this distance, as a share of the price (the main boards' limit)."""
 _TWO_PI = 2.0 * math.pi
 _SPARE = 1 << 31
 """Counters from here on are drawn only by those who need more words for a decision."""
@@ -198,8 +200,9 @@ def _limit_price(
         return other
     if u < aggressive + at_best:
         return own
-    distance = 1.0 + behind_scale * last * (unit32(word_b) ** (-1.0 / behind_tail) - 1.0)
-    return own - side * int(min(distance, 0.2 * last))
+    beyond = (1.0 + _FURTHEST / behind_scale) ** -behind_tail
+    part = behind_scale * ((1.0 - unit32(word_b) * (1.0 - beyond)) ** (-1.0 / behind_tail) - 1.0)
+    return own - side * (1 + int(part * last))
 
 
 @kernel
