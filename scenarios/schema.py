@@ -215,7 +215,7 @@ class Retry(Section):
 
     patience: PositiveDuration = Field(duration("10 s"), description="Wait before a client looks again (I51; assumed).")
     probability: Fraction = Field(0.6, description="Clients who try again each time (rows 81 and 102; assumed).")
-    looks: Fraction = Field(0.7, description="Looks at an acknowledged order that ask the system (assumed).")
+    looks: Fraction = Field(0.5, description="Looks at an acknowledged order that ask the system (assumed).")
     backoff: Annotated[Number, Field(ge=1)] = Field(3.0, description="Growth of the wait with each look (assumed).")
 
 
