@@ -61,11 +61,6 @@ class OrderTimers:
         self._due = np.empty(_CHUNK, np.int64)
         self._counts = np.zeros(1, np.int64)
 
-    @property
-    def stuck_clients(self) -> int:
-        """Clients who have waited longer than `stuck_after` for an answer."""
-        return int(self._counts[0])
-
     def release(self) -> None:
         """Give back the memory; nothing falls due any more."""
         self._cancel = self._check = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint32))

@@ -178,10 +178,6 @@ class Compliance(Section):
     """Rules that the broker watches."""
 
     lowest_class_share: Fraction = Field(0.01, description="Clients of the lowest class, who may not insist (row 62).")
-    insist_after_warning: Fraction = Field(0.5, description="Others who insist after the warning (row 64).")
-    orders_per_second_limit: Count = Field(300, description="Programme-trading limit of one account (row 74).")
-    orders_per_day_limit: Count = Field(20_000, description="Programme-trading limit of one account (row 74).")
-    restricted_names: Count = Field(30, description="Names on the restricted list (row 76).")
 
 
 class Churn(Section):
@@ -192,7 +188,6 @@ class Churn(Section):
     hazard_hnw: Number = Field(0.005, description="High-net-worth clients (row 90).")
     ratio_outage: Number = Field(1.5, description="Hazard ratio after 30 min without service (row 91).")
     ratio_complaint: Number = Field(2.0, description="Hazard ratio after an unresolved complaint (row 92).")
-    outage: Duration = Field(duration("30 min"), description="Length of the outage of that ratio (row 91).")
 
 
 class Costs(Section):

@@ -52,17 +52,21 @@ class Night:
 
     Attributes:
         netting: the day's obligations. batch: how the end-of-day batch went. records: that it had to clear.
+        differences: accounts whose cash in the ledger is not what clearing says.
     """
 
     netting: Netting | None = None
     batch: EndOfDayResult | None = None
     records: int = 0
+    differences: int = 0
 
     def run(
         self, scenario: Scenario, day: TradingDay, clock: Clock, streams: Streams
     ) -> Generator[simpy.Event, None, None]:
         """SimPy process from the close of the books: clear, prove, then start the batch and wait for it."""
         self.netting = clear(scenario, day)
+        moved = day.ledger.cash + day.ledger.frozen - day.society.cash_at_start
+        self.differences = int(np.count_nonzero(self.netting.account_cash(len(day.ledger)) != moved))
         fills = day.path.counts().trades
         self.records = fills + day.population.n_active
         accounts = int(np.count_nonzero(day.ledger.slot_start >= 0))

@@ -162,7 +162,7 @@ class Recorder:
         self._add("unsuitable_blocked", counts.unsuitable_blocked)
         self._add("unsuitable_passed", counts.unsuitable_passed)
         self._add("late_checks", counts.late_checks)
-        self._add("reconciliation_differences", 0)
+        self._add("reconciliation_differences", self.night.differences)
         self._add("cash_out_of_balance", self.day.cash_difference)
         if batch is not None:
             self._add("next_open_late", batch.open_late / MINUTE)
