@@ -41,6 +41,10 @@ class Phase(IntEnum):
     CLOSE_CALL = 5
     CLEARING = 6
     NIGHT = 7
+    AFTER_HOURS = 8
+    """Trading at the day's close, 15:05 to 15:30."""
+    HALT = 9
+    """A volatility halt or a circuit breaker: orders and cancels are taken, nothing trades until a call ends it."""
 
 
 def at(text: str) -> int:

@@ -1,7 +1,8 @@
 """What passes between floors and stages: frozen batches of equal-length integer columns.
 
-Units: times in ns since midnight of the trading day, prices in ticks (0.01 CNY for A-shares), money in fen (0.01 CNY),
-quantities in shares, identifiers from 0. Every column is an int64 array of one dimension.
+Units: times in ns since midnight of the trading day, prices in ticks (0.01 CNY for shares, 0.001 CNY for funds), money in
+fen (0.01 CNY), quantities in shares (for funds in tens of units, so that price times quantity is always in fen),
+identifiers from 0. Every column is an int64 array of one dimension.
 """
 
 from __future__ import annotations
@@ -39,6 +40,24 @@ class MessageKind(IntEnum):
     CANCEL = 2
     NEW_IOC = 3
     """Limit order of which whatever does not trade at once is cancelled."""
+    NEW_BEST5_LIMIT = 4
+    """Best five levels of the other side, the remainder rests at the order's last trade price."""
+    NEW_OWN_BEST = 5
+    """Rests at the best price of its own side; without one it is cancelled."""
+    NEW_COUNTER_BEST = 6
+    """Limit order at the best price of the other side; the remainder rests there."""
+    NEW_SWEEP = 7
+    """Trades with every level of the other side, the remainder cancelled."""
+    NEW_FOK = 8
+    """Trades in full at once or not at all."""
+    REDUCE = 9
+    """Takes `quantity` shares off a resting order, which keeps its place."""
+    REPLACE = 10
+    """Cancels a resting order and enters it anew, at the back, with the message's price and quantity."""
+    AMEND = 11
+    """As REPLACE, but an order at the same price whose quantity does not grow keeps its place."""
+    NEW_FIXED_PRICE = 12
+    """After-hours order at the day's close; `price` is its limit."""
 
 
 class TapeKind(IntEnum):
@@ -49,6 +68,14 @@ class TapeKind(IntEnum):
     CANCELLED = 2
     REJECTED = 3
     EXPIRED = 4
+    REDUCED = 5
+    """`quantity` shares were taken off, `leaves` remain in place."""
+    REPLACED = 6
+    """A REPLACE or AMEND was taken: `price` and `quantity` are the new ones; its trades follow."""
+    HALTED = 7
+    """Trading of the instrument stops for a while; `price` is the trade that caused it, `quantity` until when (ns)."""
+    RESUMED = 8
+    """Trading of the instrument goes on; the trades of the resuming call come before it."""
 
 
 class Reason(IntEnum):
@@ -65,6 +92,16 @@ class Reason(IntEnum):
     UNKNOWN_ORDER = 8
     NO_COUNTERPARTY = 9
     CHECK_TIMEOUT = 10
+    CAGE = 11
+    """The limit price lies outside the price cage of continuous trading."""
+    ORDER_KIND = 12
+    """The instrument does not take this kind of order now."""
+    SIZE = 13
+    """More shares than one order may be for."""
+    SUSPENDED = 14
+    """The instrument is suspended from trading."""
+    UNFILLABLE = 15
+    """A fill-or-kill order that could not be filled at once."""
 
 
 class Exchange(IntEnum):
@@ -72,6 +109,7 @@ class Exchange(IntEnum):
 
     SSE = 0
     SZSE = 1
+    BSE = 2
 
 
 class Board(IntEnum):
@@ -80,6 +118,9 @@ class Board(IntEnum):
     MAIN = 0
     CHINEXT = 1
     STAR = 2
+    BSE = 3
+    FUND = 4
+    """Exchange-traded funds; their quantities count tens of units, so that price times quantity is in fen."""
 
 
 class Segment(IntEnum):
@@ -243,6 +284,40 @@ class Instruments(Batch):
     limit_up: IntColumn
     lot: IntColumn
     risk_level: IntColumn
+
+
+@dataclass(frozen=True)
+class OrderRules(Batch):
+    """What the exchange demands of an order in each instrument today; row = instrument, 0 = no such rule.
+
+    A buy must be for `smallest` + k x `step` shares; a sell for at least 1 (an odd residue goes in one order, which
+    only the broker can check). `kinds` has the bit 1 << MessageKind of every kind that continuous trading takes.
+    The price cage is the wider of `cage_ppm` of the reference price and `cage_ticks`; with `cage_parks` an order
+    outside waits until the cage reaches it, else it is refused. Where there is no price limit, limit orders of the
+    opening call lie within `open_low`..`open_high` (ticks) and later ones within `band_ppm` of the last trade.
+    Volatility halts: at `halt_first_ppm` and `halt_second_ppm` off the day's open, each direction once, for `halt_ns`
+    but not beyond `halt_until` (ns since midnight).
+    """
+
+    smallest: IntColumn
+    step: IntColumn
+    largest_limit: IntColumn
+    largest_market: IntColumn
+    kinds: IntColumn
+    cage_ppm: IntColumn
+    cage_ticks: IntColumn
+    cage_parks: IntColumn
+    open_low: IntColumn
+    open_high: IntColumn
+    band_ppm: IntColumn
+    halt_first_ppm: IntColumn
+    halt_second_ppm: IntColumn
+    halt_ns: IntColumn
+    halt_until: IntColumn
+    tie_break: IntColumn
+    """0 = least unmatched volume, then the middle (Shanghai); 1 = least difference, then nearest (Shenzhen)."""
+    fixed_price: IntColumn
+    """1 where after-hours trading at the close takes orders."""
 
 
 @dataclass(frozen=True)
