@@ -13,7 +13,7 @@ from twin.contracts import Instruments, MessageKind, Messages, Reason, Side, Tap
 from twin.errors import CapacityError, ConservationError, DataError
 from twin.matching.engine import BACKGROUND_BASE, MatchingEngine
 
-LIMIT, MARKET, CANCEL, IOC = (int(k) for k in MessageKind)
+LIMIT, MARKET, CANCEL, IOC = (int(k) for k in list(MessageKind)[:4])
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 MODES = {Phase.CONTINUOUS: "continuous", Phase.OPEN_CALL: "call", Phase.CLOSE_CALL: "call"}
 

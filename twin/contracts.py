@@ -1,6 +1,6 @@
 """What passes between floors and stages: frozen batches of equal-length integer columns.
 
-Units: times in ns since midnight of the trading day, prices in ticks (0.01 CNY for shares, 0.001 CNY for funds), money in
+Units: times in ns since midnight of the trading day, prices in ticks (0.01 CNY; funds 0.001 CNY), money in
 fen (0.01 CNY), quantities in shares (for funds in tens of units, so that price times quantity is always in fen),
 identifiers from 0. Every column is an int64 array of one dimension.
 """
