@@ -50,6 +50,7 @@ class Stream(IntEnum):
     CALL = 64
     CLEARING_BREAK = 80
     CLEARING_REPAIR = 81
+    BOOTSTRAP = 100
     TEST = 65535
 
 
