@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from twin.clock import TICK, Phase, trading_ticks
 from twin.contracts import Board, Exchange, Instruments, IntColumn
 from twin.errors import ScenarioError
+from twin.matching.rules.prices import limit_prices
 from twin.randomness import Stream, Streams
 
 _PRICE, _BETA, _VOLATILITY, _RANK, _ORDER_WEIGHT, _SHUFFLE = range(6)
@@ -85,19 +86,6 @@ class InstrumentTraits:
     idiosyncratic_volatility: NDArray[np.float64]
     popularity: NDArray[np.float64]
     order_weight: NDArray[np.float64]
-
-
-def limit_prices(previous_close: IntColumn, percent: IntColumn) -> tuple[IntColumn, IntColumn]:
-    """Lower and upper price limits in ticks: half-up to the tick, at least one tick away (domain M35).
-
-    Args:
-        previous_close: ticks, at least 2.
-        percent: whole per cent, for instance 10.
-    """
-    close = np.asarray(previous_close, np.int64)
-    down = (2 * close * (100 - percent) + 100) // 200
-    up = (2 * close * (100 + percent) + 100) // 200
-    return np.minimum(down, close - 1), np.maximum(up, close + 1)
 
 
 def largest_orders(instruments: Instruments) -> IntColumn:
