@@ -99,6 +99,7 @@ class ReferenceEngine:
 
     def _cancel(self, time, instrument, handle) -> None:
         order = self.live.get(handle)
+        instrument = order.instrument if order else instrument
         if self.mode == "shut" or not self.cancels:
             self._reject(time, instrument, 0, 0, 0, handle, Reason.NO_CANCEL, order.leaves if order else 0)
         elif order is None:

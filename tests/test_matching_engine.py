@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_book import Listing, ReferenceEngine
 
+import twin.kernels.ladders as ladders
 from twin.clock import Phase
 from twin.contracts import Instruments, MessageKind, Messages, Reason, Side, Tape, TapeKind
 from twin.errors import CapacityError, ConservationError, DataError
@@ -122,10 +123,9 @@ def test_handle_is_free_again_once_its_order_has_ended() -> None:
         ((0, LIMIT, 1, BUY, 100, 100, 1), "instrument 1 is not listed"),
         ((0, LIMIT, -1, BUY, 100, 100, 1), "instrument -1 is not listed"),
         ((0, LIMIT, 0, 0, 100, 100, 1), "side 0"),
-        ((0, 7, 0, BUY, 100, 100, 1), "kind 7"),
+        ((0, 13, 0, BUY, 100, 100, 1), "kind 13"),
         ((0, LIMIT, 0, BUY, 100, 100, 64), "order handle 64 is out of range"),
         ((0, CANCEL, 0, BUY, 100, 100, -1), "order handle -1 is out of range"),
-        ((0, LIMIT, 0, BUY, 100, 100, 9), "order handle 9 belongs to a resting order"),
     ],
 )
 def test_malformed_message_is_named(row: tuple[int, int, int, int, int, int, int], match: str) -> None:
@@ -156,7 +156,7 @@ def test_continuous_trading_cannot_begin_with_a_crossed_book() -> None:
 def test_check_finds_a_lost_share() -> None:
     engine = one_book()
     send(engine, (LIMIT, BUY, 100, 100, 1))
-    engine._pool[8 + 2] -= 1
+    engine._pool[8 + ladders.P_LEAVES] -= 1
     with pytest.raises(ConservationError, match="instrument 0"):
         engine.check()
 

@@ -39,3 +39,6 @@ kernel = numba.njit(cache=True, _nrt=False)
 Without Numba's reference counts, which helpers that take arrays cause in inner loops, such a kernel is about twice as
 fast. The option is private to Numba; a version without it fails at import, and then this line becomes plain `njit`.
 """
+
+inlined = numba.njit(cache=True, _nrt=False, forceinline=True)
+"""Decorator of a helper that is copied into every kernel that calls it: a call would pass some seventy words."""

@@ -1,46 +1,60 @@
 """Call auctions over the books of `twin.kernels.book`: price, trades at one price, and quotes in every phase.
 
 Price (domain rows M20 to M23): the most volume, every better-priced order filled, one side filled at the price itself.
-Among several, Shanghai takes the order price with the least unmatched volume and then the middle of the tied range,
-rounded half-up to the tick; Shenzhen takes, of all prices, those where cumulative bids and asks differ least, and then
-the one nearest to the last trade (to the previous close before the first trade).
+Among several, rule 0 (Shanghai) takes the order price with the least unmatched volume and then the middle of the tied
+range, rounded half-up to the tick; rule 1 (Shenzhen; Beijing's is taken to be the same) takes, of all prices, those
+where cumulative bids and asks differ least, and then the one nearest to the last trade (to the previous close before
+the first trade).
 """
 
 from __future__ import annotations
 
 from twin.kernels import kernel
-from twin.kernels.book import (
+from twin.kernels.book_rules import note_price
+from twin.kernels.ladders import (
     C_CURSOR,
-    C_PHASE,
     C_PRICE,
     C_ROWS,
     CALL,
+    CONTINUOUS,
     DONE,
+    HALT,
+    I_BITS,
+    I_CEILING,
     I_CLOSE,
     I_DOWN,
-    I_EXCHANGE,
+    I_FLOOR,
     I_LAST,
+    I_PHASE,
+    I_RESUME,
+    I_SESSION,
+    I_TIE,
     I_TRADES,
     I_TURNOVER,
     I_UP,
     I_VOLUME,
     L_HEAD,
     L_QUANTITY,
+    OPEN_CALL,
     P_HANDLE,
     P_LEAVES,
     P_SEQUENCE,
+    S_BASE,
     S_BEST,
+    S_BITS,
     S_LEVELS,
-    S_RESTING,
+    S_OTHER,
+    S_SIGN,
     S_SUMMARY,
     S_WORDS,
+    SUSPENDED,
     TAPE_FULL,
     emit,
     next_level,
     remove,
 )
 
-_TRADE = 1
+_TRADE, _HALTED, _RESUMED = 1, 7, 8
 
 
 @kernel
@@ -51,12 +65,12 @@ def auction_price(state, sides, levels, words, summary, instrument):
     worst bid and ask that traded: the prices between them are those of the greatest volume. If a level was left half
     filled, its price is the only one at which every better order fills; otherwise the next levels bound the range.
     """
-    i = instrument << 3
+    i = instrument << I_BITS
     up = state[i + I_UP]
     down = state[i + I_DOWN]
     size = up - down + 1
-    bo = instrument << 4
-    ao = bo + 8
+    bo = instrument << (S_BITS + 1)
+    ao = bo + S_OTHER
     b = sides[bo + S_BEST]
     a = sides[ao + S_BEST]
     if b >= size or a >= size or up - b < down + a:
@@ -98,7 +112,7 @@ def auction_price(state, sides, levels, words, summary, instrument):
     if a < size and down + a <= high:
         high = down + a
         high_excess = ask_left
-    if state[i + I_EXCHANGE] == 1:
+    if state[i + I_TIE] == 1:
         first = low + 1 if low_excess > 0 else low
         last = high - 1 if high_excess > 0 else high
         if first > last:  # no price of balance between two neighbouring levels
@@ -122,77 +136,152 @@ def auction_price(state, sides, levels, words, summary, instrument):
 
 
 @kernel
-def uncross(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
-    """Trade every instrument from ctl[C_CURSOR] on at its auction price, in price-time priority; leftovers stay.
+def hold(ctl, state, sides, levels, words, summary, pool, slots, tape, time, instrument):
+    """Trade an instrument at its auction price, in price-time priority; leftovers stay. DONE or TAPE_FULL.
 
-    ctl[C_PRICE] keeps the price of an instrument that was suspended for want of tape; it is 0 otherwise.
+    ctl[C_PRICE] is the price from the first call on; whoever called sets it back to 0 once the auction is done.
     """
+    i = instrument << I_BITS
+    bo = instrument << (S_BITS + 1)
+    ao = bo + S_OTHER
     row = ctl[C_ROWS]
-    code = DONE
-    instrument = ctl[C_CURSOR]
-    while instrument < state.shape[0] >> 3:
-        i = instrument << 3
-        bo = instrument << 4
-        ao = bo + 8
-        price = ctl[C_PRICE]
+    price = ctl[C_PRICE]
+    if price == 0:
+        price, _, _ = auction_price(state, sides, levels, words, summary, instrument)
+        ctl[C_PRICE] = price
         if price == 0:
-            price, _, _ = auction_price(state, sides, levels, words, summary, instrument)
-        if price > 0:
-            worst_bid = state[i + I_UP] - price
-            worst_ask = price - state[i + I_DOWN]
-            while sides[bo + S_BEST] <= worst_bid and sides[ao + S_BEST] <= worst_ask:
-                if row >= tape.shape[1]:
-                    code = TAPE_FULL
-                    break
-                blo = (sides[bo + S_LEVELS] + sides[bo + S_BEST]) << 2
-                alo = (sides[ao + S_LEVELS] + sides[ao + S_BEST]) << 2
-                p = levels[blo + L_HEAD]
-                q = levels[alo + L_HEAD]
-                shares = min(pool[p + P_LEAVES], pool[q + P_LEAVES])
-                pool[p + P_LEAVES] -= shares
-                pool[q + P_LEAVES] -= shares
-                levels[blo + L_QUANTITY] -= shares
-                levels[alo + L_QUANTITY] -= shares
-                sides[bo + S_RESTING] -= shares
-                sides[ao + S_RESTING] -= shares
-                bid = pool[p + P_HANDLE]
-                ask = pool[q + P_HANDLE]
-                if pool[p + P_SEQUENCE] > pool[q + P_SEQUENCE]:
-                    emit(tape, row, time, _TRADE, instrument, 1, price, shares, bid, ask, pool[p + P_LEAVES])
-                else:
-                    emit(tape, row, time, _TRADE, instrument, -1, price, shares, ask, bid, pool[q + P_LEAVES])
-                row += 1
-                state[i + I_LAST] = price
-                state[i + I_VOLUME] += shares
-                state[i + I_TURNOVER] += price * shares
-                state[i + I_TRADES] += 1
-                if pool[p + P_LEAVES] == 0:
-                    remove(state, sides, levels, words, summary, ctl, pool, slots, p)
-                if pool[q + P_LEAVES] == 0:
-                    remove(state, sides, levels, words, summary, ctl, pool, slots, q)
-        if code != DONE:
-            ctl[C_PRICE] = price
-            break
-        ctl[C_PRICE] = 0
-        instrument += 1
-    ctl[C_CURSOR] = instrument
+            return DONE
+    worst_bid = state[i + I_UP] - price
+    worst_ask = price - state[i + I_DOWN]
+    while sides[bo + S_BEST] <= worst_bid and sides[ao + S_BEST] <= worst_ask:
+        if row >= tape.shape[1]:
+            ctl[C_ROWS] = row
+            return TAPE_FULL
+        p = levels[((sides[bo + S_LEVELS] + sides[bo + S_BEST]) << 2) + L_HEAD]
+        q = levels[((sides[ao + S_LEVELS] + sides[ao + S_BEST]) << 2) + L_HEAD]
+        shares = min(pool[p + P_LEAVES], pool[q + P_LEAVES])
+        pool[p + P_LEAVES] -= shares
+        pool[q + P_LEAVES] -= shares
+        levels[((sides[bo + S_LEVELS] + sides[bo + S_BEST]) << 2) + L_QUANTITY] -= shares
+        levels[((sides[ao + S_LEVELS] + sides[ao + S_BEST]) << 2) + L_QUANTITY] -= shares
+        bid = pool[p + P_HANDLE]
+        ask = pool[q + P_HANDLE]
+        if pool[p + P_SEQUENCE] > pool[q + P_SEQUENCE]:
+            emit(tape, row, time, _TRADE, instrument, 1, price, shares, bid, ask, pool[p + P_LEAVES])
+        else:
+            emit(tape, row, time, _TRADE, instrument, -1, price, shares, ask, bid, pool[q + P_LEAVES])
+        row += 1
+        state[i + I_LAST] = price
+        state[i + I_VOLUME] += shares
+        state[i + I_TURNOVER] += price * shares
+        state[i + I_TRADES] += 1
+        if pool[p + P_LEAVES] == 0:
+            remove(ctl, sides, levels, words, summary, pool, slots, p)
+        if pool[q + P_LEAVES] == 0:
+            remove(ctl, sides, levels, words, summary, pool, slots, q)
     ctl[C_ROWS] = row
-    return code
+    return DONE
 
 
 @kernel
-def quotes(ctl, state, sides, levels, words, summary, out):
+def uncross(ctl, state, sides, levels, words, summary, pool, slots, tape, time, chosen):
+    """Hold the call auction of the instruments in `chosen` (int64) from ctl[C_CURSOR] on, save those that are halted.
+
+    The day's open is the price of an instrument's first trade, here or later; these calls themselves halt nothing.
+    """
+    while ctl[C_CURSOR] < chosen.shape[0]:
+        instrument = chosen[ctl[C_CURSOR]]
+        i = instrument << I_BITS
+        if state[i + I_PHASE] != HALT and state[i + I_PHASE] != SUSPENDED:
+            code = hold(ctl, state, sides, levels, words, summary, pool, slots, tape, time, instrument)
+            if code != DONE:
+                return code
+            if ctl[C_PRICE] > 0 and state[i + I_CEILING] == 0:
+                note_price(state, i, ctl[C_PRICE], time)
+        ctl[C_PRICE] = 0
+        ctl[C_CURSOR] += 1
+    return DONE
+
+
+@kernel
+def resume(ctl, state, sides, levels, words, summary, pool, slots, tape, time, instrument):
+    """End a halt or suspension: a call auction, its trades, RESUMED, then the session's phase. DONE or TAPE_FULL.
+
+    The auction is held where the session is in continuous trading; in a call the orders join that call. Its price may
+    halt the instrument again (domain M58: the second threshold), which the tape shows after RESUMED.
+    """
+    i = instrument << I_BITS
+    if state[i + I_SESSION] == CONTINUOUS:
+        code = hold(ctl, state, sides, levels, words, summary, pool, slots, tape, time, instrument)
+        if code != DONE:
+            return code
+    row = ctl[C_ROWS]
+    if row + 2 > tape.shape[1]:
+        return TAPE_FULL
+    price = ctl[C_PRICE]
+    ctl[C_PRICE] = 0
+    state[i + I_RESUME] = 0
+    state[i + I_PHASE] = state[i + I_SESSION]
+    emit(tape, row, time, _RESUMED, instrument, 0, price, 0, -1, -1, 0)
+    row += 1
+    if price > 0 and (price >= state[i + I_CEILING] or price <= state[i + I_FLOOR]):
+        until = note_price(state, i, price, time)
+        if until > 0:
+            state[i + I_PHASE] = HALT
+            state[i + I_RESUME] = until
+            emit(tape, row, time, _HALTED, instrument, 0, price, until, -1, -1, 0)
+            row += 1
+    ctl[C_ROWS] = row
+    return DONE
+
+
+@kernel
+def wake(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
+    """Resume every instrument whose halt ends at or before `time`, in the order of those instants."""
+    while True:
+        found = -1
+        for instrument in range(state.shape[0] >> I_BITS):
+            i = instrument << I_BITS
+            if (
+                state[i + I_PHASE] == HALT
+                and state[i + I_RESUME] <= time
+                and (found < 0 or state[i + I_RESUME] < state[(found << I_BITS) + I_RESUME])
+            ):
+                found = instrument
+        if found < 0:
+            return DONE
+        at = state[(found << I_BITS) + I_RESUME]
+        code = resume(ctl, state, sides, levels, words, summary, pool, slots, tape, at, found)
+        if code != DONE:
+            return code
+
+
+@kernel
+def release(ctl, state, sides, levels, words, summary, pool, slots, tape, time, chosen):
+    """Resume the instruments in `chosen` (int64) from ctl[C_CURSOR] on at `time`. DONE or TAPE_FULL."""
+    while ctl[C_CURSOR] < chosen.shape[0]:
+        instrument = chosen[ctl[C_CURSOR]]
+        code = resume(ctl, state, sides, levels, words, summary, pool, slots, tape, time, instrument)
+        if code != DONE:
+            return code
+        ctl[C_CURSOR] += 1
+    return DONE
+
+
+@kernel
+def quotes(state, sides, levels, words, summary, out):
     """Write level-1 data of every instrument into `out` (int64, shape (7, instruments)): the columns of Quotes.
 
-    In a call auction bid and ask are the indicative price, their quantities the matched and unmatched shares (M07).
+    In a call auction bid and ask are the indicative price, their quantities the matched and unmatched shares (M07);
+    while an instrument is halted or suspended they are 0.
     """
-    call = ctl[C_PHASE] == CALL
     for instrument in range(out.shape[1]):
-        i = instrument << 3
+        i = instrument << I_BITS
+        phase = state[i + I_PHASE]
         out[0, instrument] = state[i + I_LAST]
         out[5, instrument] = state[i + I_VOLUME]
         out[6, instrument] = state[i + I_TURNOVER]
-        if call:
+        if phase in (CALL, OPEN_CALL):
             price, matched, unmatched = auction_price(state, sides, levels, words, summary, instrument)
             out[1, instrument] = price
             out[2, instrument] = price
@@ -201,11 +290,11 @@ def quotes(ctl, state, sides, levels, words, summary, out):
             continue
         reach = state[i + I_UP] - state[i + I_DOWN]
         for s in range(2):
-            so = (instrument << 4) + (s << 3)
+            so = (instrument << (S_BITS + 1)) + s * S_OTHER
             best = sides[so + S_BEST]
             out[1 + s, instrument] = 0
             out[3 + s, instrument] = 0
-            if best <= reach:
-                out[1 + s, instrument] = state[i + I_DOWN] + best if s == 1 else state[i + I_UP] - best
+            if best <= reach and phase != HALT and phase != SUSPENDED:
+                out[1 + s, instrument] = sides[so + S_BASE] + sides[so + S_SIGN] * best
                 out[3 + s, instrument] = levels[((sides[so + S_LEVELS] + best) << 2) + L_QUANTITY]
     return DONE

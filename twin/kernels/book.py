@@ -1,171 +1,452 @@
-"""Price-time-priority order books of many instruments in flat arrays.
+"""Price-time-priority order books of many instruments: every message of the exchange, in continuous trading and calls.
 
-Every instrument has two ladders, bids (side 0) and asks (side 1), indexed from the best possible price outwards: index
-0 is `limit_up` for bids and `limit_down` for asks, so both sides share one code path. A level is a FIFO list of orders;
-a two-level bitmap finds the next occupied level. Null links are 0: the first record of the pool is never used.
-
-Arrays (all one-dimensional and C-contiguous unless said otherwise; offsets are premultiplied):
-    ctl      int64, the C_* fields below: cursor, tape rows, free list, phase, what a suspended call must remember
-    state    int64, 8 per instrument, the I_* fields
-    sides    int64, 8 per (instrument, side), the S_* fields
-    levels   int64, 4 per level, the L_* fields
-    words    uint64, one bit per level; summary: uint64, one bit per word
-    pool     int64, 8 per order (one cache line), the P_* fields
-    slots    int32, pool record of each order handle, 0 when it does not rest
-    tape     int64, shape (9, rows): the columns of twin.contracts.Tape
+`handle` does one message and is copied into the kernel that calls it; `process` is the loop over a batch. The arrays
+are those of `twin.kernels.ladders`; the rules of admission are in `book_rules`, call auctions in `auction`.
 
 A kernel that runs out of tape or pool returns TAPE_FULL or POOL_FULL with its place kept in `ctl`; called again with
-more room, it goes on exactly there. Rules: domain rows M20 to M24.
+the same message and more room, it goes on exactly there. Rules: domain rows M20 to M24, M50 to M58.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from twin.kernels import inlined, kernel
+from twin.kernels.auction import resume
+from twin.kernels.book_rules import (
+    ALL_LEVELS,
+    AMEND,
+    CANCEL,
+    ENTRY,
+    FIXED_PRICE,
+    LATEST,
+    LIMIT,
+    REASON_LIMIT,
+    REASON_LOT,
+    REASON_NO_CANCEL,
+    REASON_UNKNOWN,
+    REDUCE,
+    WAIT,
+    admit,
+    cage_edge,
+    note_price,
+    open_to,
+)
+from twin.kernels.ladders import (
+    BAD_HANDLE,
+    BAD_INSTRUMENT,
+    BAD_KIND,
+    BAD_SIDE,
+    C_BOUND,
+    C_CURSOR,
+    C_DEPTH,
+    C_FOLLOW,
+    C_FREE,
+    C_HANDLE,
+    C_INDEX,
+    C_LEAVES,
+    C_PARKED,
+    C_PARKS,
+    C_ROWS,
+    C_RULES,
+    C_SEQUENCE,
+    C_SHOWN,
+    C_SIDE,
+    C_STAGE,
+    C_STYLE,
+    C_USED,
+    CONTINUOUS,
+    DONE,
+    HALT,
+    I_BITS,
+    I_CANCELS,
+    I_CEILING,
+    I_FLOOR,
+    I_LAST,
+    I_PHASE,
+    I_RESUME,
+    I_TRADES,
+    I_TURNOVER,
+    I_VOLUME,
+    L_HEAD,
+    L_QUANTITY,
+    P_HANDLE,
+    P_INDEX,
+    P_INSTRUMENT,
+    P_LEAVES,
+    P_SEQUENCE,
+    P_SIDE,
+    POOL_FULL,
+    S_ACCEPTED,
+    S_BASE,
+    S_BEST,
+    S_BITS,
+    S_LEVELS,
+    S_OTHER,
+    S_SIGN,
+    S_SIZE,
+    S_SUMMARY,
+    S_WITHDRAWN,
+    S_WORDS,
+    TAPE_FULL,
+    emit,
+    next_level,
+    remove,
+    rest,
+)
 
-from twin.kernels import kernel
+_ACCEPTED, _TRADE, _CANCELLED, _REJECTED, _EXPIRED, _REDUCED, _REPLACED, _HALTED = range(8)
+_FRESH, _ENTERED, _FOLLOWING, _FOLLOWER = range(4)
+"""C_STAGE: between messages; an order of the message trades; orders that waited may enter; one of them trades."""
 
-C_CURSOR, C_ROWS, C_USED, C_FREE, C_SEQUENCE, C_PHASE, C_CANCELS, C_STAGE, C_LEAVES, C_LEVELS, C_PRICE = range(11)
-CTL_SIZE = 16
-I_DOWN, I_UP, I_LAST, I_VOLUME, I_TURNOVER, I_CLOSE, I_EXCHANGE, I_TRADES = range(8)
-S_LEVELS, S_WORDS, S_SUMMARY, S_BEST, S_RESTING, S_ACCEPTED, S_WITHDRAWN, S_ORDERS = range(8)
-L_HEAD, L_TAIL, L_QUANTITY, L_ORDERS = range(4)
-P_NEXT, P_PREV, P_LEAVES, P_INDEX, P_SIDE, P_HANDLE, P_SEQUENCE, P_SPARE = range(8)
 
-DONE, TAPE_FULL, POOL_FULL, BAD_HANDLE, BAD_INSTRUMENT, BAD_SIDE, BAD_KIND, HANDLE_IN_USE = range(8)
+@inlined
+def match(
+    ctl, state, sides, levels, words, summary, pool, slots, tape, t, ins, sd, other, handle, bound, leaves, depth
+):
+    """Trade an order against the other side up to index `bound`, through at most `depth` levels.
 
-SHUT, CALL, CONTINUOUS = range(3)
-"""What C_PHASE may be: nothing is taken; orders rest without matching; orders match."""
-
-MARKET_LEVELS = 5
-
-_NEW_LIMIT, _NEW_MARKET, _CANCEL, _NEW_IOC = range(4)
-_ACCEPTED, _TRADE, _CANCELLED, _REJECTED, _EXPIRED = range(5)
-_PRICE_LIMIT, _LOT, _CLOSED, _NO_CANCEL, _UNKNOWN, _NO_COUNTERPARTY = 3, 4, 6, 7, 8, 9  # twin.contracts.Reason
-
-_ONE = np.uint64(1)
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-_SHIFT58 = np.uint64(58)
-# Position of the lowest set bit by multiplication (Leiserson, Prokop, Randall 1998): table of the de Bruijn sequence.
-_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-_BIT = np.array([((0x03F79D71B4CB0A89 << i) & (2**64 - 1)) >> 58 for i in range(64)]).argsort()
+    Returns the code, what is left, the levels left and the index of the last trade (-1: none). Assumes that an order
+    whose trade halts the instrument stops there: a limit order's remainder rests, any other is cancelled.
+    """
+    row = ctl[C_ROWS]
+    room = tape.shape[1]
+    i = ins << I_BITS
+    base = sides[other + S_BASE]
+    sign = sides[other + S_SIGN]
+    last = -1
+    code = DONE
+    while leaves > 0 and depth > 0:
+        best = sides[other + S_BEST]
+        if best > bound:
+            break
+        if row + 2 > room:
+            code = TAPE_FULL
+            break
+        lo = (sides[other + S_LEVELS] + best) << 2
+        p = levels[lo + L_HEAD]
+        there = pool[p + P_LEAVES]
+        size = min(there, leaves)
+        leaves -= size
+        at = base + sign * best
+        emit(tape, row, t, _TRADE, ins, sd, at, size, handle, pool[p + P_HANDLE], leaves)
+        row += 1
+        last = best
+        state[i + I_LAST] = at
+        state[i + I_VOLUME] += size
+        state[i + I_TURNOVER] += at * size
+        state[i + I_TRADES] += 1
+        if there == size:
+            remove(ctl, sides, levels, words, summary, pool, slots, p)
+            if sides[other + S_BEST] != best:
+                depth -= 1
+        else:
+            pool[p + P_LEAVES] = there - size
+            levels[lo + L_QUANTITY] -= size
+        if at >= state[i + I_CEILING] or at <= state[i + I_FLOOR]:
+            until = note_price(state, i, at, t)
+            if until > 0:
+                emit(tape, row, t, _HALTED, ins, 0, at, until, -1, -1, 0)
+                row += 1
+                state[i + I_PHASE] = HALT
+                state[i + I_RESUME] = until
+                break
+    ctl[C_ROWS] = row
+    return code, leaves, depth, last
 
 
 @kernel
-def lowest_bit(word):
-    """Position of the lowest set bit of a uint64 that is not 0."""
-    return _BIT[((word & (~word + _ONE)) * _DE_BRUIJN) >> _SHIFT58]
+def admit_waiting(ctl, sides, levels, words, summary, pool, slots, ins):
+    """Move every order that waits outside the cage of an instrument into its book, without a trade.
+
+    Done when a call or a halt begins, where no cage holds (assumed): the nearest to the cage first, then the oldest.
+    """
+    for s in range(2):
+        so = (ins << (S_BITS + 1)) + s * S_OTHER
+        ps = ctl[C_PARKED] + so
+        while sides[ps + S_BEST] < sides[ps + S_SIZE]:
+            p = levels[((sides[ps + S_LEVELS] + sides[ps + S_BEST]) << 2) + L_HEAD]
+            leaves = pool[p + P_LEAVES]
+            handle = pool[p + P_HANDLE]
+            index = sides[ps + S_SIZE] - 1 - pool[p + P_INDEX]
+            remove(ctl, sides, levels, words, summary, pool, slots, p)
+            ctl[C_SEQUENCE] += 1
+            rest(ctl, sides, levels, words, summary, pool, slots, so, ins, index, leaves, handle, ctl[C_SEQUENCE])
 
 
 @kernel
-def emit(tape, row, time, kind, instrument, side, price, quantity, order, counter, leaves):
-    """Write one row of the tape."""
-    tape[0, row] = time
-    tape[1, row] = kind
-    tape[2, row] = instrument
-    tape[3, row] = side
-    tape[4, row] = price
-    tape[5, row] = quantity
-    tape[6, row] = order
-    tape[7, row] = counter
-    tape[8, row] = leaves
+def admit_all_waiting(ctl, sides, levels, words, summary, pool, slots, chosen):
+    """`admit_waiting` of the instruments in `chosen` (int64)."""
+    for k in range(chosen.shape[0]):
+        admit_waiting(ctl, sides, levels, words, summary, pool, slots, chosen[k])
 
 
 @kernel
-def next_level(words, summary, first_word, first_summary, index, size):
-    """The first occupied level of a ladder at or after `index`, or `size` if there is none."""
-    if index >= size:
-        return size
-    w = index >> 6
-    word = words[first_word + w] & (_ALL << np.uint64(index & 63))
-    if word != 0:
-        return (w << 6) + lowest_bit(word)
-    w += 1
-    n_words = (size + 63) >> 6
-    if w >= n_words:
-        return size
-    s = w >> 6
-    group = summary[first_summary + s] & (_ALL << np.uint64(w & 63))
-    n_groups = (n_words + 63) >> 6
-    while group == 0:
-        s += 1
-        if s >= n_groups:
-            return size
-        group = summary[first_summary + s]
-    w = (s << 6) + lowest_bit(group)
-    return (w << 6) + lowest_bit(words[first_word + w])
+def follow(ctl, state, sides, levels, words, summary, pool, slots, tape, t):
+    """Let orders that wait outside the cage of instrument ctl[C_FOLLOW] enter while the cage reaches them.
+
+    Of a buy and a sell that it reaches the one that came first enters first; on one side the price nearest to the cage,
+    then the oldest (assumed: the rule says only that the host takes out an order once its price is valid).
+    """
+    ins = ctl[C_FOLLOW]
+    i = ins << I_BITS
+    while True:
+        if ctl[C_STAGE] == _FOLLOWER:
+            handle = ctl[C_HANDLE]
+            sd = ctl[C_SIDE]
+            leaves = ctl[C_LEAVES]
+            index = ctl[C_INDEX]
+        elif state[i + I_PHASE] != CONTINUOUS:
+            if state[i + I_PHASE] == HALT:
+                admit_waiting(ctl, sides, levels, words, summary, pool, slots, ins)
+            ctl[C_STAGE] = _FRESH
+            return DONE
+        else:
+            first = 0
+            for s in range(2):
+                ps = ctl[C_PARKED] + (ins << (S_BITS + 1)) + s * S_OTHER
+                if sides[ps + S_BEST] >= sides[ps + S_SIZE]:
+                    continue
+                edge = cage_edge(state, sides, ins, 1 - 2 * s)
+                if (sides[ps + S_BASE] + sides[ps + S_SIGN] * sides[ps + S_BEST] - edge) * (1 - 2 * s) > 0:
+                    continue
+                p = levels[((sides[ps + S_LEVELS] + sides[ps + S_BEST]) << 2) + L_HEAD]
+                if first == 0 or pool[p + P_SEQUENCE] < pool[first + P_SEQUENCE]:
+                    first = p
+            if first == 0:
+                ctl[C_STAGE] = _FRESH
+                return DONE
+            ps = pool[first + P_SIDE]
+            handle = pool[first + P_HANDLE]
+            leaves = pool[first + P_LEAVES]
+            index = sides[ps + S_SIZE] - 1 - pool[first + P_INDEX]
+            sd = -1 if ps & S_OTHER else 1
+            remove(ctl, sides, levels, words, summary, pool, slots, first)
+            ctl[C_SEQUENCE] += 1
+        so = (ins << (S_BITS + 1)) + (S_OTHER if sd < 0 else 0)
+        bound = sides[so + S_SIZE] - 1 - index
+        code, leaves, _, _ = match(
+            ctl, state, sides, levels, words, summary, pool, slots, tape,
+            t, ins, sd, so ^ S_OTHER, handle, bound, leaves, ALL_LEVELS,
+        )  # fmt: skip
+        if code != DONE:
+            ctl[C_STAGE] = _FOLLOWER
+            ctl[C_HANDLE] = handle
+            ctl[C_SIDE] = sd
+            ctl[C_LEAVES] = leaves
+            ctl[C_INDEX] = index
+            return code
+        ctl[C_STAGE] = _FOLLOWING
+        if leaves > 0:
+            rest(ctl, sides, levels, words, summary, pool, slots, so, ins, index, leaves, handle, ctl[C_SEQUENCE])
 
 
 @kernel
-def rest(sides, levels, words, summary, ctl, pool, slots, so, index, leaves, handle, sequence):
-    """Append an order to the queue of a level; the pool must have room."""
-    p = ctl[C_FREE]
-    if p != 0:
-        ctl[C_FREE] = pool[p + P_NEXT]
-    else:
-        p = ctl[C_USED] << 3
-        ctl[C_USED] += 1
-    slots[handle] = p >> 3
-    lo = (sides[so + S_LEVELS] + index) << 2
-    tail = levels[lo + L_TAIL]
-    pool[p + P_NEXT] = 0
-    pool[p + P_PREV] = tail
-    pool[p + P_LEAVES] = leaves
-    pool[p + P_INDEX] = index
-    pool[p + P_SIDE] = so
-    pool[p + P_HANDLE] = handle
-    pool[p + P_SEQUENCE] = sequence
-    levels[lo + L_TAIL] = p
-    levels[lo + L_QUANTITY] += leaves
-    levels[lo + L_ORDERS] += 1
-    sides[so + S_RESTING] += leaves
-    sides[so + S_ORDERS] += 1
-    if tail != 0:
-        pool[tail + P_NEXT] = p
-        return
-    levels[lo + L_HEAD] = p
-    w = index >> 6
-    words[sides[so + S_WORDS] + w] |= _ONE << np.uint64(index & 63)
-    summary[sides[so + S_SUMMARY] + (w >> 6)] |= _ONE << np.uint64(w & 63)
-    if index < sides[so + S_BEST]:
-        sides[so + S_BEST] = index
+def modify(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, ins, px, qty, handle):
+    """REDUCE, REPLACE or AMEND of a resting order; there must be a row of tape. Returns its side if it enters anew.
 
-
-@kernel
-def remove(state, sides, levels, words, summary, ctl, pool, slots, p):
-    """Take an order out of its queue and give its record back; quantities must already be 0 or are taken off here."""
-    so = pool[p + P_SIDE]
-    index = pool[p + P_INDEX]
+    Refused (NO_CANCEL, UNKNOWN_ORDER, or as a new order would be), the order stays as it is. A REDUCE by all that is
+    left cancels. 0 is returned where the message is done with.
+    """
+    row = ctl[C_ROWS]
+    ctl[C_ROWS] = row + 1
+    p = int(slots[handle]) << 3
+    i = ins << I_BITS
     leaves = pool[p + P_LEAVES]
-    before = pool[p + P_PREV]
-    after = pool[p + P_NEXT]
-    lo = (sides[so + S_LEVELS] + index) << 2
-    slots[pool[p + P_HANDLE]] = 0
-    pool[p + P_LEAVES] = 0
-    pool[p + P_NEXT] = ctl[C_FREE]
-    ctl[C_FREE] = p
-    levels[lo + L_QUANTITY] -= leaves
-    levels[lo + L_ORDERS] -= 1
-    sides[so + S_RESTING] -= leaves
-    sides[so + S_ORDERS] -= 1
-    if before != 0:
-        pool[before + P_NEXT] = after
+    reason = 0
+    if state[i + I_CANCELS] == 0:
+        reason = REASON_NO_CANCEL
+    elif p == 0:
+        reason = REASON_UNKNOWN
+    if reason != 0:
+        emit(tape, row, t, _REJECTED, ins, 0, px, qty, handle, -1 - reason, leaves)
+        return 0
+    so = pool[p + P_SIDE]
+    own = (ins << (S_BITS + 1)) + (so & S_OTHER)
+    sd = -1 if so & S_OTHER else 1
+    at = sides[so + S_BASE] + sides[so + S_SIGN] * pool[p + P_INDEX]
+    in_place = k == REDUCE or (k == AMEND and px == at and 0 < qty <= leaves)
+    if in_place:
+        reason = open_to(state, i, k)
+        if reason == 0 and qty <= 0:
+            reason = REASON_LOT
     else:
-        levels[lo + L_HEAD] = after
-    if after != 0:
-        pool[after + P_PREV] = before
-        return
-    levels[lo + L_TAIL] = before
-    if before != 0:
-        return
-    w = index >> 6
-    at = sides[so + S_WORDS] + w
-    words[at] &= ~(_ONE << np.uint64(index & 63))
-    if words[at] == 0:
-        summary[sides[so + S_SUMMARY] + (w >> 6)] &= ~(_ONE << np.uint64(w & 63))
-    if index == sides[so + S_BEST]:
-        i = (so >> 4) << 3
-        size = state[i + I_UP] - state[i + I_DOWN] + 1
-        sides[so + S_BEST] = next_level(words, summary, sides[so + S_WORDS], sides[so + S_SUMMARY], index, size)
+        reason = admit(ctl, state, sides, levels, words, summary, pool, t, k, ins, sd, px, qty)
+    if reason > 0:
+        emit(tape, row, t, _REJECTED, ins, sd, px, qty, handle, -1 - reason, leaves)
+        return 0
+    if in_place and not (k == REDUCE and qty >= leaves):
+        kept = leaves - qty if k == REDUCE else qty
+        sides[own + S_WITHDRAWN] += leaves - kept
+        pool[p + P_LEAVES] = kept
+        levels[((sides[so + S_LEVELS] + pool[p + P_INDEX]) << 2) + L_QUANTITY] -= leaves - kept
+        emit(tape, row, t, _REDUCED if k == REDUCE else _REPLACED, ins, sd, at, qty, handle, -1, kept)
+        return 0
+    sides[own + S_WITHDRAWN] += leaves
+    remove(ctl, sides, levels, words, summary, pool, slots, p)
+    if in_place:
+        emit(tape, row, t, _CANCELLED, ins, sd, at, leaves, handle, -1, 0)
+        return 0
+    emit(tape, row, t, _REPLACED, ins, sd, px, qty, handle, -1, qty)
+    sides[own + S_ACCEPTED] += qty
+    ctl[C_SEQUENCE] += 1
+    if reason == WAIT:
+        wait(ctl, sides, levels, words, summary, pool, slots, own, ins, qty, handle)
+        return 0
+    return sd
+
+
+@kernel
+def wait(ctl, sides, levels, words, summary, pool, slots, so, ins, qty, handle):
+    """Put an order that `admit` has just judged to WAIT among those outside the cage."""
+    index = sides[so + S_SIZE] - 1 - ctl[C_INDEX]
+    ps = ctl[C_PARKED] + so
+    rest(ctl, sides, levels, words, summary, pool, slots, ps, ins, index, qty, handle, ctl[C_SEQUENCE])
+
+
+@inlined
+def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, ins, sd, px, qty, order):
+    """Handle one message of time t (ns), kind k, instrument, side, price (ticks), quantity and order handle.
+
+    Writes its reports to `tape` from row ctl[C_ROWS] on and moves that field; the caller empties the tape by setting it
+    to 0. Returns DONE; TAPE_FULL (make room, call again with the same message), POOL_FULL (likewise, with a longer
+    pool); or BAD_HANDLE, BAD_INSTRUMENT, BAD_SIDE, BAD_KIND: the message is malformed and nothing has happened. A halt
+    of its instrument that ends at or before t is resumed first, at its own instant. `tape` needs at least 2 rows.
+    """
+    row = ctl[C_ROWS]
+    if row >= tape.shape[1]:
+        return TAPE_FULL
+    if order < 0 or order >= slots.shape[0]:
+        return BAD_HANDLE
+    if ins < 0 or ins >= state.shape[0] >> I_BITS:
+        return BAD_INSTRUMENT
+    stage = ctl[C_STAGE]
+    if stage != _FRESH:
+        if stage >= _FOLLOWING:
+            return follow(ctl, state, sides, levels, words, summary, pool, slots, tape, t)
+        ins = ctl[C_FOLLOW]
+    p = 0
+    if k == CANCEL or k >= REDUCE:
+        p = int(slots[order]) << 3
+        if p != 0:
+            ins = pool[p + P_INSTRUMENT]
+    i = ins << I_BITS
+    phase = state[i + I_PHASE]
+    if phase == HALT and t >= state[i + I_RESUME]:
+        code = resume(ctl, state, sides, levels, words, summary, pool, slots, tape, state[i + I_RESUME], ins)
+        if code != DONE:
+            return code
+        row = ctl[C_ROWS]
+        if row >= tape.shape[1]:
+            return TAPE_FULL
+        phase = state[i + I_PHASE]
+        if p != 0:
+            p = int(slots[order]) << 3
+
+    if k == CANCEL:
+        ctl[C_ROWS] = row + 1
+        leaves = pool[p + P_LEAVES]
+        if state[i + I_CANCELS] == 0 or p == 0:
+            reason = REASON_NO_CANCEL if state[i + I_CANCELS] == 0 else REASON_UNKNOWN
+            emit(tape, row, t, _REJECTED, ins, 0, 0, 0, order, -1 - reason, leaves)
+            return DONE
+        so = pool[p + P_SIDE]
+        px = sides[so + S_BASE] + sides[so + S_SIGN] * pool[p + P_INDEX]
+        sides[so + S_WITHDRAWN] += leaves
+        remove(ctl, sides, levels, words, summary, pool, slots, p)
+        emit(tape, row, t, _CANCELLED, ins, 1 - ((so >> (S_BITS - 1)) & 2), px, leaves, order, -1, 0)
+    else:
+        if stage == _FRESH:
+            if k < 0 or k > FIXED_PRICE:
+                return BAD_KIND
+            if k >= REDUCE and k <= AMEND:
+                sd = modify(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, ins, px, qty, order)
+                row = ctl[C_ROWS]
+                leaves = qty if sd != 0 else 0
+                index = ctl[C_INDEX]
+                bound = ctl[C_BOUND]
+                depth = ALL_LEVELS
+                so = (ins << (S_BITS + 1)) + ((1 - sd) << (S_BITS - 1))
+            else:
+                if sd * sd != 1:
+                    return BAD_SIDE
+                so = (ins << (S_BITS + 1)) + ((1 - sd) << (S_BITS - 1))
+                leaves = qty
+                shown = px
+                if k == LIMIT and phase == CONTINUOUS and ctl[C_RULES] == 0:
+                    index = (px - sides[so + S_BASE]) * sides[so + S_SIGN]
+                    bound = sides[so + S_SIZE] - 1 - index
+                    depth = ALL_LEVELS
+                    reason = 0
+                    if index < 0 or bound < 0:
+                        reason = REASON_LIMIT
+                    if leaves <= 0:
+                        reason = REASON_LOT
+                    ctl[C_STYLE] = ENTRY
+                else:
+                    reason = admit(ctl, state, sides, levels, words, summary, pool, t, k, ins, sd, px, qty)
+                    index = ctl[C_INDEX]
+                    bound = ctl[C_BOUND]
+                    depth = ctl[C_DEPTH]
+                    shown = ctl[C_SHOWN]
+                if reason <= 0 and slots[order] != 0:
+                    reason = REASON_UNKNOWN
+                if reason > 0:
+                    known = pool[(int(slots[order]) << 3) + P_LEAVES]
+                    emit(tape, row, t, _REJECTED, ins, sd, px, qty, order, -1 - reason, known)
+                    ctl[C_ROWS] = row + 1
+                    return DONE
+                if ctl[C_FREE] == 0 and ctl[C_USED] >= pool.shape[0] >> 3:
+                    return POOL_FULL
+                emit(tape, row, t, _ACCEPTED, ins, sd, shown, leaves, order, -1, leaves)
+                row += 1
+                ctl[C_ROWS] = row
+                ctl[C_SEQUENCE] += 1
+                sides[so + S_ACCEPTED] += leaves
+                if reason == WAIT:
+                    wait(ctl, sides, levels, words, summary, pool, slots, so, ins, qty, order)
+                    leaves = 0
+        else:
+            sd = ctl[C_SIDE]
+            so = (ins << (S_BITS + 1)) + ((1 - sd) << (S_BITS - 1))
+            leaves = ctl[C_LEAVES]
+            depth = ctl[C_DEPTH]
+            index = ctl[C_INDEX]
+            bound = ctl[C_BOUND]
+            ctl[C_STAGE] = _FRESH
+        if leaves > 0:
+            code = DONE
+            if phase == CONTINUOUS:
+                code, leaves, depth, last = match(
+                    ctl, state, sides, levels, words, summary, pool, slots, tape,
+                    t, ins, sd, so ^ S_OTHER, order, bound, leaves, depth,
+                )  # fmt: skip
+                if last >= 0 and ctl[C_STYLE] == LATEST:
+                    index = sides[so + S_SIZE] - 1 - last
+            if leaves > 0 and code == DONE:
+                if index < sides[so + S_SIZE]:
+                    rest(
+                        ctl, sides, levels, words, summary, pool, slots, so, ins, index, leaves, order, ctl[C_SEQUENCE]
+                    )
+                elif ctl[C_ROWS] >= tape.shape[1]:
+                    code = TAPE_FULL
+                else:
+                    row = ctl[C_ROWS]
+                    sides[so + S_WITHDRAWN] += leaves
+                    emit(tape, row, t, _CANCELLED, ins, sd, px, leaves, order, -1, 0)
+                    ctl[C_ROWS] = row + 1
+            if code != DONE:
+                ctl[C_STAGE] = _ENTERED
+                ctl[C_FOLLOW] = ins
+                ctl[C_SIDE] = sd
+                ctl[C_LEAVES] = leaves
+                ctl[C_DEPTH] = depth
+                ctl[C_INDEX] = index
+                ctl[C_BOUND] = bound
+                return code
+    if ctl[C_PARKS] != 0:
+        ctl[C_FOLLOW] = ins
+        ctl[C_STAGE] = _FOLLOWING
+        return follow(ctl, state, sides, levels, words, summary, pool, slots, tape, t)
+    return DONE
 
 
 @kernel
@@ -176,166 +457,32 @@ def process(
 
     The message at ctl[C_CURSOR] is the one that a bad code speaks of.
     """
-    n = time.shape[0]
-    room = tape.shape[1]
-    n_state = state.shape[0] >> 3
-    pool_size = pool.shape[0] >> 3
-    row = ctl[C_ROWS]
-    phase = ctl[C_PHASE]
     code = DONE
     m = ctl[C_CURSOR]
-    while m < n:
-        if row >= room:
-            code = TAPE_FULL
-            break
-        t = time[m]
-        k = kind[m]
-        ins = instrument[m]
-        handle = order[m]
-        if handle < 0 or handle >= slots.shape[0]:
-            code = BAD_HANDLE
-            break
-        if ins < 0 or ins >= n_state:
-            code = BAD_INSTRUMENT
-            break
-        i = ins << 3
-        if k == _CANCEL:
-            p = np.int64(slots[handle]) << 3
-            if ctl[C_CANCELS] == 0:
-                emit(tape, row, t, _REJECTED, ins, 0, 0, 0, handle, -1 - _NO_CANCEL, pool[p + P_LEAVES])
-            elif p == 0:
-                emit(tape, row, t, _REJECTED, ins, 0, 0, 0, handle, -1 - _UNKNOWN, 0)
-            else:
-                so = pool[p + P_SIDE]
-                leaves = pool[p + P_LEAVES]
-                ins = so >> 4
-                if so & 8:
-                    sd = -1
-                    px = state[(ins << 3) + I_DOWN] + pool[p + P_INDEX]
-                else:
-                    sd = 1
-                    px = state[(ins << 3) + I_UP] - pool[p + P_INDEX]
-                sides[so + S_WITHDRAWN] += leaves
-                remove(state, sides, levels, words, summary, ctl, pool, slots, p)
-                emit(tape, row, t, _CANCELLED, ins, sd, px, leaves, handle, -1, 0)
-            row += 1
-            m += 1
-            continue
-
-        # A new order. `so` is its own side, `other` the side that it may hit.
-        sd = side[m]
-        if sd == 1:
-            so = ins << 4
-            other = so + 8
-        elif sd == -1:
-            other = ins << 4
-            so = other + 8
-        else:
-            code = BAD_SIDE
-            break
-        if k < 0 or k > _NEW_IOC:
-            code = BAD_KIND
-            break
-        px = price[m]
-        reach = state[i + I_UP] - state[i + I_DOWN]
-        index = reach + 1
-        bound = reach
-        depth = MARKET_LEVELS
-        if k != _NEW_MARKET:
-            index = state[i + I_UP] - px if sd == 1 else px - state[i + I_DOWN]
-            bound = reach - index
-            depth = reach + 1
-        if ctl[C_STAGE] == 0:
-            leaves = quantity[m]
-            reason = 0
-            if phase == SHUT or (phase == CALL and k != _NEW_LIMIT):
-                reason = _CLOSED
-            elif leaves <= 0:
-                reason = _LOT
-            elif k == _NEW_MARKET:
-                if sides[other + S_BEST] > reach:
-                    reason = _NO_COUNTERPARTY
-            elif index < 0 or index > reach:
-                reason = _PRICE_LIMIT
-            if reason != 0:
-                emit(tape, row, t, _REJECTED, ins, sd, px, leaves, handle, -1 - reason, 0)
-                row += 1
-                m += 1
-                continue
-            if slots[handle] != 0:
-                code = HANDLE_IN_USE
-                break
-            if ctl[C_FREE] == 0 and ctl[C_USED] >= pool_size:
-                code = POOL_FULL
-                break
-            emit(tape, row, t, _ACCEPTED, ins, sd, px, leaves, handle, -1, leaves)
-            row += 1
-            ctl[C_SEQUENCE] += 1
-            sides[so + S_ACCEPTED] += leaves
-        else:
-            leaves = ctl[C_LEAVES]
-            depth = ctl[C_LEVELS]
-            ctl[C_STAGE] = 0
-
-        if phase == CONTINUOUS:
-            while leaves > 0 and depth > 0:
-                best = sides[other + S_BEST]
-                if best > bound:
-                    break
-                if row >= room:
-                    code = TAPE_FULL
-                    break
-                lo = (sides[other + S_LEVELS] + best) << 2
-                p = levels[lo + L_HEAD]
-                there = pool[p + P_LEAVES]
-                size = min(there, leaves)
-                leaves -= size
-                at = state[i + I_DOWN] + best if sd == 1 else state[i + I_UP] - best
-                emit(tape, row, t, _TRADE, ins, sd, at, size, handle, pool[p + P_HANDLE], leaves)
-                row += 1
-                state[i + I_LAST] = at
-                state[i + I_VOLUME] += size
-                state[i + I_TURNOVER] += at * size
-                state[i + I_TRADES] += 1
-                if there == size:
-                    remove(state, sides, levels, words, summary, ctl, pool, slots, p)
-                    if sides[other + S_BEST] != best:
-                        depth -= 1
-                else:
-                    pool[p + P_LEAVES] = there - size
-                    levels[lo + L_QUANTITY] -= size
-                    sides[other + S_RESTING] -= size
-        if leaves > 0 and code == DONE:
-            if k == _NEW_LIMIT:
-                rest(sides, levels, words, summary, ctl, pool, slots, so, index, leaves, handle, ctl[C_SEQUENCE])
-            elif row >= room:
-                code = TAPE_FULL
-            else:
-                sides[so + S_WITHDRAWN] += leaves
-                emit(tape, row, t, _CANCELLED, ins, sd, px, leaves, handle, -1, 0)
-                row += 1
+    while m < time.shape[0]:
+        code = handle(
+            ctl, state, sides, levels, words, summary, pool, slots, tape,
+            time[m], kind[m], instrument[m], side[m], price[m], quantity[m], order[m],
+        )  # fmt: skip
         if code != DONE:
-            ctl[C_STAGE] = 1
-            ctl[C_LEAVES] = leaves
-            ctl[C_LEVELS] = depth
             break
         m += 1
     ctl[C_CURSOR] = m
-    ctl[C_ROWS] = row
     return code
 
 
 @kernel
-def expire(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
-    """Withdraw every resting order, side by side from ctl[C_CURSOR] on, best price and oldest order first."""
+def expire(ctl, sides, levels, words, summary, pool, slots, tape, time):
+    """Withdraw every resting order, side by side from ctl[C_CURSOR] on, best price and oldest order first.
+
+    Orders that wait outside a cage come after all others.
+    """
     row = ctl[C_ROWS]
     code = DONE
     s = ctl[C_CURSOR]
-    while s < sides.shape[0] >> 3:
-        so = s << 3
-        i = (so >> 4) << 3
-        reach = state[i + I_UP] - state[i + I_DOWN]
-        while sides[so + S_BEST] <= reach:
+    while s < sides.shape[0] >> S_BITS:
+        so = s << S_BITS
+        while sides[so + S_BEST] < sides[so + S_SIZE]:
             if row >= tape.shape[1]:
                 code = TAPE_FULL
                 break
@@ -343,12 +490,12 @@ def expire(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
             p = levels[((sides[so + S_LEVELS] + best) << 2) + L_HEAD]
             leaves = pool[p + P_LEAVES]
             handle = pool[p + P_HANDLE]
-            px = state[i + I_DOWN] + best if so & 8 else state[i + I_UP] - best
-            sd = -1 if so & 8 else 1
-            emit(tape, row, time, _EXPIRED, i >> 3, sd, px, leaves, handle, -1, 0)
+            px = sides[so + S_BASE] + sides[so + S_SIGN] * best
+            sd = -1 if so & S_OTHER else 1
+            emit(tape, row, time, _EXPIRED, pool[p + P_INSTRUMENT], sd, px, leaves, handle, -1, 0)
             row += 1
             sides[so + S_WITHDRAWN] += leaves
-            remove(state, sides, levels, words, summary, ctl, pool, slots, p)
+            remove(ctl, sides, levels, words, summary, pool, slots, p)
         if code != DONE:
             break
         s += 1
@@ -358,23 +505,22 @@ def expire(ctl, state, sides, levels, words, summary, pool, slots, tape, time):
 
 
 @kernel
-def depth(state, sides, levels, words, summary, instrument, n_levels, out):
+def depth(sides, levels, words, summary, instrument, n_levels, out):
     """Write the best `n_levels` levels into out[0..3]: bid price, bid quantity, ask price, ask quantity (int64).
 
     Returns the shares in them on both sides. With an empty `out` (shape (4, 0)) nothing is written.
     """
-    i = instrument << 3
-    size = state[i + I_UP] - state[i + I_DOWN] + 1
     total = 0
     for s in range(2):
-        so = (instrument << 4) + (s << 3)
+        so = (instrument << (S_BITS + 1)) + s * S_OTHER
+        size = sides[so + S_SIZE]
         best = sides[so + S_BEST]
         n = 0
         while n < n_levels and best < size:
             shares = levels[((sides[so + S_LEVELS] + best) << 2) + L_QUANTITY]
             total += shares
             if n < out.shape[1]:
-                out[2 * s, n] = state[i + I_DOWN] + best if s == 1 else state[i + I_UP] - best
+                out[2 * s, n] = sides[so + S_BASE] + sides[so + S_SIGN] * best
                 out[2 * s + 1, n] = shares
             n += 1
             best = next_level(words, summary, sides[so + S_WORDS], sides[so + S_SUMMARY], best + 1, size)
@@ -382,10 +528,10 @@ def depth(state, sides, levels, words, summary, instrument, n_levels, out):
 
 
 @kernel
-def depth_all(state, sides, levels, words, summary, n_levels, none, out):
+def depth_all(sides, levels, words, summary, n_levels, none, out):
     """Write the shares within the best `n_levels` levels of both sides of every instrument into `out` (int64).
 
     `none` is an int64 array of shape (4, 0).
     """
     for instrument in range(out.shape[0]):
-        out[instrument] = depth(state, sides, levels, words, summary, instrument, n_levels, none)
+        out[instrument] = depth(sides, levels, words, summary, instrument, n_levels, none)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-import twin.kernels.book as book
+import twin.kernels.ladders as ladders
 from twin.contracts import IntColumn
 from twin.errors import ConservationError
 
 
 def audit_crossing(state: IntColumn, sides: IntColumn) -> None:
-    """Raise ConservationError if a book's best bid reaches its best ask."""
-    size = state[book.I_UP :: 8] - state[book.I_DOWN :: 8] + 1
-    bid, ask = sides[book.S_BEST :: 16], sides[8 + book.S_BEST :: 16]
-    crossed = (bid < size) & (ask < size) & (state[book.I_UP :: 8] - bid >= state[book.I_DOWN :: 8] + ask)
-    _require(~crossed, "its book is crossed")
+    """Raise ConservationError if a book in continuous trading has its best bid at or above its best ask."""
+    stride = 1 << ladders.I_BITS
+    up, down = state[ladders.I_UP :: stride], state[ladders.I_DOWN :: stride]
+    best = sides[ladders.S_BEST :: 1 << ladders.S_BITS][: 2 * len(up)]
+    bid, ask, size = best[::2], best[1::2], up - down + 1
+    crossed = (bid < size) & (ask < size) & (up - bid >= down + ask)
+    _require(~(crossed & (state[ladders.I_PHASE :: stride] == ladders.CONTINUOUS)), "its book is crossed")
 
 
 def audit(
@@ -28,43 +30,51 @@ def audit(
     slots: NDArray[np.int32],
 ) -> None:
     """Raise ConservationError unless shares are conserved and every index agrees with the pool of orders."""
-    orders = pool.reshape(-1, 8)[: ctl[book.C_USED]]
-    at = np.flatnonzero(orders[:, book.P_LEAVES] != 0)
+    orders = pool.reshape(-1, 8)[: ctl[ladders.C_USED]]
+    at = np.flatnonzero(orders[:, ladders.P_LEAVES] != 0)
     live = orders[at]
-    side = live[:, book.P_SIDE] >> 3
-    n_sides = len(sides) // 8
-    resting = np.zeros(n_sides, np.int64)
-    np.add.at(resting, side, live[:, book.P_LEAVES])
-    count = np.bincount(side, minlength=n_sides)
-    instrument = np.arange(n_sides) >> 1
+    side = live[:, ladders.P_SIDE] >> ladders.S_BITS
+    n_sides = len(sides) >> ladders.S_BITS
+    instrument = np.arange(n_sides) // 2 % max(1, n_sides // 4)
 
     def field(name: int) -> IntColumn:
-        return sides[name::8]
+        return sides[name :: 1 << ladders.S_BITS]
 
-    owner = live[:, book.P_SIDE] >> 4
-    _require(live[:, book.P_LEAVES] > 0, "an order has negative leaves", owner)
-    _require(resting == field(book.S_RESTING), "resting shares differ from the sum of its orders", instrument)
-    _require(count == field(book.S_ORDERS), "the number of resting orders differs", instrument)
-    traded = state[book.I_VOLUME :: 8][instrument]
-    balance = field(book.S_ACCEPTED) - field(book.S_WITHDRAWN) - traded - resting
+    def both(column: IntColumn) -> IntColumn:
+        """In the book and outside the cage together, per instrument and side."""
+        return column.reshape(2, -1).sum(axis=0)
+
+    owner = live[:, ladders.P_INSTRUMENT]
+    _require(live[:, ladders.P_LEAVES] > 0, "an order has negative leaves", owner)
+    _require(instrument[side] == owner, "an order rests in another instrument's book", owner)
+    resting = np.zeros(n_sides, np.int64)
+    np.add.at(resting, side, live[:, ladders.P_LEAVES])
+    traded = np.repeat(state[ladders.I_VOLUME :: 1 << ladders.I_BITS], 2)
+    balance = both(field(ladders.S_ACCEPTED)) - both(field(ladders.S_WITHDRAWN)) - traded - both(resting)
     _require(balance == 0, "accepted shares are not those traded, withdrawn and resting", instrument)
-    _require(slots[live[:, book.P_HANDLE]] == at, "an order's handle leads elsewhere", owner)
+    _require(slots[live[:, ladders.P_HANDLE]] == at, "an order's handle leads elsewhere", owner)
+    if len(live) != ctl[ladders.C_LIVE]:
+        raise ConservationError(f"{int(ctl[ladders.C_LIVE])} orders are counted, {len(live)} rest")
 
-    level = sides[live[:, book.P_SIDE] + book.S_LEVELS] + live[:, book.P_INDEX]
+    level = sides[live[:, ladders.P_SIDE] + ladders.S_LEVELS] + live[:, ladders.P_INDEX]
     occupied, inverse, orders_at = np.unique(level, return_inverse=True, return_counts=True)
     shares = np.zeros(len(occupied), np.int64)
-    np.add.at(shares, inverse, live[:, book.P_LEAVES])
+    np.add.at(shares, inverse, live[:, ladders.P_LEAVES])
     ladder = levels.reshape(-1, 4)[occupied]
-    at_level = instrument[np.searchsorted(field(book.S_LEVELS), occupied, side="right") - 1]
-    _require(ladder[:, book.L_QUANTITY] == shares, "a level's shares differ from the sum of its orders", at_level)
-    _require(ladder[:, book.L_ORDERS] == orders_at, "a level's number of orders differs", at_level)
+    at_level = owner[np.unique(level, return_index=True)[1]]
+    _require(ladder[:, ladders.L_QUANTITY] == shares, "a level's shares differ from the sum of its orders", at_level)
+    _require(ladder[:, ladders.L_ORDERS] == orders_at, "a level's number of orders differs", at_level)
 
-    best = np.repeat(state[book.I_UP :: 8] - state[book.I_DOWN :: 8] + 1, 2)
-    np.minimum.at(best, side, live[:, book.P_INDEX])
-    _require(best == field(book.S_BEST), "the best price is not that of its best order", instrument)
+    best = field(ladders.S_SIZE).copy()
+    np.minimum.at(best, side, live[:, ladders.P_INDEX])
+    _require(best == field(ladders.S_BEST), "the best price is not that of its best order", instrument)
     bits = int(np.bitwise_count(words).sum())
     if bits != len(occupied):
         raise ConservationError(f"{bits} levels are marked as occupied, {len(occupied)} are")
+    held = state[ladders.I_RESUME :: 1 << ladders.I_BITS] > 0
+    shut = state[ladders.I_SESSION :: 1 << ladders.I_BITS] == ladders.SHUT
+    phase = state[ladders.I_PHASE :: 1 << ladders.I_BITS]
+    _require(~held | shut | (phase == ladders.HALT), "it is halted, but its phase is another")
 
 
 def _require(holds: NDArray[np.bool_], what: str, instrument: IntColumn | None = None) -> None:

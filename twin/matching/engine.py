@@ -1,12 +1,14 @@
 """The matching engine of an exchange: many books, one tape.
 
-Assumes limit, immediate-or-cancel and market orders (market: the best five levels of the other side, the remainder
-cancelled), price-time priority, trades at the resting order's price, call auctions as in `twin.kernels.auction`.
-Does not model lots, order size limits or halts.
+Assumes price-time priority, trades at the resting order's price, call auctions as in `twin.kernels.auction`. With
+`OrderRules` it demands of orders what the exchange does (sizes, kinds, price cage, volatility halts); without, it takes
+everything within the limits, as in a replay. What is assumed where the rules are silent stands at `twin.kernels.book`.
+Does not model odd residues of holdings, which only the broker knows.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -15,8 +17,9 @@ from numpy.typing import NDArray
 
 import twin.kernels.auction as auction
 import twin.kernels.book as book
+import twin.kernels.ladders as ladders
 from twin.clock import Phase
-from twin.contracts import Instruments, IntColumn, Messages, Quotes, Tape
+from twin.contracts import Exchange, Instruments, IntColumn, Messages, OrderRules, Quotes, Tape, TapeKind
 from twin.errors import CapacityError, DataError
 from twin.matching.audit import audit, audit_crossing
 
@@ -24,23 +27,44 @@ BACKGROUND_BASE: Final = 1 << 26
 """First order handle of the background flow; the broker's own orders lie below."""
 
 _PHASES: Final = {
-    Phase.OPEN_CALL: book.CALL,
-    Phase.CLOSE_CALL: book.CALL,
-    Phase.CONTINUOUS: book.CONTINUOUS,
+    Phase.OPEN_CALL: ladders.OPEN_CALL,
+    Phase.CLOSE_CALL: ladders.CALL,
+    Phase.CONTINUOUS: ladders.CONTINUOUS,
 }
+_RULES: Final = {
+    "smallest": ladders.I_SMALLEST,
+    "step": ladders.I_STEP,
+    "largest_limit": ladders.I_LARGEST_LIMIT,
+    "largest_market": ladders.I_LARGEST_MARKET,
+    "kinds": ladders.I_KINDS,
+    "cage_ppm": ladders.I_CAGE_PPM,
+    "cage_ticks": ladders.I_CAGE_TICKS,
+    "cage_parks": ladders.I_CAGE_PARKS,
+    "open_low": ladders.I_OPEN_LOW,
+    "open_high": ladders.I_OPEN_HIGH,
+    "band_ppm": ladders.I_BAND_PPM,
+    "halt_first_ppm": ladders.I_HALT_FIRST,
+    "halt_second_ppm": ladders.I_HALT_SECOND,
+    "halt_ns": ladders.I_HALT_NS,
+    "halt_until": ladders.I_HALT_UNTIL,
+    "tie_break": ladders.I_TIE,
+}
+_MIN_TAPE_ROWS: Final = 2
 _MAX_TAPE_ROWS: Final = 1 << 17
 _MAX_LEVELS: Final = 1 << 30
 # Columns of the tape start 448 bytes apart modulo a page, so that they do not fight for the same cache sets.
 _STAGGER: Final = 56
+# A piece of tape is handed over without a copy where it fills at least a quarter of its buffer.
+_WORTH_A_VIEW: Final = 4
+_BUFFERS: Final = 4
 
 _COLUMNS: Final = ("time", "kind", "instrument", "side", "price", "quantity", "order")
 
 _BAD_MESSAGE: Final = {
-    book.BAD_HANDLE: ("order handle {order} is out of range", "Handles are below the engine's max_orders."),
-    book.BAD_INSTRUMENT: ("instrument {instrument} is not listed", "Instruments count from 0."),
-    book.BAD_SIDE: ("side {side} is neither 1 (buy) nor -1 (sell)", ""),
-    book.BAD_KIND: ("kind {kind} is not a message kind", ""),
-    book.HANDLE_IN_USE: ("order handle {order} belongs to a resting order", "Reuse a handle when its order has ended."),
+    ladders.BAD_HANDLE: ("order handle {order} is out of range", "Handles are below the engine's max_orders."),
+    ladders.BAD_INSTRUMENT: ("instrument {instrument} is not listed", "Instruments count from 0."),
+    ladders.BAD_SIDE: ("side {side} is neither 1 (buy) nor -1 (sell)", ""),
+    ladders.BAD_KIND: ("kind {kind} is not a message kind", ""),
 }
 
 
@@ -49,6 +73,7 @@ class MatchingEngine:
 
     Args:
         instruments: what is listed; every order's price must lie within the instrument's limits.
+        rules: what the exchange demands of orders; None takes everything within the limits.
         max_orders: order handles lie below this; memory is committed only for handles in use.
         pool_orders: orders that rest at first; grows by doubling.
         tape_rows: rows of tape handed over at a time; grows with use.
@@ -58,42 +83,43 @@ class MatchingEngine:
         self,
         instruments: Instruments,
         *,
+        rules: OrderRules | None = None,
         max_orders: int = 1 << 27,
         pool_orders: int = 1 << 12,
         tape_rows: int = 1 << 12,
     ) -> None:
         n = len(instruments)
         self.n_instruments = n
-        size = instruments.limit_up - instruments.limit_down + 1
-        if n and (int(size.min()) < 1 or int(instruments.limit_down.min()) < 1):
-            row = int(np.argmax((size < 1) | (instruments.limit_down < 1)))
-            raise DataError(
-                f"price limits {instruments.limit_down[row]}..{instruments.limit_up[row]} ticks",
-                where=f"instrument {row}",
-                hint="The lower limit must be at least 1 tick and not above the upper.",
-            )
-        per_side = np.repeat(size, 2)
+        self._all = np.arange(n, dtype=np.int64)
+        size = _ladder_sizes(instruments)
+        if rules is not None and len(rules) != n:
+            raise DataError(f"rules for {len(rules)} of {n} instruments", hint="One row of OrderRules per instrument.")
+        self._state = _state_of(instruments, rules)
+        state = self._field
+        parks = state(ladders.I_CAGE_PARKS) != 0
+        waiting = np.where(parks, size, 0)
+        per_side = np.concatenate([np.repeat(size, 2), np.repeat(waiting, 2)])
         n_words = (per_side + 63) >> 6
         n_groups = (n_words + 63) >> 6
         if int(per_side.sum()) > _MAX_LEVELS:
             raise CapacityError(
                 f"{int(per_side.sum())} price levels", hint=f"At most {_MAX_LEVELS} in all: narrow the price limits."
             )
-        self._ctl = np.zeros(book.CTL_SIZE, np.int64)
-        self._ctl[book.C_USED] = 1
-        state = np.zeros((n, 8), np.int64)
-        state[:, book.I_DOWN] = instruments.limit_down
-        state[:, book.I_UP] = instruments.limit_up
-        state[:, book.I_CLOSE] = instruments.previous_close
-        state[:, book.I_EXCHANGE] = instruments.exchange
-        sides = np.zeros((2 * n, 8), np.int64)
-        sides[:, book.S_LEVELS] = np.cumsum(per_side) - per_side
-        sides[:, book.S_WORDS] = np.cumsum(n_words) - n_words
-        sides[:, book.S_SUMMARY] = np.cumsum(n_groups) - n_groups
-        sides[:, book.S_BEST] = per_side
-        self._state, self._sides = state.reshape(-1), sides.reshape(-1)
-        self._ladders = (
-            self._state,
+        self._ctl = np.zeros(ladders.CTL_SIZE, np.int64)
+        self._ctl[ladders.C_USED] = 1
+        self._ctl[ladders.C_RULES] = int(rules is not None)
+        self._ctl[ladders.C_PARKS] = int(parks.any())
+        self._ctl[ladders.C_PARKED] = n << (ladders.S_BITS + 1)
+        sides = np.zeros((4 * n, 1 << ladders.S_BITS), np.int64)
+        sides[:, ladders.S_LEVELS] = np.cumsum(per_side) - per_side
+        sides[:, ladders.S_WORDS] = np.cumsum(n_words) - n_words
+        sides[:, ladders.S_SUMMARY] = np.cumsum(n_groups) - n_groups
+        sides[:, ladders.S_BEST] = sides[:, ladders.S_SIZE] = per_side
+        low, high = instruments.limit_down, instruments.limit_up
+        sides[:, ladders.S_BASE] = np.concatenate([np.stack([high, low], 1), np.stack([low, high], 1)]).reshape(-1)
+        sides[:, ladders.S_SIGN] = np.repeat([[-1, 1], [1, -1]], n, axis=0).reshape(-1)
+        self._sides = sides.reshape(-1)
+        self._books = (
             self._sides,
             np.zeros(4 * int(per_side.sum()), np.int64),
             np.zeros(int(n_words.sum()), np.uint64),
@@ -101,66 +127,158 @@ class MatchingEngine:
         )
         self._pool = np.zeros(8 * max(2, pool_orders), np.int64)
         self._slots = np.zeros(max_orders, np.int32)
-        self._tape_rows = max(1, tape_rows)
-        self._tape = self._new_tape()
+        self._tape_rows = max(_MIN_TAPE_ROWS, tape_rows)
+        self._tapes: list[NDArray[np.int64]] = []
         self._no_depth = np.zeros((4, 0), np.int64)
         self.set_phase(Phase.CLOSED)
 
     @property
     def phase(self) -> Phase:
-        """The phase set last."""
+        """The phase set last for all instruments."""
         return self._phase
 
     @property
     def resting(self) -> int:
-        """Orders that rest in all books."""
-        return int(self._sides[book.S_ORDERS :: 8].sum())
+        """Orders that rest in all books or wait outside a price cage."""
+        return int(self._ctl[ladders.C_LIVE])
 
-    def set_phase(self, phase: Phase, *, cancels_allowed: bool = True) -> None:
+    @property
+    def halted(self) -> NDArray[np.bool_]:
+        """Which instruments are halted, per instrument."""
+        halted: NDArray[np.bool_] = self._field(ladders.I_RESUME) > 0
+        return halted
+
+    @property
+    def suspended(self) -> NDArray[np.bool_]:
+        """Which instruments are suspended, per instrument."""
+        suspended: NDArray[np.bool_] = self._field(ladders.I_SUSPENDED) > 0
+        return suspended
+
+    @property
+    def resume_times(self) -> IntColumn:
+        """When each instrument's halt ends (ns since midnight), 0 if it is not halted."""
+        return self._field(ladders.I_RESUME).copy()
+
+    @property
+    def opens(self) -> IntColumn:
+        """The day's open of each instrument (ticks): the price of its first trade, 0 before it."""
+        return self._field(ladders.I_OPEN).copy()
+
+    def set_phase(
+        self,
+        phase: Phase,
+        *,
+        cancels_allowed: bool = True,
+        instruments: IntColumn | None = None,
+        time: int = 0,
+    ) -> None:
         """Enter a phase. In calls orders rest; outside calls and continuous trading every message is refused.
+
+        Halts and suspensions outlast phases: the phase is then the one that follows them. A halt that has ended while
+        the session was shut (lunch) ends at `time` (ns), the start of the phase.
 
         Raises:
             ConservationError: continuous trading would begin with a crossed book (an `uncross` is missing).
         """
-        self._phase = phase
-        mode = _PHASES.get(phase, book.SHUT)
-        self._ctl[book.C_PHASE] = mode
-        self._ctl[book.C_CANCELS] = int(cancels_allowed and mode != book.SHUT)
-        if mode == book.CONTINUOUS:
+        chosen = self._chosen(instruments)
+        if instruments is None:
+            self._phase = phase
+        mode = _PHASES.get(phase, ladders.SHUT)
+        before = self._field(ladders.I_PHASE)[chosen]
+        self._put(ladders.I_SESSION, chosen, mode)
+        self._put(ladders.I_CANCELS, chosen, int(cancels_allowed and mode != ladders.SHUT))
+        resume = self._field(ladders.I_RESUME)[chosen]
+        self._put(ladders.I_RESUME, chosen, np.where(resume > 0, np.maximum(resume, time), 0))
+        halted = (resume > 0) & (mode != ladders.SHUT)
+        now = np.where(halted, ladders.HALT, np.where(self.suspended[chosen], ladders.SUSPENDED, mode))
+        self._put(ladders.I_PHASE, chosen, now)
+        self._leave_cage(chosen[(before == ladders.CONTINUOUS) & (now != ladders.CONTINUOUS) & (now != ladders.SHUT)])
+        if mode == ladders.CONTINUOUS:
             audit_crossing(self._state, self._sides)
+
+    def halt(self, instruments: IntColumn | None, time: int, until: int) -> Tape:
+        """Halt instruments until an instant (ns): orders and cancels are taken and rest; a call auction ends it.
+
+        A halt under way lasts at least until then. Suspended instruments are left out. Returns HALTED rows.
+        """
+        chosen = self._chosen(instruments)
+        chosen = chosen[~self.suspended[chosen]]
+        shut = self._field(ladders.I_SESSION)[chosen] == ladders.SHUT
+        before = self._field(ladders.I_PHASE)[chosen]
+        self._put(ladders.I_RESUME, chosen, np.maximum(self._field(ladders.I_RESUME)[chosen], until))
+        self._put(ladders.I_PHASE, chosen, np.where(shut, ladders.SHUT, ladders.HALT))
+        self._leave_cage(chosen[before == ladders.CONTINUOUS])
+        zero = np.zeros(len(chosen), np.int64)
+        price, end = self._field(ladders.I_LAST)[chosen], self._field(ladders.I_RESUME)[chosen]
+        return Tape(zero + time, zero + TapeKind.HALTED, chosen, zero, price, end, zero - 1, zero - 1, zero)
+
+    def suspend(self, instruments: IntColumn | None) -> None:
+        """Suspend instruments: orders are refused (SUSPENDED), cancels taken as the session allows, nothing trades."""
+        chosen = self._chosen(instruments)
+        before = self._field(ladders.I_PHASE)[chosen]
+        self._put(ladders.I_SUSPENDED, chosen, 1)
+        self._put(ladders.I_RESUME, chosen, 0)
+        self._put(ladders.I_PHASE, chosen, ladders.SUSPENDED)
+        self._leave_cage(chosen[before == ladders.CONTINUOUS])
+
+    def release(self, instruments: IntColumn | None, time: int) -> Tape:
+        """End suspensions: in continuous trading by a call auction of each instrument; RESUMED follows its trades."""
+        chosen = self._chosen(instruments)
+        chosen = chosen[self.suspended[chosen]]
+        self._put(ladders.I_SUSPENDED, chosen, 0)
+        return self._sweep(auction.release, time, chosen)
+
+    def wake(self, time: int) -> Tape:
+        """Resume every instrument whose halt ends at or before `time`, each at its own instant, in that order."""
+        if not (self._field(ladders.I_PHASE) == ladders.HALT).any():
+            return Tape.empty()
+        return self._sweep(auction.wake, time)
 
     def process(self, messages: Messages) -> Tape:
         """Handle messages in the given order, which is by time, and report everything that came of them.
 
         A refused cancel has quantity 0 and, in a phase that takes nothing, the reason NO_CANCEL.
 
+        Refused without harm are a new order under the handle of a resting one and a cancel or change of an order that
+        does not rest (UNKNOWN_ORDER); what the rejection shows as `leaves` is then what the resting order has left.
+
         Raises:
-            DataError: a message names an unknown instrument, side, kind or handle, or a handle still in use.
+            DataError: a message names an unknown instrument, side or kind, or a handle out of range.
         """
         columns = tuple(_plain(getattr(messages, name)) for name in _COLUMNS)
-        self._ctl[book.C_CURSOR] = 0
+        self._ctl[ladders.C_CURSOR] = 0
 
         def step() -> int:
-            return int(book.process(self._ctl, *self._ladders, self._pool, self._slots, self._tape, *columns))
+            return int(
+                book.process(self._ctl, self._state, *self._books, self._pool, self._slots, self._tape, *columns)
+            )
 
         return self._collect(step, messages)
 
-    def uncross(self, time: int) -> Tape:
-        """Hold the call auction of every instrument: trades at one price each; what is left stays in the book."""
-        return self._sweep(auction.uncross, time)
+    def uncross(self, time: int, instruments: IntColumn | None = None) -> Tape:
+        """Hold the call auction of instruments: trades at one price each; what is left stays in the book.
+
+        Halted and suspended instruments are left out.
+        """
+        return self._sweep(auction.uncross, time, self._chosen(instruments))
 
     def expire(self, time: int) -> Tape:
-        """End the day: every resting order expires."""
-        return self._sweep(book.expire, time)
+        """End the day: every resting order expires, those that wait outside a price cage too."""
+
+        def step() -> int:
+            return int(book.expire(self._ctl, *self._books, self._pool, self._slots, self._tape, time))
+
+        return self._start(step)
 
     def quotes(self) -> Quotes:
         """Level-1 data of every instrument now.
 
         In a call bid and ask are both the indicative price, `bid_quantity` the matched and `ask_quantity` the
-        unmatched shares (domain row M07). `last` is 0 before the first trade; turnover is in ticks times shares.
+        unmatched shares (domain row M07); while an instrument is halted or suspended all four are 0 (assumed). `last`
+        is 0 before the first trade; turnover is in ticks times shares.
         """
         out = np.empty((7, self.n_instruments), np.int64)
-        auction.quotes(self._ctl, *self._ladders, out)
+        auction.quotes(self._state, *self._books, out)
         return Quotes(*out)
 
     def depth(self, instrument: int, levels: int = 10) -> tuple[IntColumn, IntColumn, IntColumn, IntColumn]:
@@ -168,13 +286,13 @@ class MatchingEngine:
         if not 0 <= instrument < self.n_instruments:
             raise DataError(f"instrument {instrument} is not listed", hint="Instruments count from 0.")
         out = np.zeros((4, levels), np.int64)
-        book.depth(*self._ladders, instrument, levels, out)
+        book.depth(*self._books, instrument, levels, out)
         return out[0], out[1], out[2], out[3]
 
     def depth_all(self, levels: int = 5) -> IntColumn:
         """Shares within the best `levels` of both sides together, per instrument."""
         out = np.empty(self.n_instruments, np.int64)
-        book.depth_all(*self._ladders, levels, self._no_depth, out)
+        book.depth_all(*self._books, levels, self._no_depth, out)
         return out
 
     def check(self) -> None:
@@ -183,51 +301,116 @@ class MatchingEngine:
         Raises:
             ConservationError: they are not.
         """
-        state, sides, levels, words, _ = self._ladders
-        audit(self._ctl, state, sides, levels, words, self._pool, self._slots)
-        if self._ctl[book.C_PHASE] == book.CONTINUOUS:
-            audit_crossing(self._state, self._sides)
+        audit(self._ctl, self._state, *self._books[:3], self._pool, self._slots)
+        audit_crossing(self._state, self._sides)
 
-    def _sweep(self, kernel: Callable[..., int], time: int) -> Tape:
-        self._ctl[book.C_CURSOR] = 0
-        self._ctl[book.C_PRICE] = 0
+    def _field(self, name: int) -> IntColumn:
+        """One field of `state`, per instrument (a view)."""
+        return self._state[name :: 1 << ladders.I_BITS]
 
+    def _put(self, name: int, chosen: IntColumn, value: IntColumn | int) -> None:
+        self._field(name)[chosen] = value
+
+    def _chosen(self, instruments: IntColumn | None) -> IntColumn:
+        if instruments is None:
+            return self._all
+        chosen = np.unique(np.asarray(instruments, np.int64))
+        if len(chosen) and not 0 <= chosen[0] <= chosen[-1] < self.n_instruments:
+            bad = int(chosen[0] if chosen[0] < 0 else chosen[-1])
+            raise DataError(f"instrument {bad} is not listed", hint="Instruments count from 0.")
+        return chosen
+
+    def _leave_cage(self, chosen: IntColumn) -> None:
+        """Orders that wait outside the cage enter the book without a trade, as no cage holds in calls and halts."""
+        if self._ctl[ladders.C_PARKS] and len(chosen):
+            book.admit_all_waiting(self._ctl, *self._books, self._pool, self._slots, chosen)
+
+    def _sweep(self, kernel: Callable[..., int], time: int, *extra: IntColumn) -> Tape:
         def step() -> int:
-            return int(kernel(self._ctl, *self._ladders, self._pool, self._slots, self._tape, time))
+            return int(kernel(self._ctl, self._state, *self._books, self._pool, self._slots, self._tape, time, *extra))
 
+        return self._start(step)
+
+    def _start(self, step: Callable[[], int]) -> Tape:
+        self._ctl[ladders.C_CURSOR] = 0
+        self._ctl[ladders.C_PRICE] = 0
         return self._collect(step, None)
 
     def _collect(self, step: Callable[[], int], messages: Messages | None) -> Tape:
         """Call a kernel until it is done, giving it room as it asks for it, and join the pieces of tape."""
         pieces: list[NDArray[np.int64]] = []
         while True:
-            self._ctl[book.C_ROWS] = 0
+            self._tape = self._idle_tape()
+            self._ctl[ladders.C_ROWS] = 0
             code = step()
-            rows = int(self._ctl[book.C_ROWS])
+            rows = int(self._ctl[ladders.C_ROWS])
             if rows:
-                pieces.append(self._tape[:, :rows].copy())
-            if code == book.DONE:
+                piece = self._tape[:, :rows]
+                pieces.append(piece if rows * _WORTH_A_VIEW >= self._tape.shape[1] else piece.copy())
+                del piece
+            if code == ladders.DONE:
                 break
-            if code == book.POOL_FULL:
+            if code == ladders.POOL_FULL:
                 self._pool = np.concatenate([self._pool, np.zeros_like(self._pool)])
-            elif code == book.TAPE_FULL:
-                if self._tape_rows < _MAX_TAPE_ROWS:
-                    self._tape_rows *= 2
-                    self._tape = self._new_tape()
+            elif code == ladders.TAPE_FULL:
+                self._tape_rows = min(2 * self._tape_rows, max(_MAX_TAPE_ROWS, self._tape_rows))
             else:
                 self._refuse(code, messages)
         if len(pieces) == 1:
             return Tape(*pieces[0])
         return Tape(*np.concatenate(pieces, axis=1)) if pieces else Tape.empty()
 
-    def _new_tape(self) -> NDArray[np.int64]:
-        return np.empty((9, self._tape_rows + (_STAGGER if self._tape_rows >= 512 else 0)), np.int64)
+    def _idle_tape(self) -> NDArray[np.int64]:
+        """A buffer of the present size that nobody else holds a view of (by its count of references), or a new one."""
+        columns = self._tape_rows + (_STAGGER if self._tape_rows >= 512 else 0)
+        for i in range(len(self._tapes)):
+            if self._tapes[i].shape[1] == columns and sys.getrefcount(self._tapes[i]) <= _IDLE:
+                return self._tapes[i]
+        if len(self._tapes) == _BUFFERS or (self._tapes and self._tapes[0].shape[1] != columns):
+            del self._tapes[0]
+        self._tapes.append(np.empty((9, columns), np.int64))
+        return self._tapes[-1]
 
     def _refuse(self, code: int, messages: Messages | None) -> NoReturn:
-        row = int(self._ctl[book.C_CURSOR])
+        row = int(self._ctl[ladders.C_CURSOR])
         what, hint = _BAD_MESSAGE[code]
         values = {} if messages is None else {k: int(v[row]) for k, v in vars(messages).items()}
         raise DataError(what.format(**values), where=f"message {row}", hint=hint)
+
+
+def _ladder_sizes(instruments: Instruments) -> IntColumn:
+    """Price levels of each instrument, checked."""
+    size = instruments.limit_up - instruments.limit_down + 1
+    if len(size) and (int(size.min()) < 1 or int(instruments.limit_down.min()) < 1):
+        row = int(np.argmax((size < 1) | (instruments.limit_down < 1)))
+        raise DataError(
+            f"price limits {instruments.limit_down[row]}..{instruments.limit_up[row]} ticks",
+            where=f"instrument {row}",
+            hint="The lower limit must be at least 1 tick and not above the upper.",
+        )
+    return size
+
+
+def _state_of(instruments: Instruments, rules: OrderRules | None) -> IntColumn:
+    """The `state` array of the books before the first message."""
+    state = np.zeros((len(instruments), 1 << ladders.I_BITS), np.int64)
+    state[:, ladders.I_DOWN] = instruments.limit_down
+    state[:, ladders.I_UP] = instruments.limit_up
+    state[:, ladders.I_CLOSE] = instruments.previous_close
+    state[:, ladders.I_TIE] = instruments.exchange != Exchange.SSE
+    if rules is not None:
+        for name, field in _RULES.items():
+            state[:, field] = getattr(rules, name)
+    return state.reshape(-1)
+
+
+def _idle_count() -> int:
+    """References that a list's element shows when only the list holds it."""
+    held = [np.empty(0, np.int64)]
+    return sys.getrefcount(held[0])
+
+
+_IDLE: Final = _idle_count()
 
 
 def _plain(column: IntColumn) -> IntColumn:
