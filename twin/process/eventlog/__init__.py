@@ -1,0 +1,1 @@
+"""Event logs of business processes: read, check, write."""
