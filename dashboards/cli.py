@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.cli_rules import rules
 from dashboards.i18n import LANGUAGES, say
 from twin.errors import ConservationError, ScenarioError, TwinError
 
@@ -226,6 +227,9 @@ def runs(out: OutDir = Path("runs"), json: Json = False, language: Language = "e
             for r in found
         ]
         console.print_table(console.simple_table(headings, rows))
+
+
+app.command()(rules)
 
 
 @app.command()

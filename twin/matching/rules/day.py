@@ -48,6 +48,8 @@ The greatest rise of a first day so far is about thirteen-fold (Beijing, 2025; g
 UNITS_PER_QUANTITY = 10
 """Quantities of funds count tens of units (twin.contracts)."""
 _NIGHT = at("22:00")
+_LONGEST_FIRST_DAYS = dt.timedelta(days=40)
+"""More than the calendar days between a stock's listing and its last first day, holidays included."""
 _STAGES = list(Stage)
 
 
@@ -134,17 +136,15 @@ class DayRules:
     def new_days(self, exchange: int, board: int) -> tuple[bool, ...]:
         """Whether a stock in its first, second, ... trading day counts as new; the rule of its first day decides."""
         cell = self.cell(exchange, board)
-        history = [r for r in self.book.history("new_listing", cell) if r.first <= self.day]
-        longest = max(r.value.days for r in history)
-        if history[-1].first <= self.day - dt.timedelta(days=40):
-            # All of the first days fall under one record; holidays are shorter than this.
-            return tuple(k < history[-1].value.days for k in range(longest))
-        new, first = [], self.day
-        for k in range(longest):
-            under = [r.value for r in history if r.first <= first] or [history[0].value]
-            assert isinstance(under[-1], NewListing)
-            new.append(k < under[-1].days)
-            first = _trading_day_before(first)
+        known = [r for r in self.book.history("new_listing", cell) if r.first <= self.day]
+        days = [r.value.days for r in known if isinstance(r.value, NewListing)]
+        if known[-1].first <= self.day - _LONGEST_FIRST_DAYS:
+            return (True,) * days[-1]
+        new, listed = [], self.day
+        for k in range(max(days)):
+            under = max(0, sum(r.first <= listed for r in known) - 1)
+            new.append(k < days[under])
+            listed = _trading_day_before(listed)
         return tuple(new)
 
     def groups(self, listing: Listing) -> Iterator[tuple[int, int, int, Stage, NDArray[np.int64]]]:

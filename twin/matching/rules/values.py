@@ -6,9 +6,19 @@ import datetime as dt
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    field_serializer,
+    model_validator,
+)
 
-from twin.clock import at
+from twin.clock import at, clock_text
 from twin.contracts import MessageKind
 from twin.errors import ScenarioError
 from twin.matching.rules.listing import MARKETS, Product, Stage, products_of, stages_of
@@ -44,7 +54,7 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Time = Annotated[int, BeforeValidator(_time)]
+Time = Annotated[int, BeforeValidator(_time), PlainSerializer(lambda t: clock_text(t)[:5], str, "json")]
 """Nanoseconds since midnight, written HH:MM."""
 Window = Annotated[tuple[Time, Time], AfterValidator(_ordered)]
 Shares = Annotated[int, Field(ge=1)]
@@ -142,6 +152,10 @@ class OrderKinds(Value):
                 raise ValueError(f"{unknown[0]!r} is not an order kind ({', '.join(named)})")
             return {**data, "kinds": tuple(named[kind] for kind in data["kinds"])}
         return data
+
+    @field_serializer("kinds", when_used="json")
+    def _kind_names(self, kinds: tuple[MessageKind, ...]) -> list[str]:
+        return [name for name, kind in KIND_NAMES.items() if kind in kinds]
 
 
 KIND_NAMES = {
@@ -265,11 +279,15 @@ class Record(Value):
     products: tuple[Product, ...] = tuple(Product)
     first: dt.date = Field(alias="from")
     last: dt.date | None = Field(default=None, alias="to")
-    value: Any = Field(default_factory=dict)
+    value: SerializeAsAny[Value]
     source: str = Field(min_length=1)
     confidence: Confidence
     oracle: str | None = None
     """The record of the public data set marina-rules that says the same."""
+
+    @field_serializer("products", when_used="json")
+    def _product_names(self, products: tuple[Product, ...]) -> list[str]:
+        return [product.name.lower() for product in products]
 
     @model_validator(mode="before")
     @classmethod
@@ -279,9 +297,12 @@ class Record(Value):
         form = VALUES.get(data.get("rule", ""))
         if form is None:
             raise ValueError(f"{data.get('rule')!r} is not a rule ({', '.join(VALUES)})")
-        products = (
-            [Product[name.upper()] for name in _listed(data["products"])] if "products" in data else tuple(Product)
-        )
+        names = {product.name.lower(): product for product in Product}
+        given = _listed(data.get("products", list(names)))
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not a product ({', '.join(names)})")
+        products = [names[name] for name in given]
         return {**data, "products": products, "value": form.model_validate(data.get("value", {}))}
 
     @model_validator(mode="after")
