@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.institutions import KINDS, CancelIntent, Institution, MarketView, OrderIntent
+from agents.institutions import KINDS, Institution
+from agents.institutions.base import CancelIntent, MarketView, OrderIntent, Seat
+from twin.clearing.primary_market import PrimaryMarket
 from twin.contracts import Cancels, OrderKind, Orders
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from agents.society import Society
     from twin.contracts import Quotes
     from twin.routing.path import Replies
+    from twin.world import InstrumentTraits
 
 
 class Funds:
@@ -20,23 +25,27 @@ class Funds:
 
     Args:
         society: where they live.
-        groups: (name of the kind, number, capital of each in fen), in order of accounts.
+        groups: settings of every kind by the name of its section, in order of accounts.
+        traits: what the model says of the instruments.
+        date: the trading day.
     """
 
-    def __init__(self, society: Society, groups: list[tuple[str, int, int]]) -> None:
+    def __init__(
+        self, society: Society, groups: dict[str, Institution.Settings], traits: InstrumentTraits, date: dt.date
+    ) -> None:
         self._society = society
         self._first = society.population.clients
         self.members: list[Institution] = []
-        for kind, count, capital in groups:
-            for _ in range(count):
-                self._join(KINDS[kind], capital)
+        self.primary = PrimaryMarket(traits.baskets, society.ledger)
+        for section, settings in groups.items():
+            for _ in range(settings.count):
+                account = self._first + len(self.members)
+                seat = Seat(account, society.market.instruments, traits, society.streams, date)
+                self._join(KINDS[section](society, seat, settings))
 
-    def _join(self, kind: type[Institution], capital: int) -> None:
-        society = self._society
-        market, streams = society.market, society.streams
-        account = self._first + len(self.members)
-        endowment = kind.endow(account, capital, market.instruments, market.popularity, streams)
-        self.members.append(kind(society, account, market.instruments, endowment, streams))
+    def _join(self, member: Institution) -> None:
+        self.members.append(member)
+        society, account, endowment = self._society, member.account, member.endowment
         held = np.flatnonzero(endowment.shares)
         society.bring(
             np.array([account]), np.array([endowment.cash]), np.array([len(held)]), held, endowment.shares[held]
@@ -86,3 +95,12 @@ class Funds:
             if len(rows):
                 for account, order in zip(batch.account[rows].tolist(), batch.order[rows].tolist(), strict=True):
                     members[account - first].on_done(order)
+
+    def after_close(self) -> None:
+        """Units of funds are created and redeemed; what accounts gain or lose by it was not traded."""
+        for member in self.members:
+            member.after_close(self.primary)
+        society, market = self._society, self.primary
+        society.shares_brought += market.shares
+        society.cash_at_start += market.cash
+        society.cash_brought += int(market.cash.sum())

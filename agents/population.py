@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.contracts import Segment
+from twin.contracts import Board, Segment
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Population:
             self.segment[block.first : block.first + block.count] = block.segment
         self.permission = np.zeros(self.accounts, np.uint8)
         self.risk_class = np.zeros(self.accounts, np.int8)
-        self.permission[self.clients :] = 0b111
+        self.permission[self.clients :] = (1 << len(Board)) - 1
         self.risk_class[self.clients :] = 5
         self.active_of = np.zeros(self.accounts, np.int32)
         self.active = np.zeros(self.clients, np.int64)

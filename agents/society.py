@@ -264,7 +264,9 @@ class Society(mesa.Model):
             self._calls.append(Calls(times[telephones][first], accounts[telephones][first]))
 
     def rest(self) -> None:
-        """After the close nobody acts any more: give back the memory of timers and wheels."""
+        """After the close funds' units are created; nobody acts any more: give back memory of timers and wheels."""
+        if self.funds is not None:
+            self.funds.after_close()
         self.timers.release()
         for cohort in self.cohorts:
             cohort.release()

@@ -10,6 +10,7 @@ from agents.background import BackgroundParameters
 from agents.behaviour.attention import Attention
 from agents.behaviour.profile import LoginProfile, OrderProfile
 from agents.cohort import Placement, Traits
+from agents.institutions import KINDS, Institution
 from agents.society import Calling
 from agents.timers import Persistence
 from scenarios.broker import OrderPath as OrderPathSection
@@ -46,13 +47,18 @@ def index_day(scenario: Scenario) -> IndexDay:
 def market_config(scenario: Scenario) -> MarketConfig:
     """What is listed: the share of the main boards is split between the exchanges as in the defaults."""
     world, usual = scenario.world, MarketConfig()
+    boards = world.boards
     main = usual.share_main_sse + usual.share_main_szse
     return MarketConfig(
         instruments=world.instruments,
-        share_main_sse=world.boards.main * usual.share_main_sse / main,
-        share_main_szse=world.boards.main * usual.share_main_szse / main,
-        share_chinext=world.boards.chinext,
-        share_star=world.boards.star,
+        share_main_sse=boards.main * usual.share_main_sse / main,
+        share_main_szse=boards.main * usual.share_main_szse / main,
+        share_chinext=boards.chinext,
+        share_star=boards.star,
+        share_bse=boards.bse,
+        share_funds=boards.funds,
+        share_st=boards.st,
+        share_new=boards.new,
     )
 
 
@@ -143,11 +149,10 @@ def calling(scenario: Scenario) -> Calling:
     return Calling(call.when_refused, call.when_login_fails, SLOW_LOGIN)
 
 
-def fund_groups(scenario: Scenario) -> list[tuple[str, int, int]]:
-    """Institutions: kind, number, capital of each in fen."""
+def fund_groups(scenario: Scenario) -> dict[str, Institution.Settings]:
+    """Settings of the institutions by the name of their section."""
     groups = scenario.world.institutions
-    names = ("market_makers", "quant_funds", "mutual_funds", "index_funds")
-    return [(name, getattr(groups, name).count, getattr(groups, name).capital) for name in names]
+    return {name: kind.Settings(**dict(getattr(groups, name))) for name, kind in KINDS.items()}
 
 
 def placement(parameters: BackgroundParameters) -> Placement:
@@ -176,7 +181,7 @@ def fee_schedule(scenario: Scenario) -> FeeSchedule:
 
 def institution_count(scenario: Scenario) -> int:
     """Institutional accounts, one per institution."""
-    return sum(count for _, count, _ in fund_groups(scenario))
+    return sum(group.count for group in fund_groups(scenario).values())
 
 
 def position_slots(scenario: Scenario) -> int:

@@ -15,7 +15,7 @@ from scenarios.offices import Offices
 from scenarios.schema import Scenario
 from scenarios.trading import TradingDay
 from twin.clock import HOUR, MINUTE, SECOND, Clock, Phase, at, phase_at
-from twin.contracts import Segment
+from twin.contracts import Exchange, Segment
 from twin.measures.churn import ChurnParameters, ChurnResult, Parameter, expect_churn
 from twin.measures.cost import UnitPrices, Usage, cost_day
 from twin.measures.tidy import MeasureTable, Timeline
@@ -23,7 +23,7 @@ from twin.randomness import Stream, Streams
 
 MEAN_TENURE = 120
 """Mean months with the broker, exponential: 2.5% of clients are new within three months (assumed)."""
-_EXCHANGE_GATEWAYS = ("sse", "szse")
+_EXCHANGE_GATEWAYS = tuple(exchange.name.lower() for exchange in Exchange)
 _PERCENTILES = ((50.0, "p50"), (99.0, "p99"), (99.9, "p999"))
 
 
@@ -227,7 +227,7 @@ class Recorder:
         usage = Usage(
             staff=staff,
             core_capacity=round(path.core.capacity or 0),
-            gateways=2 * path.exchange_gateway.per_exchange,
+            gateways=len(Exchange) * path.exchange_gateway.per_exchange,
             applicants=self.offices.opening.measures().applications,
             complaints=churn.complaints,
             late_open=batch.open_late if batch else 0,

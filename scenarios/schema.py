@@ -23,6 +23,7 @@ from scenarios.broker import (
     Section,
     ServiceDesk,
 )
+from scenarios.institutions import Institutions
 from scenarios.units import (
     Change,
     Count,
@@ -89,11 +90,21 @@ class Index(Section):
 
 
 class Boards(Section):
-    """Shares of the boards among the simulated instruments."""
+    """What is listed: main, ChiNext and STAR share the stocks of Shanghai and Shenzhen, the others come besides."""
 
-    main: Fraction = Field(0.62, description="Main boards of Shanghai and Shenzhen (share of listed names; assumed).")
-    chinext: Fraction = Field(0.26, description="ChiNext (assumed).")
-    star: Fraction = Field(0.12, description="STAR (assumed).")
+    main: Fraction = Field(
+        0.62, description="Main boards (1,700 in Shanghai and 1,500 in Shenzhen of 5,150 stocks, end of 2024)."
+    )
+    chinext: Fraction = Field(0.26, description="ChiNext (1,370 of 5,150 stocks, end of 2024).")
+    star: Fraction = Field(0.12, description="STAR (580 of 5,150 stocks, end of 2024).")
+    bse: Fraction = Field(0.05, description="Beijing, of all stocks (270 of 5,400, end of 2024 to 2026).")
+    funds: Fraction = Field(
+        0.03, description="Stock funds (ETFs), of all instruments; of 1,100 in the market most hardly trade (assumed)."
+    )
+    st: Fraction = Field(0.035, description="Risk warning (ST), of main-board stocks (100 to 150 of 3,200).")
+    new: Fraction = Field(
+        0.0004, description="Stocks in their first five days, of all stocks (110 new ones a year; 5 of 243 days)."
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -108,26 +119,6 @@ class Background(Section):
         27_000, description="Messages of one instrument on an ordinary day (recorded Shanghai days; row 25)."
     )
     parameters: str = Field("background.yaml", description="Fitted parameters, a file of scenarios/calibration.")
-
-
-class Group(Section):
-    """Institutions of one kind."""
-
-    count: Count = Field(4, description="How many (assumed).")
-    capital: Money = Field(money("5e8 CNY"), description="Capital of each (assumed).")
-
-
-def _group(number: int, capital: str) -> Group:
-    return Group.model_validate({"count": number, "capital": capital})
-
-
-class Institutions(Section):
-    """Institutions that trade through this broker."""
-
-    market_makers: Group = Field(Group(), description="They quote both sides of their instruments.")
-    quant_funds: Group = Field(_group(6, "1e9 CNY"), description="Short-term signals.")
-    mutual_funds: Group = Field(_group(8, "2e9 CNY"), description="Parent orders over the day.")
-    index_funds: Group = Field(_group(4, "2e9 CNY"), description="They follow the close.")
 
 
 class World(Section):

@@ -25,6 +25,7 @@ from twin.contracts import Segment, Tape
 from twin.errors import ConservationError
 from twin.ledger import FeeRates, Ledger
 from twin.matching.engine import MatchingEngine
+from twin.matching.rules import Rulebook
 from twin.randomness import Streams
 from twin.routing.orders import OrderTable
 from twin.routing.path import BACKGROUND_BASE, OrderPath
@@ -45,7 +46,9 @@ class TradingDay:
     def __init__(self, scenario: Scenario, streams: Streams) -> None:
         self.scenario, self.streams = scenario, streams
         self.ticks = build.day_ticks()
-        self.instruments, self.traits = make_instruments(build.market_config(scenario), streams)
+        self.instruments, self.traits = make_instruments(
+            build.market_config(scenario), streams, Rulebook.load().on(scenario.date)
+        )
         self.news = NewsPath(build.index_day(scenario), self.instruments, self.traits, streams)
         self.engine = MatchingEngine(self.instruments)
         self.engine_quotes = self.engine.quotes()
@@ -92,7 +95,7 @@ class TradingDay:
             section = getattr(scenario.clients, block.segment.name.lower())
             cohort = _KINDS[block.segment](self.society, block, build.traits(section), build.attention(scenario))
             self.society.cohorts.append(cohort)
-        self.society.funds = Funds(self.society, build.fund_groups(scenario))
+        self.society.funds = Funds(self.society, build.fund_groups(scenario), self.traits, scenario.date)
 
     def run(self, clock: Clock) -> Generator[simpy.Event, None, None]:
         """SimPy process of the day: one step per quote interval, the auctions at their instants."""

@@ -133,7 +133,7 @@ def test_exchange_record_balances_the_brokers_books() -> None:
     market = MarketSide(listed().exchange)
     market.add_tape(tape, 2)
     assert market.shares.tolist() == [-300 + 50, 0, 0, 0, 0, 0]
-    assert market.cash.tolist() == [1_000 * 300 - 1_010 * 50, 0]
+    assert market.cash.tolist() == [1_000 * 300 - 1_010 * 50, 0, 0]
     zero = np.zeros(2, np.int64)
     orders = OrderTotals(np.array([7, 8]), zero, np.array([1, -1]), zero, zero)
     fills = [(0, 0, 1, 1_000, 300), (1, 8, -1, 990, 200), (0, 7, 1, 990, 200), (1, 8, -1, 1_010, 50)]
@@ -211,9 +211,9 @@ def test_broker_pays_the_clearing_house_what_the_clients_pay_less_commission() -
 
 
 def one_duty(net: int) -> Netting:
-    zero = np.zeros(2, np.int64)
+    zero = np.zeros(3, np.int64)
     empty = Obligations.empty()
-    return Netting(empty, net_day(*random_day(1, 2, 0, 2), 2).shares, zero, zero, zero, np.array([net, 0]), zero, 0)
+    return Netting(empty, net_day(*random_day(1, 2, 0, 2), 2).shares, zero, zero, zero, np.array([net, 0, 0]), zero, 0)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_settlement_keeps_the_reserve_and_finds_the_shortfall(
     net: int, balance: int, withdrawable: int, shortfall: int
 ) -> None:
     clock = Clock(dt.date(2025, 4, 11))
-    plan = settle(one_duty(net), clock, at("18:00"), np.array([balance, 0]), np.array([1_000, 0]), at("08:59"))
+    plan = settle(one_duty(net), clock, at("18:00"), np.array([balance, 0, 0]), np.array([1_000, 0, 0]), at("08:59"))
     duty = plan.participants[Exchange.SSE]
     assert (duty.reserve, duty.withdrawable, duty.shortfall) == (130, withdrawable, shortfall)
     assert duty.is_delivered == (shortfall == 0)
@@ -234,7 +234,7 @@ def test_settlement_keeps_the_reserve_and_finds_the_shortfall(
 def test_settlement_moves_what_netting_found() -> None:
     orders, trades = random_day(15, 80, 160, 20)
     netting = net_day(orders, trades, 20)
-    zero = np.zeros(2, np.int64)
+    zero = np.zeros(3, np.int64)
     moves = settle(netting, Clock(dt.date(2025, 4, 7)), at("18:00"), zero, zero, 0).movements
     assert int(moves.cash.sum()) == int(netting.obligations.cash.sum())
     assert np.array_equal(moves.shares[moves.instrument >= 0], netting.shares.shares)

@@ -142,6 +142,27 @@ class Ledger:
             return 0, 0, 0
         return int(self.sellable[slot]), int(self.frozen_shares[slot]), int(self.bought[slot])
 
+    def move(self, account: int, instrument: int, shares: int) -> None:
+        """Book shares into an account (they may be sold at once) or, negative, out of it, other than by trading.
+
+        Raises:
+            ConservationError: the account has fewer free shares.
+        """
+        if shares >= 0:
+            slot = int(kernel.take_slot(self.accounts, self.slots, self.top, account, instrument))
+            if slot == kernel.POOL_FULL:
+                raise self.full()
+            self.sellable[slot] += shares
+            return
+        sellable, _, bought = self.position(account, instrument)
+        if sellable + bought < -shares:
+            raise ConservationError(f"{-shares} shares leave, {sellable + bought} are there", where=f"account {account}")
+        slot = int(kernel.find_slot(self.accounts, self.slots, account, instrument))
+        first = min(bought, -shares)
+        self.bought[slot] -= first
+        self.sellable[slot] -= -shares - first
+        kernel.free_if_empty(self.slots, slot)
+
     def totals(self, instruments: int) -> LedgerTotals:
         """Sums over all accounts.
 

@@ -1,30 +1,50 @@
-"""The world outside the broker: what is listed, and the news that moves its value.
+"""The world outside the broker: what is listed on the three exchanges, and (in `twin.news`) what moves its value.
 
-Listed stocks are synthetic: boards in about the shares of the two exchanges, lognormal prices, Zipf popularity. The
-news is exogenous: an index path through a given open, high, low and close, and one value path per stock around it.
+Listed stocks are synthetic: boards in about their real shares, lognormal prices, Zipf popularity, some with a risk
+warning, some new; and exchange-traded funds that hold baskets of them. Price limits and order sizes are the rules' of
+the day.
 """
 
 from __future__ import annotations
 
-import math
+import datetime as dt
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.clock import TICK, Phase, trading_ticks
+from twin.baskets import THEMES, Baskets, make_baskets, theme_of
 from twin.contracts import Board, Exchange, Instruments, IntColumn
 from twin.errors import ScenarioError
-from twin.matching.rules.prices import limit_prices
+from twin.matching.rules import DayRules, Listing, Product, Rulebook, Stage, Status, limit_prices
+from twin.news import IndexDay, NewsPath
 from twin.randomness import Stream, Streams
 
-_PRICE, _BETA, _VOLATILITY, _RANK, _ORDER_WEIGHT, _SHUFFLE = range(6)
-_TICK_BITS = 20
-"""A news draw's entity is instrument << _TICK_BITS | tick of the day."""
+__all__ = [
+    "IndexDay",
+    "InstrumentTraits",
+    "MarketConfig",
+    "NewsPath",
+    "largest_orders",
+    "limit_prices",
+    "listing_of",
+    "make_instruments",
+    "usual_rules",
+]
 
-_LARGEST = {Board.MAIN: 1_000_000, Board.CHINEXT: 300_000, Board.STAR: 100_000}
-"""Most shares of one limit order (domain M38 to M40)."""
+_PRICE, _BETA, _VOLATILITY, _RANK, _ORDER_WEIGHT, _SHUFFLE, _STATUS = range(7)
+_USUAL_DAY = dt.date(2026, 9, 15)
+_OLD = 1_000
+"""Trading days since the listing of a stock that is not new."""
+_GROWTH = (Board.CHINEXT, Board.STAR, Board.BSE)
+_MARKETS = (
+    (Exchange.SSE, Board.MAIN),
+    (Exchange.SZSE, Board.MAIN),
+    (Exchange.SZSE, Board.CHINEXT),
+    (Exchange.SSE, Board.STAR),
+    (Exchange.BSE, Board.BSE),
+    (Exchange.SSE, Board.FUND),
+)
 
 
 @dataclass(frozen=True)
@@ -32,16 +52,21 @@ class MarketConfig:
     """What is listed.
 
     Args:
-        instruments: number of listed stocks.
-        share_main_sse, share_main_szse, share_chinext, share_star: shares of the boards by number of stocks; about
-            the counts at the end of 2024 (1,700 / 1,500 / 1,370 / 580); rescaled to sum to 1.
+        instruments: number of listed stocks and funds.
+        share_main_sse, share_main_szse, share_chinext, share_star: shares of the boards among the stocks of Shanghai and
+            Shenzhen; about the counts at the end of 2024 (1,700 / 1,500 / 1,370 / 580); rescaled to sum to 1.
+        share_bse: share of Beijing among the stocks (270 of 5,400, end of 2024 to 2026).
+        share_funds: share of stock funds among the instruments; fewer than the market's 1,100 of 6,500, most of which
+            hardly trade (assumed).
+        share_st: share of main-board stocks with a risk warning (about 100 to 150 of 3,200).
+        share_new: share of stocks in their first five days (110 new stocks a year x 5 / 243 of 5,400).
         price_median: median previous close in CNY; price_sigma: standard deviation of its logarithm (assumed).
-        beta_sd: spread of betas around 1 (main) and 1.15 (ChiNext, STAR) (assumed).
-        idiosyncratic_volatility: median daily volatility not due to the index (assumed; a third more on ChiNext, STAR).
+        fund_price_median: the same of funds (assumed).
+        beta_sd: spread of betas around 1 (main) and 1.15 (ChiNext, STAR, Beijing) (assumed).
+        idiosyncratic_volatility: median daily volatility not due to the index (assumed; a third more on the three).
         volatility_sigma: spread of its logarithm.
         zipf_exponent: popularity of the stock of rank r is proportional to r ** -zipf_exponent (assumed).
         weight_exponent: daily orders are proportional to popularity ** weight_exponent, with mean weight 1 (assumed).
-        limit_pct_main, limit_pct_growth: price limits in per cent (domain M30, M31).
     """
 
     instruments: int = 300
@@ -49,26 +74,36 @@ class MarketConfig:
     share_main_szse: float = 0.29
     share_chinext: float = 0.27
     share_star: float = 0.11
+    share_bse: float = 0.05
+    share_funds: float = 0.03
+    share_st: float = 0.035
+    share_new: float = 0.0004
     price_median: float = 13.0
     price_sigma: float = 0.75
+    fund_price_median: float = 1.5
     beta_sd: float = 0.25
     idiosyncratic_volatility: float = 0.018
     volatility_sigma: float = 0.3
     zipf_exponent: float = 0.9
     weight_exponent: float = 0.5
-    limit_pct_main: int = 10
-    limit_pct_growth: int = 20
 
     def __post_init__(self) -> None:
         if not 1 <= self.instruments <= 10_000:
             raise ScenarioError(f"instruments = {self.instruments}", where="market", hint="Give 1 to 10000.")
-        if min(self.shares) < 0 or sum(self.shares) <= 0:
+        boards = (self.share_main_sse, self.share_main_szse, self.share_chinext, self.share_star)
+        if min(boards) < 0 or sum(boards) <= 0:
             raise ScenarioError("board shares must be >= 0 with a positive sum", where="market")
+        for name in ("share_bse", "share_funds", "share_st", "share_new"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ScenarioError(f"{name} = {getattr(self, name)}", where="market", hint="Give 0 to less than 1.")
 
     @property
-    def shares(self) -> tuple[float, float, float, float]:
-        """Shares of main SSE, main SZSE, ChiNext and STAR as given."""
-        return self.share_main_sse, self.share_main_szse, self.share_chinext, self.share_star
+    def shares(self) -> tuple[float, ...]:
+        """Shares among all instruments: main SSE, main SZSE, ChiNext, STAR, Beijing, funds; they sum to 1."""
+        boards = np.array([self.share_main_sse, self.share_main_szse, self.share_chinext, self.share_star])
+        stocks = 1.0 - self.share_funds
+        parts = boards / boards.sum() * stocks * (1.0 - self.share_bse)
+        return (*parts.tolist(), stocks * self.share_bse, self.share_funds)
 
 
 @dataclass(frozen=True)
@@ -77,23 +112,49 @@ class InstrumentTraits:
 
     Attributes:
         beta: elasticity of the value with respect to the index.
-        idiosyncratic_volatility: daily standard deviation of the log value at constant index.
+        idiosyncratic_volatility: daily standard deviation of the log value at constant index; 0 for funds, whose value
+            is that of their basket.
         popularity: clients' attention; sums to 1.
         order_weight: daily orders relative to the mean instrument; mean 1.
+        listing: status, product and age, as the rules see them.
+        baskets: what the funds hold.
     """
 
     beta: NDArray[np.float64]
     idiosyncratic_volatility: NDArray[np.float64]
     popularity: NDArray[np.float64]
     order_weight: NDArray[np.float64]
+    listing: Listing
+    baskets: Baskets
 
 
-def largest_orders(instruments: Instruments) -> IntColumn:
-    """Most shares that a limit order may be for, per instrument."""
-    return np.array([_LARGEST[Board(board)] for board in instruments.board.tolist()], np.int64)
+def usual_rules() -> DayRules:
+    """The exchanges' rules on an ordinary day of the scenarios."""
+    return Rulebook.load().on(_USUAL_DAY)
 
 
-def _board_counts(shares: tuple[float, ...], total: int) -> list[int]:
+def listing_of(instruments: Instruments) -> Listing:
+    """Instruments as the rules see them when nothing is known of their status: old, without warning."""
+    zero = np.zeros(len(instruments), np.int64)
+    product = np.where(instruments.board == Board.FUND, Product.FUND, Product.STOCK).astype(np.int64)
+    return Listing(instruments.exchange, instruments.board, zero, product, zero + _OLD, instruments.previous_close)
+
+
+def largest_orders(instruments: Instruments, rules: DayRules | None = None) -> IntColumn:
+    """Most shares that a limit order may be for, per instrument (funds: tens of units)."""
+    return (rules or usual_rules()).order_rules(listing_of(instruments)).largest_limit
+
+
+def _exists(rules: DayRules, exchange: Exchange, board: Board, stage: Stage = Stage.NORMAL) -> bool:
+    """Whether there was such a board, with stocks in such a stage, on the day."""
+    try:
+        rules.cell(exchange, board, None, stage)
+    except ScenarioError:
+        return False
+    return True
+
+
+def _counts(shares: tuple[float, ...], total: int) -> list[int]:
     """Whole numbers in the given proportions that sum to `total` (largest remainder)."""
     exact = np.asarray(shares) / sum(shares) * total
     counts = np.floor(exact).astype(np.int64)
@@ -102,29 +163,65 @@ def _board_counts(shares: tuple[float, ...], total: int) -> list[int]:
     return [int(c) for c in counts]
 
 
-def make_instruments(config: MarketConfig, streams: Streams) -> tuple[Instruments, InstrumentTraits]:
-    """Draw the listed stocks of a scenario.
+def _list_boards(config: MarketConfig, rules: DayRules, fixed: Streams) -> tuple[IntColumn, IntColumn, IntColumn]:
+    """Exchange, board and product of every instrument; a board that did not exist on the day stays empty."""
+    n = config.instruments
+    shares = tuple(s if _exists(rules, *m) else 0.0 for s, m in zip(config.shares, _MARKETS, strict=True))
+    if sum(shares) <= 0.0:
+        raise ScenarioError(f"on {rules.day} none of the boards asked for existed", where="market")
+    kinds = np.repeat(np.arange(len(_MARKETS)), _counts(shares, n))
+    kinds = kinds[np.argsort(fixed.uniform(Stream.INSTRUMENT, np.arange(n), _SHUFFLE), kind="stable")]
+    exchange, board = (np.array(column, np.int64)[kinds] for column in zip(*_MARKETS, strict=True))
+    product = np.full(n, Product.STOCK, np.int64)
+    for k, i in enumerate(np.flatnonzero(board == Board.FUND).tolist()):
+        theme = THEMES[theme_of(k)]
+        exchange[i] = Exchange.SZSE if theme == (Board.CHINEXT,) or (len(theme) > 1 and k % 8) else Exchange.SSE
+        product[i] = Product.FUND if Board.MAIN in theme else Product.FUND_GROWTH
+    return exchange, board, product
+
+
+def _standing(config: MarketConfig, board: IntColumn, rules: DayRules, fixed: Streams) -> tuple[IntColumn, IntColumn]:
+    """Status and days since the listing: some main-board stocks have a warning, some stocks are new."""
+    n = len(board)
+    status, days = np.full(n, Status.NORMAL, np.int64), np.full(n, _OLD, np.int64)
+    order = np.argsort(fixed.uniform(Stream.INSTRUMENT, np.arange(n), _STATUS), kind="stable")
+    main, stocks = order[board[order] == Board.MAIN], order[board[order] != Board.FUND]
+    if _exists(rules, Exchange.SSE, Board.MAIN, Stage.ST):
+        status[main[: round(config.share_st * len(main))]] = Status.ST
+    fresh = stocks[status[stocks] == Status.NORMAL]
+    fresh = fresh[len(fresh) - round(config.share_new * len(stocks)) :]
+    days[fresh] = np.arange(len(fresh)) % 5
+    return status, days
+
+
+def make_instruments(
+    config: MarketConfig, streams: Streams, rules: DayRules | None = None
+) -> tuple[Instruments, InstrumentTraits]:
+    """Draw the listed instruments of a scenario.
 
     The draw depends on the seed alone, not on the replication: replications trade the same stocks.
+
+    Args:
+        config: what is listed.
+        streams: random numbers.
+        rules: of the day; `usual_rules` if left out.
     """
-    n = config.instruments
+    n, rules = config.instruments, rules or usual_rules()
     fixed = Streams(streams.seed, 0)
     ids = np.arange(n)
 
     def normal(purpose: int) -> NDArray[np.float64]:
         return fixed.normal(Stream.INSTRUMENT, ids, purpose)
 
-    kinds = np.repeat(np.arange(4), _board_counts(config.shares, n))
-    kinds = kinds[np.argsort(fixed.uniform(Stream.INSTRUMENT, ids, _SHUFFLE), kind="stable")]
-    exchange = np.array([Exchange.SSE, Exchange.SZSE, Exchange.SZSE, Exchange.SSE], np.int64)[kinds]
-    board = np.array([Board.MAIN, Board.MAIN, Board.CHINEXT, Board.STAR], np.int64)[kinds]
-    growth = board != Board.MAIN
+    exchange, board, product = _list_boards(config, rules, fixed)
+    growth, fund = np.isin(board, _GROWTH), board == Board.FUND
     price = 100 * config.price_median * np.exp(config.price_sigma * normal(_PRICE))
+    price[fund] = 1000 * config.fund_price_median * np.exp(0.5 * config.price_sigma * normal(_PRICE)[fund])
     close = np.clip(np.floor(price + 0.5), 200, 200_000).astype(np.int64)
-    percent = np.where(growth, config.limit_pct_growth, config.limit_pct_main).astype(np.int64)
-    down, up = limit_prices(close, percent)
-    lot = np.where(board == Board.STAR, 200, 100)  # smallest order; on STAR any number from 200 on (domain M38, M39)
-    instruments = Instruments(exchange, board, close, down, up, lot, np.where(growth, 4, 3).astype(np.int64))
+    listing = Listing(exchange, board, *_with(_standing(config, board, rules, fixed), product), close)
+    down, up = rules.limits(listing)
+    risk = np.where(growth, 4, 3).astype(np.int64)
+    instruments = Instruments(exchange, board, close, down, up, rules.order_rules(listing).smallest, risk)
 
     rank = np.empty(n)
     rank[np.argsort(fixed.uniform(Stream.INSTRUMENT, ids, _RANK), kind="stable")] = np.arange(1, n + 1)
@@ -132,132 +229,16 @@ def make_instruments(config: MarketConfig, streams: Streams) -> tuple[Instrument
     weight = popularity**config.weight_exponent
     beta = np.clip(np.where(growth, 1.15, 1.0) + config.beta_sd * normal(_BETA), 0.2, 2.2)
     volatility = config.idiosyncratic_volatility * np.where(growth, 4 / 3, 1.0)
-    volatility = volatility * np.exp(config.volatility_sigma * normal(_VOLATILITY))
-    return instruments, InstrumentTraits(beta, volatility, popularity / popularity.sum(), weight / weight.mean())
+    volatility = volatility * np.exp(config.volatility_sigma * normal(_VOLATILITY)) * ~fund
+    odd = (listing.status != Status.NORMAL) | (listing.days < _OLD) | (board == Board.BSE)
+    baskets = make_baskets(instruments, weight, odd)
+    worth = baskets.shares * close
+    beta[fund] = (worth @ beta) / np.maximum(baskets.unit * close[baskets.fund], 1)
+    return instruments, InstrumentTraits(
+        beta, volatility, popularity / popularity.sum(), weight / weight.mean(), listing, baskets
+    )
 
 
-@dataclass(frozen=True)
-class IndexDay:
-    """A day of the index as returns on the previous close (-0.03 = three per cent down).
-
-    Args:
-        open, high, low, close: low <= open, close <= high, all above -1.
-        volatility_day: standard deviation of the log index over one trading day; it sets how rough the path is.
-    """
-
-    open: float = 0.0
-    high: float = 0.006
-    low: float = -0.006
-    close: float = 0.0
-    volatility_day: float = 0.011
-
-    def __post_init__(self) -> None:
-        if not -1 < self.low <= min(self.open, self.close) <= max(self.open, self.close) <= self.high:
-            raise ScenarioError(
-                f"open {self.open}, high {self.high}, low {self.low}, close {self.close} contradict each other",
-                where="index day",
-                hint="low <= open, close <= high, all above -1 (that is -100 %).",
-            )
-        if self.volatility_day < 0:
-            raise ScenarioError(f"volatility_day = {self.volatility_day}", where="index day", hint="Give >= 0.")
-
-
-class NewsPath:
-    """The exogenous value of the index and of every instrument in each 3-second tick of the day, 09:15 to 15:00.
-
-    The index is flat at `open` until 09:30 and over lunch. In trading time it is a chain of Brownian bridges in the log
-    level: open, first extreme, second extreme, close. Which extreme comes first and when is random (arcsine law, the
-    two at least a tenth of the day apart). Each bridge is folded back at low and high (reflection), which leaves its
-    end points in place: the extremes are reached exactly and never passed. A tick's value is the one at its end.
-
-    A stock's log value is beta times the log index plus a Brownian motion of its own, of which `overnight_share` of the
-    day's variance falls on the night; it is clipped to the day's price limits.
-
-    Assumes: what the index has done before the day does not matter. Does not model: sectors, jumps of single stocks.
-    """
-
-    def __init__(
-        self,
-        day: IndexDay,
-        instruments: Instruments,
-        traits: InstrumentTraits,
-        streams: Streams,
-        overnight_share: float = 0.2,
-    ) -> None:
-        ticks = list(trading_ticks())
-        self.starts: IntColumn = np.array([tick.start for tick in ticks], np.int64)
-        moving = np.array([tick.phase in (Phase.CONTINUOUS, Phase.CLOSE_CALL) for tick in ticks])
-        self._day, self._streams = day, streams
-        trading = np.cumsum(moving)
-        """Trading ticks elapsed at the end of each tick."""
-        self.index: NDArray[np.float64] = self._index_path(int(trading[-1]))[trading]
-        self._fundamental = self._values(instruments, traits, trading, overnight_share)
-
-    def _extreme_times(self, length: int) -> tuple[int, int]:
-        """Trading ticks, in [0, length], at which the index is at its low and at its high."""
-        day = self._day
-        fixed = {
-            level: 0 if level == day.open else length for level in (day.low, day.high) if level in (day.open, day.close)
-        }
-        for attempt in range(64):
-            u = self._streams.uniform(Stream.NEWS_INDEX, [0, 1], attempt)
-            low, high = (min(max(int(length * math.sin(math.pi * x / 2) ** 2), 1), length - 1) for x in u)
-            low, high = fixed.get(day.low, low), fixed.get(day.high, high)
-            if abs(low - high) >= length // 10:
-                return low, high
-        return fixed.get(day.low, length // 3), fixed.get(day.high, 2 * length // 3)
-
-    def _index_path(self, length: int) -> NDArray[np.float64]:
-        """Level relative to the previous close at the end of 0, 1, ..., length trading ticks."""
-        day = self._day
-        if day.low == day.high:
-            return np.full(length + 1, day.open)
-        low, high = math.log1p(day.low), math.log1p(day.high)
-        low_time, high_time = self._extreme_times(length)
-        exact = {0: day.open, length: day.close, low_time: day.low, high_time: day.high}
-        knots = sorted(exact)
-        noise = self._streams.normal(Stream.NEWS_INDEX, np.arange(length) + 2, 64) * day.volatility_day
-        walk = np.concatenate([[0.0], np.cumsum(noise)]) / math.sqrt(length)
-        path = np.empty(length + 1)
-        for a, b in pairwise(knots):
-            share = np.linspace(0.0, 1.0, b - a + 1)
-            ends = math.log1p(exact[a]), math.log1p(exact[b])
-            bridge = walk[a : b + 1] - walk[a] - share * (walk[b] - walk[a])
-            path[a : b + 1] = ends[0] + share * (ends[1] - ends[0]) + bridge
-        width = high - low
-        folded = low + np.abs((path - low + width) % (2 * width) - width)
-        level = np.clip(np.expm1(folded), day.low, day.high)
-        for position, value in exact.items():
-            level[position] = value  # rounding in exp and log must not move a knot
-        return level
-
-    def _values(
-        self, instruments: Instruments, traits: InstrumentTraits, trading: NDArray[np.int64], overnight_share: float
-    ) -> NDArray[np.float32]:
-        """Value in ticks of every instrument (columns) in every tick of the day (rows)."""
-        length, n = int(trading[-1]), len(instruments)
-        ids = np.arange(n, dtype=np.int64) << _TICK_BITS
-        step_sd = traits.idiosyncratic_volatility * math.sqrt((1 - overnight_share) / length)
-        own = np.empty((length + 1, n))
-        own[0] = self._streams.normal(Stream.NEWS_INSTRUMENT, ids) * traits.idiosyncratic_volatility
-        own[0] *= math.sqrt(overnight_share)
-        steps = np.arange(1, length + 1, dtype=np.int64)
-        own[1:] = self._streams.normal(Stream.NEWS_INSTRUMENT, steps[:, None] | ids) * step_sd
-        own = np.cumsum(own, axis=0)[trading]
-        value = instruments.previous_close * np.exp(np.log1p(self.index)[:, None] * traits.beta + own)
-        return np.clip(value, instruments.limit_down, instruments.limit_up).astype(np.float32)
-
-    def row(self, t_ns: int) -> int:
-        """The tick of the day that contains an instant; the last tick from 15:00 on."""
-        first = int(self.starts[0])
-        if t_ns < first:
-            raise ScenarioError(f"no news before 09:15 (asked at {t_ns} ns)", where="news path")
-        return min((t_ns - first) // TICK, len(self.starts) - 1)
-
-    def index_return(self, t_ns: int) -> float:
-        """Return of the index on its previous close in the tick that contains an instant (-0.03 = 3 % down)."""
-        return float(self.index[self.row(t_ns)])
-
-    def fundamental(self, t_ns: int) -> NDArray[np.float64]:
-        """Value of every instrument, in ticks, in the tick that contains an instant."""
-        return self._fundamental[self.row(t_ns)].astype(np.float64)
+def _with(standing: tuple[IntColumn, IntColumn], product: IntColumn) -> tuple[IntColumn, IntColumn, IntColumn]:
+    """Status, product, days: the order of the columns of `Listing`."""
+    return standing[0], product, standing[1]

@@ -1,38 +1,16 @@
-"""Institutions that trade through the broker: one Mesa agent each."""
+"""Institutions that trade through the broker: one Mesa agent each, one file per kind.
+
+A kind needs no registration: every module of this package is read, and every class with a `section` is a kind.
+"""
 
 from __future__ import annotations
 
-from agents.institutions.base import (
-    CancelIntent,
-    Endowment,
-    Institution,
-    Intents,
-    MarketView,
-    OrderIntent,
-)
-from agents.institutions.index_fund import IndexFund
-from agents.institutions.market_maker import MarketMaker
-from agents.institutions.mutual_fund import MutualFund
-from agents.institutions.quant_fund import QuantFund
+import importlib
+import pkgutil
 
-KINDS: dict[str, type[Institution]] = {
-    "market_makers": MarketMaker,
-    "quant_funds": QuantFund,
-    "mutual_funds": MutualFund,
-    "index_funds": IndexFund,
-}
-"""Names of the scenario's sections and the agents behind them."""
+from agents.institutions.base import KINDS, Institution
 
-__all__ = [
-    "KINDS",
-    "CancelIntent",
-    "Endowment",
-    "IndexFund",
-    "Institution",
-    "Intents",
-    "MarketMaker",
-    "MarketView",
-    "MutualFund",
-    "OrderIntent",
-    "QuantFund",
-]
+for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    importlib.import_module(f"{__name__}.{_module}")
+
+__all__ = ["KINDS", "Institution"]

@@ -5,6 +5,8 @@ An institution acts on a few names at a time, a few thousand times a day: plain 
 
 from __future__ import annotations
 
+import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple
@@ -13,10 +15,12 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.institutions.settings import whole, money, share
+from twin.clearing.primary_market import PrimaryMarket
 from twin.clock import Phase
-from twin.contracts import Instruments, IntColumn, Quotes, Side
+from twin.contracts import Board, Instruments, IntColumn, Quotes, Side
 from twin.randomness import Stream, Streams
-from twin.world import largest_orders
+from twin.world import InstrumentTraits, largest_orders
 
 NEVER: Final = 1 << 62
 """An instant after every day's end."""
@@ -101,73 +105,116 @@ class Wanted:
 
 
 NOTHING: Final = Intents()
+KINDS: Final[dict[str, type[Institution]]] = {}
+"""Every kind of institution by the name of its section in a scenario, in the order in which their files were read."""
 
 
-class Institution(mesa.Agent):
-    """One institution at this broker; subclasses say what it wants in `decide`.
+@dataclass(frozen=True)
+class Seat:
+    """What an institution is given when it joins: its account at the broker, and what there is to know of the market.
+
+    Attributes:
+        account: its account. instruments, traits: what is listed, and what the model says of it.
+        streams: random numbers; an institution draws from Stream.INSTITUTION. date: the trading day.
+    """
+
+    account: int
+    instruments: Instruments
+    traits: InstrumentTraits
+    streams: Streams
+    date: dt.date = dt.date(2026, 9, 15)
+
+
+class Institution(mesa.Agent, ABC):
+    """One institution at this broker; a subclass with a `section` says what it wants in `decide`.
 
     It sells only shares that it held in the morning (T+1, domain M41) and buys only with cash that no other order of
     its own has reserved.
 
     Args:
         model: the Mesa model.
-        account: its account at the broker.
-        instruments: what is listed.
-        endowment: its shares and cash in the morning.
-        streams: random numbers; it draws from Stream.INSTITUTION.
+        seat: its account, and what is listed.
+        settings: its parameters; the defaults of its kind if left out.
 
     Attributes:
         next_action: instant (ns) before which it does nothing.
         working: own orders at the broker by number, oldest first.
+        cash: fen that no order reserves. sellable: shares held since the morning that no order reserves.
+        position: shares held, those bought today included. universe: instruments held in the morning.
     """
 
+    @dataclass(frozen=True)
+    class Settings:
+        """What a scenario may set for every kind; a kind adds its own."""
+
+        count: int = whole(4, "How many (assumed).")
+        capital: int = money(5e8, "Capital of each (assumed).")
+        invested: float = share(0.5, "Share of the capital in securities in the morning (assumed).")
+        names: int = whole(20, "Instruments held in the morning (assumed).")
+
+    section: ClassVar[str] = ""
+    """Name of its section in a scenario; a class without one is only a base of others."""
     phase: ClassVar[Phase] = Phase.CONTINUOUS
     """The phase in which it acts."""
-    invested: ClassVar[float] = 0.5
-    """Share of the capital that is in shares in the morning (assumed)."""
-    names: ClassVar[int] = 20
-    """Number of stocks held in the morning (assumed)."""
+    settings: Settings
 
-    def __init__(
-        self, model: Any, account: int, instruments: Instruments, endowment: Endowment, streams: Streams
-    ) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("section"):
+            KINDS[cls.section] = cls
+
+    def __init__(self, model: Any, seat: Seat, settings: Settings | None = None) -> None:
         super().__init__(model)
-        self.account, self.instruments, self.streams = account, instruments, streams
-        self.cash = endowment.cash
-        self.sellable: list[int] = endowment.shares.tolist()
+        self.settings = settings if settings is not None else type(self).Settings()
+        self.seat, self.account, self.instruments = seat, seat.account, seat.instruments
+        self._draws = 0
+        self._drawn: list[float] = []
+        """Next uniform draws, the next one last."""
+        self.endowment = self.endow()
+        self.cash = self.endowment.cash
+        self.sellable: list[int] = self.endowment.shares.tolist()
         self.position = self.sellable.copy()
-        self.universe = np.flatnonzero(endowment.shares)
+        self.universe = np.flatnonzero(self.endowment.shares)
+        self.steps: list[int] = np.where(seat.instruments.board == Board.FUND, 10, 100).tolist()
+        """Whole lots per instrument: 100 shares, or 10 tens of a fund's units."""
         self._sizes: list[tuple[int, int]] = list(
-            zip(instruments.lot.tolist(), largest_orders(instruments).tolist(), strict=True)
+            zip(seat.instruments.lot.tolist(), largest_orders(seat.instruments).tolist(), strict=True)
         )
         self._limits: list[tuple[int, int]] = list(
-            zip(instruments.limit_down.tolist(), instruments.limit_up.tolist(), strict=True)
+            zip(seat.instruments.limit_down.tolist(), seat.instruments.limit_up.tolist(), strict=True)
         )
         self.next_action = 0
         self.working: dict[int, WorkingOrder] = {}
         self._sent: Sequence[OrderIntent] = ()
-        self._draws = 0
-        self._drawn: list[float] = []
-        """Next uniform draws, the next one last."""
+        self.prepare()
 
-    @classmethod
-    def endow(
-        cls, account: int, capital: int, instruments: Instruments, popularity: NDArray[np.float64], streams: Streams
-    ) -> Endowment:
-        """Morning shares and cash of an account with a given capital (fen).
+    def prepare(self) -> None:
+        """Make plans in the morning; does nothing unless a kind has plans."""
 
-        Names are drawn without replacement in proportion to popularity (Efraimidis and Spirakis 2006), equal in value.
+    def eligible(self) -> NDArray[np.bool_]:
+        """Which instruments it may hold in the morning: stocks, unless a kind says otherwise."""
+        return self.instruments.board != Board.FUND
+
+    def endow(self) -> Endowment:
+        """Morning shares and cash that are worth the capital; see `spread`."""
+        return self.spread(self.settings.capital)
+
+    def spread(self, capital: int) -> Endowment:
+        """Put the invested share of a capital (fen) into some names, equal in value.
+
+        Names are drawn without replacement in proportion to popularity (Efraimidis and Spirakis 2006).
         """
-        n = len(instruments)
-        ids = np.arange(n, dtype=np.int64) << _DRAW_SHIFT | account
-        key = streams.exponential(Stream.INSTITUTION, ids, 1) / popularity
-        chosen = np.argsort(key, kind="stable")[: min(cls.names, n)]
+        n = len(self.instruments)
         shares = np.zeros(n, np.int64)
-        value = int(capital * cls.invested) // len(chosen)
-        price = instruments.previous_close[chosen]
-        lot = 100
-        shares[chosen] = value // (price * lot) * lot
-        return Endowment(int(capital - (shares[chosen] * price).sum()), shares)
+        ids = np.arange(n, dtype=np.int64) << _DRAW_SHIFT | self.account
+        key = self.seat.streams.exponential(Stream.INSTITUTION, ids, 1) / self.seat.traits.popularity
+        key[~self.eligible()] = np.inf
+        chosen = np.argsort(key, kind="stable")[: min(self.settings.names, int(np.isfinite(key).sum()))]
+        if len(chosen):
+            value = int(capital * self.settings.invested) // len(chosen)
+            price = self.instruments.previous_close[chosen]
+            shares[chosen] = value // (price * 100) * 100
+        return Endowment(int(capital - (shares * self.instruments.previous_close).sum()), shares)
 
     def step(self, view: MarketView) -> Intents:
         """What it does in the quote interval; call `on_submitted` with the order numbers next."""
@@ -177,16 +224,19 @@ class Institution(mesa.Agent):
         self._sent = intents.orders
         return intents
 
+    @abstractmethod
     def decide(self, view: MarketView) -> Intents:
-        """What the institution wants in its phase, from `next_action` on, which it sets anew; each kind has its own."""
-        raise NotImplementedError
+        """What the institution wants in its phase, from `next_action` on, which it sets anew."""
+
+    def after_close(self, market: PrimaryMarket) -> None:
+        """Create or redeem units of funds when trading is over; does nothing unless a kind does."""
 
     def uniform(self, count: int) -> list[float]:
         """The institution's next uniform draws."""
         while len(self._drawn) < count:
             ids = np.arange(self._draws, self._draws + _DRAWN_AT_ONCE, dtype=np.int64) << _DRAW_SHIFT | self.account
             self._draws += _DRAWN_AT_ONCE
-            self._drawn = self.streams.uniform(Stream.INSTITUTION, ids)[::-1].tolist() + self._drawn
+            self._drawn = self.seat.streams.uniform(Stream.INSTITUTION, ids)[::-1].tolist() + self._drawn
         if count == 0:
             return []
         draws = self._drawn[: -count - 1 : -1]
@@ -222,13 +272,14 @@ class Institution(mesa.Agent):
 
     def _reserve(self, instrument: int, side: int, price: int, quantity: int) -> int:
         """Quantity cut to what may be sold or paid for in whole lots; shares or cash are set aside."""
+        step = self.steps[instrument]
         if side == Side.SELL:
             most = self.sellable[instrument]
         else:
-            unit = price * 100
-            most = max(self.cash, 0) // (unit + unit // _FEE_RESERVE + 1) * 100
+            unit = price * step
+            most = max(self.cash, 0) // (unit + unit // _FEE_RESERVE + 1) * step
         smallest, largest = self._sizes[instrument]
-        allowed = max(min(quantity, most, largest), 0) // 100 * 100
+        allowed = max(min(quantity, most, largest), 0) // step * step
         if allowed < smallest:
             return 0
         self._set_aside(instrument, side, price, allowed)

@@ -107,7 +107,8 @@ def portfolio(
             share `lowest` of clients, who may not. price, lot, board, risk_level, probability, alias: per instrument.
         weight, cash, risk, permission, names: outputs per client; instrument, shares: outputs, 4 slots per client.
 
-    Permissions follow assets (O15): ChiNext from 100,000 CNY, STAR from 500,000 CNY.
+    Permissions follow assets (O15): ChiNext from 100,000 CNY, STAR and Beijing from 500,000 CNY; funds need none. The
+    24 months of experience that they demand too are taken as given.
     """
     for i in range(clients.shape[0]):
         c = clients[i]
@@ -121,11 +122,11 @@ def portfolio(
         while k < 4 and u > risk_cdf[k]:
             k += 1
         risk[i] = max(k + 1, 3) if u > lowest else 1
-        permission[i] = 1
+        permission[i] = 1 | 16
         if assets >= 1.0e7:
             permission[i] |= 2
         if assets >= 5.0e7:
-            permission[i] |= 4
+            permission[i] |= 4 | 8
         wanted = 1 + int(unit32(w3) * 4.0)
         v0, v1, v2, v3 = block(seed, replication, stream, c, 1)
         free = assets

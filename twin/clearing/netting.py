@@ -126,7 +126,7 @@ class Netting:
     orders: int
 
     def account_cash(self, n_accounts: int) -> IntColumn:
-        """Net cash per account over both exchanges."""
+        """Net cash per account over all exchanges."""
         cash = np.zeros(n_accounts, np.int64)
         np.add.at(cash, self.obligations.account, self.obligations.cash)
         return cash

@@ -84,10 +84,10 @@ def group_by_account(
     Args:
         account, instrument, side, quantity, value, commission, stamp, transfer: int64 columns of the orders; side is
             +1 buy or -1 sell, money in fen.
-        exchange: int64, exchange of each instrument (0 or 1).
+        exchange: int64, exchange of each instrument, from 0.
         offsets: from `count_by_account`; on return account a's rows are offsets[a] to offsets[a + 1].
         rows: int64 (traded orders, 3), filled with instrument, shares received and cash received (may be negative).
-        sums: int64 zeros (2, 5), by exchange: commission, stamp duty, transfer fee, trade cash received, bought.
+        sums: int64 zeros, one row of 5 per exchange: commission, stamp duty, transfer fee, trade cash received, bought.
     """
     for i in range(account.shape[0]):
         if quantity[i] == 0:
@@ -126,11 +126,11 @@ def net_grouped(
 
     Args:
         offsets, rows: from `group_by_account`; the small groups of `rows` are reordered.
-        exchange: int64, exchange of each instrument (0 or 1).
+        exchange: int64, exchange of each instrument, from 0.
         table: int64 zeros, one per instrument; zero again on return.
-        cash: int64, two scratch cells.
+        cash: int64, one scratch cell per exchange.
         pos_account, pos_instrument, pos_shares: int64 outputs, as long as `rows`.
-        duty_account, duty_exchange, duty_cash: int64 outputs, twice as long as the number of accounts with rows.
+        duty_account, duty_exchange, duty_cash: int64 outputs, one row per exchange and account with rows.
 
     Returns:
         (number of positions, all non-zero and sorted by account and instrument, number of duties, sorted likewise).
@@ -143,17 +143,12 @@ def net_grouped(
         hi = offsets[a + 1]
         if lo == hi:
             continue
-        cash[0] = 0
-        cash[1] = 0
-        traded0 = False
-        traded1 = False
+        cash[:] = 0
+        traded = 0
         for r in range(lo, hi):
             e = exchange[rows[r, 0]]
             cash[e] += rows[r, 2]
-            if e == 0:
-                traded0 = True
-            else:
-                traded1 = True
+            traded |= 1 << e
         if hi - lo <= _SMALL:
             for r in range(lo + 1, hi):
                 instrument = rows[r, 0]
@@ -188,14 +183,10 @@ def net_grouped(
                     pos_shares[n_pos] = table[instrument]
                     table[instrument] = 0
                     n_pos += 1
-        if traded0:
-            duty_account[n_duty] = a
-            duty_exchange[n_duty] = 0
-            duty_cash[n_duty] = cash[0]
-            n_duty += 1
-        if traded1:
-            duty_account[n_duty] = a
-            duty_exchange[n_duty] = 1
-            duty_cash[n_duty] = cash[1]
-            n_duty += 1
+        for e in range(cash.shape[0]):
+            if traded >> e & 1:
+                duty_account[n_duty] = a
+                duty_exchange[n_duty] = e
+                duty_cash[n_duty] = cash[e]
+                n_duty += 1
     return n_pos, n_duty

@@ -7,7 +7,9 @@ from numba import njit
 
 from twin.kernels import ledger
 from twin.kernels.order_codes import (
+    BEIJING,
     CHINEXT,
+    FUND,
     I_BOARD,
     I_LIMIT_DOWN,
     I_LIMIT_UP,
@@ -25,15 +27,20 @@ from twin.kernels.order_codes import (
 
 @njit(cache=True)
 def legal_quantity(board, lot, kind, side, quantity, sellable):
-    """Whether a quantity may be ordered (M38 to M40): lots, odd rests sold in one order, most shares per order."""
+    """Whether a quantity may be ordered (M38 to M40): lots, odd rests sold in one order, most shares per order.
+
+    Quantities of funds are tens of units.
+    """
     most = 1_000_000
     if board == STAR:
         most = 100_000 if kind == 0 else 50_000
     elif board == CHINEXT:
         most = 300_000 if kind == 0 else 150_000
+    elif board == FUND:
+        most = 100_000
     if quantity <= 0 or quantity > most:
         return False
-    if board == STAR:
+    if board == STAR or board == BEIJING:
         return quantity >= lot or (side < 0 and quantity == sellable)
     return quantity % lot == 0 or (side < 0 and quantity % lot == sellable % lot)
 

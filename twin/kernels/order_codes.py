@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-NETWORK, GATEWAY, AUTHENTICATION, SUITABILITY, CHECKS, CORE, SSE, SZSE, REPORT, BACK = range(10)
+NETWORK, GATEWAY, AUTHENTICATION, SUITABILITY, CHECKS, CORE, SSE, SZSE, BSE, REPORT, BACK = range(11)
 """Stations, rows of the numbers."""
-OVERDUE, DIRECT, WIRE_SSE, WIRE_SZSE, TIMELY, CHECKED = range(10, 16)
-"""Delay lines: orders whose lookup is late, messages that skip the checks, messages on the wire, orders whose lookup
-came in time, orders that passed the checks."""
-N_STATIONS = 16
+OVERDUE, DIRECT, WIRE_SSE, WIRE_SZSE, WIRE_BSE, WIRE_NORTH, TIMELY, CHECKED = range(11, 19)
+"""Delay lines: orders whose lookup is late, messages that skip the checks, messages on the wire to each exchange, those
+to Shenzhen and Beijing in one order, orders whose lookup came in time, orders that passed the checks."""
+N_STATIONS = 19
 ORDER, CANCEL, QUERY, LOGIN = range(4)
 KIND_SHIFT, ROW_SHIFT = 56, 24
 WORD_MASK = (1 << ROW_SHIFT) - 1
@@ -66,6 +66,7 @@ R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKN
 NIL = np.int64(0)
 """A zero that is typed: a plain constant in a call makes Numba compile the callee once more for it."""
 I_EXCHANGE, I_BOARD, I_LIMIT_DOWN, I_LIMIT_UP, I_LOT, I_RISK = 0, 1, 3, 4, 5, 6
-CHINEXT, STAR = 1, 2
+CHINEXT, STAR, BEIJING, FUND = 1, 2, 3, 4
+"""Boards (twin.contracts.Board)."""
 H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL, H_PARKED = (np.int64(k) for k in range(8))
 """Rows of the histogram of stages."""

@@ -17,6 +17,7 @@ from twin.kernels.order_codes import (
     AUTHENTICATION,
     BACK,
     BLOCKED_UNSUITABLE,
+    BSE,
     BUDGET_NS,
     CANCEL,
     CANCEL_REJECT,
@@ -56,6 +57,8 @@ from twin.kernels.order_codes import (
     SZSE,
     TIMED_OUT,
     TIMELY,
+    WIRE_BSE,
+    WIRE_NORTH,
     WIRE_SSE,
     WIRE_SZSE,
     WORKING,
@@ -137,18 +140,25 @@ def forward(
     q_checked, n_checked = borrow(queues[CHECKED]), borrow(numbers[CHECKED])
     q_core, n_core, law_core = borrow(queues[CORE]), borrow(numbers[CORE]), borrow(laws[CORE])
     q_direct, n_direct = borrow(queues[DIRECT]), borrow(numbers[DIRECT])
-    q_sse, n_sse, q_szse, n_szse = (
+    q_sse, n_sse, w_sse, m_sse = (
         borrow(queues[SSE]),
         borrow(numbers[SSE]),
-        borrow(queues[SZSE]),
-        borrow(numbers[SZSE]),
-    )
-    w_sse, m_sse, w_szse, m_szse = (
         borrow(queues[WIRE_SSE]),
         borrow(numbers[WIRE_SSE]),
+    )
+    q_szse, n_szse, w_szse, m_szse = (
+        borrow(queues[SZSE]),
+        borrow(numbers[SZSE]),
         borrow(queues[WIRE_SZSE]),
         borrow(numbers[WIRE_SZSE]),
     )
+    q_bse, n_bse, w_bse, m_bse = (
+        borrow(queues[BSE]),
+        borrow(numbers[BSE]),
+        borrow(queues[WIRE_BSE]),
+        borrow(numbers[WIRE_BSE]),
+    )
+    w_north, m_north = borrow(queues[WIRE_NORTH]), borrow(numbers[WIRE_NORTH])
     chunk = np.int64(a.shape[0])
     for k in range(N_STATIONS):
         if k != NETWORK and k != BACK:
@@ -297,7 +307,8 @@ def forward(
 
     state = MORE
     while state != DONE:
-        space = min(room(q_sse, n_sse) // 2, room(q_szse, n_szse) // 2, room(back, n_back), chunk)
+        space = min(room(q_sse, n_sse), room(q_szse, n_szse), room(q_bse, n_bse)) // 2
+        space = min(space, room(back, n_back), chunk)
         done, state = serve(q_core, heaps[CORE], n_core, until, a, space)
         for k in range(done):
             time, item = a[k, 0], a[k, 1]
@@ -306,7 +317,7 @@ def forward(
                 stats[N_ANSWERED] += 1
                 continue
             o = orders[row]
-            on_sse = instruments[o.instrument, I_EXCHANGE] == 0
+            exchange = instruments[o.instrument, I_EXCHANGE]
             goes = True
             if kind == ORDER:
                 o.core = time
@@ -319,13 +330,16 @@ def forward(
                 o.parked = 1
                 stats[PARKED] += 1
                 goes = False
+            q, n = q_sse, n_sse
+            if exchange != 0:
+                q, n = (q_szse, n_szse) if exchange == 1 else (q_bse, n_bse)
             if goes:
-                put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
+                put(q, n, time, item, NIL)
             if kind == ORDER and o.parked:
                 o.parked = 0
                 stats[PARKED] -= 1
                 item |= np.int64(CANCEL) << KIND_SHIFT
-                put(q_sse, n_sse, time, item, NIL) if on_sse else put(q_szse, n_szse, time, item, NIL)
+                put(q, n, time, item, NIL)
         if state == HEAP_FULL:
             return GROW + CORE, NIL
         if state != DONE and space < chunk:
@@ -333,11 +347,17 @@ def forward(
                 return GROW + SSE, NIL
             if room(q_szse, n_szse) < 2:
                 return GROW + SZSE, NIL
+            if room(q_bse, n_bse) < 2:
+                return GROW + BSE, NIL
             if room(back, n_back) == 0:
                 return GROW + BACK, NIL
 
-    for exchange in range(2):
-        q, n, wire, m = (q_sse, n_sse, w_sse, m_sse) if exchange == 0 else (q_szse, n_szse, w_szse, m_szse)
+    for exchange in range(3):
+        q, n, wire, m, full = q_sse, n_sse, w_sse, m_sse, np.int64(WIRE_SSE)
+        if exchange == 1:
+            q, n, wire, m, full = q_szse, n_szse, w_szse, m_szse, np.int64(WIRE_SZSE)
+        elif exchange == 2:
+            q, n, wire, m, full = q_bse, n_bse, w_bse, m_bse, np.int64(WIRE_BSE)
         state = MORE
         while state != DONE:
             passed, state = pace(q, n, windows, until, a, min(room(wire, m), chunk))
@@ -346,10 +366,20 @@ def forward(
                     orders[(a[k, 1] >> _SHIFT) & ROW_MASK].sent = a[k, 0]
                 put(wire, m, a[k, 0] + settings[LATENCY_NS], a[k, 1], NIL)
             if state != DONE and room(wire, m) == 0:
-                return GROW + (WIRE_SSE if exchange == 0 else WIRE_SZSE), NIL
+                return GROW + full, NIL
+
+    while True:
+        space = min(room(w_north, m_north), chunk)
+        merged = merge(w_szse, m_szse, w_bse, m_bse, until, NIL, a, space)
+        for k in range(merged):
+            put(w_north, m_north, a[k, 0], a[k, 1], NIL)
+        if merged < space:
+            break
+        if room(w_north, m_north) == 0:
+            return GROW + WIRE_NORTH, NIL
 
     space = min(chunk, np.int64(out.shape[1]))
-    n_out = merge(w_sse, m_sse, w_szse, m_szse, until, NIL, a, space)
+    n_out = merge(w_sse, m_sse, w_north, m_north, until, NIL, a, space)
     for k in range(n_out):
         row = (a[k, 1] >> _SHIFT) & ROW_MASK
         o = orders[row]

@@ -10,7 +10,7 @@ from twin.routing.config import OrderPathConfig, StationConfig
 from twin.routing.stations import Pacer, Pipe, Station
 
 _SERVED = ("authentication", "suitability", "checks", "core", "report")
-_LINES = ("overdue", "direct", "wire_sse", "wire_szse", "timely", "checked")
+_LINES = ("overdue", "direct", "wire_sse", "wire_szse", "wire_bse", "wire_north", "timely", "checked")
 
 
 def send_windows(config: OrderPathConfig) -> tuple[tuple[int, int], ...]:
@@ -44,6 +44,7 @@ def build_stations(
         station(codes.CORE, "core"),
         exchange(codes.SSE, "sse"),
         exchange(codes.SZSE, "szse"),
+        exchange(codes.BSE, "bse"),
         station(codes.REPORT, "report"),
         Pipe("network_back", numbers[codes.BACK], codes.N_REPLY),
         *(Pipe(name, numbers[codes.OVERDUE + k]) for k, name in enumerate(_LINES)),

@@ -316,7 +316,7 @@ class OrderPath:
         """Change a station's messages per second from now on (0 = out of order, None = without limit).
 
         Args:
-            station: one of `station_names`; 'sse' and 'szse' are all gateways to that exchange together.
+            station: one of `station_names`; 'sse', 'szse' and 'bse' are all gateways to that exchange together.
             capacity: messages per second.
         """
         if station not in self.station_names:
