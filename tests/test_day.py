@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+from agents.institutions import KINDS
 from scenarios.loader import load
 from scenarios.simulate import simulate_day
 
@@ -16,7 +17,12 @@ SMALL = (
     "world.instruments=10",
     "world.background.orders_per_instrument_day=3000",
     "world.institutions.market_makers.count=1",
-    "world.institutions.quant_funds.count=1",
+    "world.institutions.momentum_funds.count=1",
+    "world.institutions.reversal_funds.count=1",
+    "world.institutions.arbitrage_funds.count=1",
+    "world.institutions.etf_makers.count=1",
+    "world.institutions.margin_accounts.count=2",
+    "world.boards.funds=0.1",
     "world.institutions.mutual_funds.count=1",
     "world.institutions.index_funds.count=1",
     "order_path.core.service_time=125 ms",
@@ -26,7 +32,7 @@ SMALL = (
 )
 NOBODY = (
     "clients.count=0",
-    *(f"world.institutions.{kind}.count=0" for kind in ("market_makers", "quant_funds", "mutual_funds", "index_funds")),
+    *(f"world.institutions.{kind}.count=0" for kind in KINDS),
     "world.background.orders_per_instrument_day=0",
     "onboarding.applications=0/day",
     "world.instruments=3",

@@ -156,7 +156,9 @@ class Ledger:
             return
         sellable, _, bought = self.position(account, instrument)
         if sellable + bought < -shares:
-            raise ConservationError(f"{-shares} shares leave, {sellable + bought} are there", where=f"account {account}")
+            raise ConservationError(
+                f"{-shares} shares leave, {sellable + bought} are there", where=f"account {account}"
+            )
         slot = int(kernel.find_slot(self.accounts, self.slots, account, instrument))
         first = min(bought, -shares)
         self.bought[slot] -= first

@@ -54,9 +54,10 @@ class NewsPath:
     """The exogenous value of the index and of every instrument in each 3-second tick of the day, 09:15 to 15:00.
 
     The index is flat at `open` until 09:30 and over lunch. In trading time it is a chain of Brownian bridges in the log
-    level: open, first extreme, second extreme, close. Which extreme comes first, and when, is drawn from the law of first
-    passage, so that a move has about the time that it needs at the day's volatility. Each bridge is folded back at low and high (reflection), which leaves its
-    end points in place: the extremes are reached exactly and never passed. A tick's value is the one at its end.
+    level: open, first extreme, second extreme, close. Which extreme comes first, and when, is drawn from the law of
+    first passage, so that a move has about the time that it needs at the day's volatility. Each bridge is folded back
+    at low and high (reflection), which leaves its end points in place: the extremes are reached exactly and never
+    passed. A tick's value is the one at its end.
 
     A stock's log value is beta times the log index plus a Brownian motion of its own, of which `overnight_share` of the
     day's variance falls on the night; it is clipped to the day's price limits. A fund's value is that of its basket.
@@ -168,7 +169,7 @@ class NewsPath:
         own = np.cumsum(own, axis=0)[trading]
         value = instruments.previous_close * np.exp(np.log1p(self.index)[:, None] * traits.beta + own)
         value = np.clip(value, instruments.limit_down, instruments.limit_up)
-        value[:, traits.baskets.fund] = traits.baskets.value(value)
+        value[:, traits.baskets.fund] = traits.baskets.value(value.astype(np.float64))
         return np.clip(value, instruments.limit_down, instruments.limit_up).astype(np.float32)
 
     def row(self, t_ns: int) -> int:

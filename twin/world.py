@@ -53,8 +53,8 @@ class MarketConfig:
 
     Args:
         instruments: number of listed stocks and funds.
-        share_main_sse, share_main_szse, share_chinext, share_star: shares of the boards among the stocks of Shanghai and
-            Shenzhen; about the counts at the end of 2024 (1,700 / 1,500 / 1,370 / 580); rescaled to sum to 1.
+        share_main_sse, share_main_szse, share_chinext, share_star: shares of the boards among the stocks of Shanghai
+            and Shenzhen; about the counts at the end of 2024 (1,700 / 1,500 / 1,370 / 580); rescaled to sum to 1.
         share_bse: share of Beijing among the stocks (270 of 5,400, end of 2024 to 2026).
         share_funds: share of stock funds among the instruments; fewer than the market's 1,100 of 6,500, most of which
             hardly trade (assumed).

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.institutions.quant_fund import QuantFund
-from agents.institutions.settings import whole, number
+from agents.institutions.settings import number, whole
 
 
 class ArbitrageFund(QuantFund):

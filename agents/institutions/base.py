@@ -15,7 +15,7 @@ import mesa
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.institutions.settings import whole, money, share
+from agents.institutions.settings import money, share, whole
 from twin.clearing.primary_market import PrimaryMarket
 from twin.clock import Phase
 from twin.contracts import Board, Instruments, IntColumn, Quotes, Side

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.institutions.base import NOTHING, Endowment, Institution, Intents, MarketView, Wanted
-from agents.institutions.settings import whole, duration, number, share
+from agents.institutions.settings import duration, number, share, whole
 from twin.clearing.primary_market import PrimaryMarket
 from twin.clock import at
 from twin.contracts import IntColumn, Side
@@ -20,9 +20,9 @@ class EtfMaker(Institution):
     """Two-sided quotes in a few exchange-traded funds, and arbitrage against their baskets.
 
     The value of a fund is that of its basket at the shares' mids. Quotes lie half a spread around it, moved against the
-    inventory gained (as the stock maker's), and rest unless the fund is dearer or cheaper than its basket by more than
-    the cost of trading the basket: then they take the other side's best price. What it has gained or lost it hedges with
-    the basket's shares, and at the end of the day it creates or redeems whole units to be where it was in the morning.
+    inventory gained, and rest unless the fund is dearer or cheaper than its basket by more than it costs to trade the
+    basket: then they take the other side's best price. What it has gained or lost it hedges with the basket's shares,
+    and at the end of the day it creates or redeems whole units to be where it was in the morning.
 
     Assumes: all parameters as below. Does not model: futures as a hedge.
     """
@@ -106,7 +106,9 @@ class EtfMaker(Institution):
         lag = np.where(stock, -(gained @ b.shares) - (np.array(self.position, np.int64) - self.start), 0.0)
         lots = np.round(lag / 100).astype(np.int64) * 100
         close = self.instruments.previous_close
-        if np.abs(lag) @ close < self.settings.hedge_from * float(np.mean(b.unit[self.rows] * close[b.fund[self.rows]])):
+        if np.abs(lag) @ close < self.settings.hedge_from * float(
+            np.mean(b.unit[self.rows] * close[b.fund[self.rows]])
+        ):
             return
         price = np.where(lots > 0, ask, bid)
         for i in np.flatnonzero((lots != 0) & (price > 0)).tolist():

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from agents.institutions.base import NEVER, NOTHING, Institution, Intents, MarketView, Wanted
-from agents.institutions.settings import whole, money, share
+from agents.institutions.settings import money, share, whole
 from twin.clock import MINUTE, Phase, at
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from agents.institutions.base import Endowment, Institution, Intents, MarketView, Wanted
-from agents.institutions.settings import whole, duration, money, number, share
+from agents.institutions.settings import duration, money, number, share, whole
 from twin.clearing.margin import CALL, LIQUIDATION, is_below, minimum_margin, sale_to_restore
 from twin.clock import at
 from twin.contracts import Side
@@ -79,9 +79,9 @@ class MarginAccount(Institution):
             floor = int(self.instruments.limit_down[i])
             limit = max(math.ceil(int(view.quotes.bid[i]) * (1 - self.settings.through)), floor)
             left = math.ceil(shares * part / 100) * 100
-            for number in self.working_in([i]):
-                if self.working[number].price > limit:
-                    stale.append(number)
-                left -= self.working[number].left
+            for row in self.working_in([i]):
+                if self.working[row].price > limit:
+                    stale.append(row)
+                left -= self.working[row].left
             wanted.add(i, int(Side.SELL), limit, left)
         return self.intents(view, wanted, stale)

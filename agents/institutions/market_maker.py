@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.institutions.base import NEVER, Institution, Intents, MarketView, Wanted
-from agents.institutions.settings import whole, duration, number, share
+from agents.institutions.settings import duration, number, share, whole
 from twin.contracts import Side
 
 
@@ -30,7 +30,9 @@ class MarketMaker(Institution):
         refresh: int = duration(15, "Least age of a quote when it is renewed; at most twice that (assumed).")
         half_spread: float = share(0.0004, "Least half-spread as a share of the price, at least a tick (assumed).")
         quote_share: float = share(0.002, "Size of a quote as a share of the morning's shares (assumed).")
-        skew: float = number(3.0, "Half-spreads that the value moves when inventory changes by the morning's (assumed).")
+        skew: float = number(
+            3.0, "Half-spreads that the value moves when inventory changes by the morning's (assumed)."
+        )
         inventory_limit: float = share(0.5, "Most inventory gained or lost, as a share of the morning's (assumed).")
 
     section: ClassVar[str] = "market_makers"

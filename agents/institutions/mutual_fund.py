@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from agents.institutions.base import Institution, Intents, MarketView, Wanted
-from agents.institutions.settings import whole, duration, money, share
+from agents.institutions.settings import duration, money, share, whole
 from twin.clock import HOUR, at
 from twin.contracts import IntColumn
 

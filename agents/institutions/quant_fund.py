@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.institutions.base import NOTHING, Institution, Intents, MarketView, Wanted
-from agents.institutions.settings import whole, duration, money, share
+from agents.institutions.settings import duration, money, share, whole
 from twin.clock import at
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import field
 from enum import StrEnum
 
-
 _SECOND = 1_000_000_000
 
 

@@ -11,16 +11,16 @@ from typing import Final
 from twin.errors import ScenarioError
 
 WARNING, CALL, LIQUIDATION, WITHDRAWAL = 150, 140, 130, 300
-"""Maintenance ratios in per cent (domain C21): the broker warns, calls for margin, liquidates; above the last the client
-may withdraw."""
+"""Maintenance ratios in per cent (domain C21): the broker warns, calls for margin, liquidates; above the last the
+client may withdraw."""
 MINIMUM_MARGIN: Final = (
     (dt.date(2010, 3, 31), 50),
     (dt.date(2015, 11, 23), 100),
     (dt.date(2023, 9, 8), 80),
     (dt.date(2026, 1, 19), 100),
 )
-"""Own margin that a new contract needs, in per cent of the loan, from each date on; old contracts keep the rule of their
-day (domain C20 for the last two, general knowledge for the first)."""
+"""Own margin that a new contract needs, in per cent of the loan, from each date on; old contracts keep the rule of
+their day (domain C20 for the last two, general knowledge for the first)."""
 
 
 def minimum_margin(opened: dt.date) -> int:

@@ -40,7 +40,7 @@ def legal_quantity(board, lot, kind, side, quantity, sellable):
         most = 100_000
     if quantity <= 0 or quantity > most:
         return False
-    if board == STAR or board == BEIJING:
+    if board in (STAR, BEIJING):
         return quantity >= lot or (side < 0 and quantity == sellable)
     return quantity % lot == 0 or (side < 0 and quantity % lot == sellable % lot)
 

@@ -1,8 +1,6 @@
-"""What is listed, its price limits, and the news path."""
+"""The news: the index through its four prices in feasible time, values around it, funds at their baskets."""
 
 from __future__ import annotations
-
-from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import pytest
@@ -10,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.clock import at
-from twin.contracts import Board, Exchange
+from twin.contracts import Board
 from twin.errors import ScenarioError
 from twin.randomness import Streams
-from twin.world import IndexDay, MarketConfig, NewsPath, limit_prices, make_instruments
+from twin.world import IndexDay, MarketConfig, NewsPath, make_instruments
 
 CONFIG = MarketConfig(instruments=60)
 
@@ -21,43 +19,6 @@ CONFIG = MarketConfig(instruments=60)
 def _news(day: IndexDay, seed: int = 3, replication: int = 0) -> NewsPath:
     streams = Streams(seed, replication)
     return NewsPath(day, *make_instruments(CONFIG, streams), streams)
-
-
-@settings(derandomize=True, max_examples=300, deadline=None)
-@given(close=st.integers(2, 300_000), percent=st.sampled_from([5, 10, 20, 30]))
-def test_limit_prices_equal_decimal_half_up(close: int, percent: int) -> None:
-    def reference(sign: int) -> int:
-        cny = Decimal(close) / 100 * (100 + sign * percent) / 100
-        ticks = int(cny.quantize(Decimal("0.01"), ROUND_HALF_UP) * 100)
-        return ticks if abs(ticks - close) >= 1 else close + sign
-
-    down, up = limit_prices(np.array([close]), np.array([percent]))
-    assert (int(down[0]), int(up[0])) == (reference(-1), reference(1))
-
-
-def test_limit_prices_of_half_ticks_round_up() -> None:
-    down, up = limit_prices(np.array([1005, 3]), np.array([10, 10]))
-    assert down.tolist() == [905, 2]  # 904.5 up; 2.7 -> 3 is no move, hence one tick
-    assert up.tolist() == [1106, 4]
-
-
-def test_instruments_have_boards_on_their_own_exchange() -> None:
-    instruments, traits = make_instruments(MarketConfig(), Streams(1))
-    assert len(instruments) == 300
-    assert set(instruments.exchange[instruments.board == Board.STAR]) == {Exchange.SSE}
-    assert set(instruments.exchange[instruments.board == Board.CHINEXT]) == {Exchange.SZSE}
-    assert np.bincount(instruments.board).tolist() == [186, 81, 33]
-    assert np.all((instruments.risk_level == 4) == (instruments.board != Board.MAIN))
-    assert np.all(instruments.limit_down < instruments.previous_close)
-    assert np.all(instruments.limit_up > instruments.previous_close)
-    assert traits.popularity.sum() == pytest.approx(1)
-    assert traits.order_weight.mean() == pytest.approx(1)
-
-
-def test_instruments_do_not_depend_on_the_replication() -> None:
-    first, second = (make_instruments(CONFIG, Streams(5, r))[0] for r in (0, 9))
-    assert np.array_equal(first.previous_close, second.previous_close)
-    assert not np.array_equal(first.previous_close, make_instruments(CONFIG, Streams(6))[0].previous_close)
 
 
 returns = st.integers(-900, 900).map(lambda x: x / 10_000)
@@ -107,7 +68,7 @@ def test_values_stay_within_limits_and_follow_beta() -> None:
 
 def test_own_motion_has_the_asked_volatility() -> None:
     streams = Streams(4)
-    instruments, traits = make_instruments(MarketConfig(instruments=2_000), streams)
+    instruments, traits = make_instruments(MarketConfig(instruments=2_000, share_funds=0.0), streams)
     news = NewsPath(IndexDay(0, 0, 0, 0, 0), instruments, traits, streams)
     for text, share in (("09:15", 0.2), ("15:00", 1.0)):
         z = np.log(news.fundamental(at(text)) / instruments.previous_close) / traits.idiosyncratic_volatility
