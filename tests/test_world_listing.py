@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twin.clock import at
 from twin.contracts import Board, Exchange
-from twin.errors import ScenarioError
 from twin.randomness import Streams
-from twin.world import IndexDay, MarketConfig, NewsPath, limit_prices, make_instruments
+from twin.world import MarketConfig, limit_prices, make_instruments
 
 CONFIG = MarketConfig(instruments=60)
 
