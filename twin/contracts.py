@@ -294,7 +294,8 @@ class OrderRules(Batch):
     only the broker can check). `kinds` has the bit 1 << MessageKind of every kind that continuous trading takes.
     The price cage is the wider of `cage_ppm` of the reference price and `cage_ticks`; with `cage_parks` an order
     outside waits until the cage reaches it, else it is refused. Where there is no price limit, limit orders of the
-    opening call lie within `open_low`..`open_high` (ticks) and later ones within `band_ppm` of the last trade.
+    opening call lie within `open_low`..`open_high` (ticks) and later ones within `band_ppm` of the last trade (in
+    continuous trading only where there is no cage).
     Volatility halts: at `halt_first_ppm` and `halt_second_ppm` off the day's open, each direction once, for `halt_ns`
     but not beyond `halt_until` (ns since midnight).
     """

@@ -265,9 +265,10 @@ def admit(ctl, state, sides, levels, words, summary, pool, time, k, instrument, 
             return REASON_LIMIT
         bound = size - 1 - index
         if rules:
-            if outside_band(state, i, phase, px):
+            in_cage = phase == CONTINUOUS and caged(state, i)  # which then stands in place of the band
+            if not in_cage and outside_band(state, i, phase, px):
                 return REASON_LIMIT
-            if phase == CONTINUOUS and caged(state, i) and (px - cage_edge(state, sides, instrument, sd)) * sd > 0:
+            if in_cage and (px - cage_edge(state, sides, instrument, sd)) * sd > 0:
                 if state[i + I_CAGE_PARKS] == 0 or k in (IOC, FOK):
                     return REASON_CAGE
                 verdict = WAIT

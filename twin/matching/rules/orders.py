@@ -252,7 +252,7 @@ class _Check:
             low, high = (int(per_cent_of(self.listing.reference, p or 0)[0]) for p in (band.open_low, band.open_high))
         elif band.later is not None and not (caged and self.phase == Phase.CONTINUOUS):
             last, ppm = self.order.last or self.reference, band.later * PPM_OF_PER_CENT
-            low, high = half_up(last, MILLION - ppm), half_up(last, MILLION + ppm)
+            low, high = min(half_up(last, MILLION - ppm), last - 1), max(half_up(last, MILLION + ppm), last + 1)
         if (high and self.order.price > high) or self.order.price < low:
             return self.say("band", "free_band", low=self.price(max(low, 1)), high=self.price(high))
         return None
