@@ -4,47 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from book_cases import (
+    BUY,
+    CANCEL,
+    HANDLES,
+    IOC,
+    KINDS,
+    LIMIT,
+    LISTINGS,
+    MARKET,
+    PHASES,
+    SELL,
+    act,
+    batch,
+    both_engines,
+    compare,
+    listed,
+    one_book,
+    random_steps,
+    send,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_book import Listing, ReferenceEngine
 
 import twin.kernels.ladders as ladders
 from twin.clock import Phase
-from twin.contracts import Instruments, MessageKind, Messages, Reason, Side, Tape, TapeKind
+from twin.contracts import Messages, Reason, TapeKind
 from twin.errors import CapacityError, ConservationError, DataError
 from twin.matching.engine import BACKGROUND_BASE, MatchingEngine
-
-LIMIT, MARKET, CANCEL, IOC = (int(k) for k in list(MessageKind)[:4])
-BUY, SELL = int(Side.BUY), int(Side.SELL)
-MODES = {Phase.CONTINUOUS: "continuous", Phase.OPEN_CALL: "call", Phase.CLOSE_CALL: "call"}
-
-
-def listed(*rows: tuple[int, int, int, int]) -> Instruments:
-    """Instruments of (exchange, previous close, lower limit, upper limit)."""
-    a = np.array(rows, np.int64).reshape(-1, 4)
-    zero = np.zeros(len(a), np.int64)
-    return Instruments(a[:, 0].copy(), zero, a[:, 1].copy(), a[:, 2].copy(), a[:, 3].copy(), zero + 100, zero)
-
-
-def batch(rows: list[tuple[int, int, int, int, int, int, int]]) -> Messages:
-    """Messages of (time, kind, instrument, side, price, quantity, order)."""
-    return Messages(*np.array(rows, np.int64).reshape(-1, 7).T.copy())
-
-
-def rows_of(tape: Tape) -> list[tuple[int, ...]]:
-    return [tuple(int(x) for x in row) for row in zip(*vars(tape).values(), strict=True)]
-
-
-def one_book(phase: Phase = Phase.CONTINUOUS, exchange: int = 0, close: int = 100, **sizes: int) -> MatchingEngine:
-    engine = MatchingEngine(listed((exchange, close, 50, 150)), max_orders=64, **sizes)
-    engine.set_phase(phase)
-    return engine
-
-
-def send(engine: MatchingEngine, *rows: tuple[int, int, int, int, int]) -> list[tuple[int, ...]]:
-    """Rows of (kind, side, price, quantity, order) to instrument 0; tape rows without time and instrument."""
-    tape = engine.process(batch([(9, kind, 0, side, price, q, order) for kind, side, price, q, order in rows]))
-    return [(r[1], *r[3:]) for r in rows_of(tape)]
 
 
 def test_trade_prints_at_the_resting_price_oldest_first() -> None:
@@ -186,92 +173,56 @@ def test_background_handles_lie_within_the_default_range() -> None:
     assert send(engine, (LIMIT, BUY, 100, 100, BACKGROUND_BASE + 5))[0][4] == BACKGROUND_BASE + 5
 
 
-# Two Shanghai and two Shenzhen instruments with narrow ladders, so that orders meet often; one spans several words.
-LISTINGS = ((0, 20, 15, 25), (1, 20, 15, 25), (0, 200, 100, 300), (1, 12, 1, 400))
-HANDLES = 40
-message = st.tuples(
-    st.sampled_from([LIMIT] * 6 + [MARKET, IOC, CANCEL, CANCEL]),
+plain_message = st.tuples(
+    st.sampled_from([LIMIT] * 9 + [MARKET, IOC, CANCEL, CANCEL, CANCEL, *KINDS]),
     st.integers(0, len(LISTINGS) - 1),
     st.sampled_from([BUY, SELL]),
-    st.integers(-7, 7),
+    st.integers(-7, 7) | st.integers(-40, 40),
     st.sampled_from([0, 100, 100, 100, 200, 300, 1000, 37]),
     st.integers(0, HANDLES - 1),
 )
+some = st.none() | st.sets(st.integers(0, len(LISTINGS) - 1), max_size=3)
 action = st.one_of(
-    st.lists(message, min_size=1, max_size=40),
-    st.tuples(st.sampled_from([Phase.CONTINUOUS, Phase.OPEN_CALL, Phase.CLOSE_CALL, Phase.LUNCH]), st.booleans()),
-    st.just("expire"),
+    st.lists(plain_message, min_size=1, max_size=40),
+    st.tuples(st.just("phase"), some, st.sampled_from(PHASES), st.booleans(), st.integers(0, 1)),
+    st.tuples(st.just("halt"), some, st.integers(1, 300)),
+    st.tuples(st.sampled_from(["suspend", "release", "wake", "expire"]), some),
 )
 
 
-def both_engines(tape_rows: int) -> tuple[MatchingEngine, ReferenceEngine]:
-    engine = MatchingEngine(listed(*LISTINGS), max_orders=HANDLES, pool_orders=2, tape_rows=tape_rows)
-    return engine, ReferenceEngine([Listing(down, up, close, bool(x)) for x, close, down, up in LISTINGS])
-
-
-def as_rows(messages: list[tuple[int, ...]], reference: ReferenceEngine, time: int) -> list[tuple[int, ...]]:
-    """Messages with real prices; a new order takes the first handle, from the drawn one on, that no order has."""
-    rows = []
-    for i, (kind, instrument, side, offset, quantity, handle) in enumerate(messages):
-        price = 0 if kind == MARKET else max(0, LISTINGS[instrument][1] + offset)
-        taken = {r[6] for r in rows if r[1] != CANCEL} | reference.live.keys()
-        if kind != CANCEL:
-            handle = next((h % HANDLES for h in range(handle, handle + HANDLES) if h % HANDLES not in taken), -1)
-        if handle >= 0:
-            rows.append((time + i, kind, instrument, side, price, quantity, handle))
-    return rows
-
-
-def compare(engine: MatchingEngine, reference: ReferenceEngine) -> None:
-    engine.check()
-    assert rows_of(engine.quotes()) == reference.quotes()
-    for i in range(len(LISTINGS)):
-        assert [c.tolist() for c in engine.depth(i, 4)] == reference.depth(i, 4)
-    sums = [sum(sum(c) for c in reference.depth(i, 3)[1::2]) for i in range(len(LISTINGS))]
-    assert engine.depth_all(3).tolist() == sums
-
-
 @settings(max_examples=250, deadline=None, derandomize=True)
-@given(st.integers(1, 8), st.lists(action, min_size=1, max_size=12))
-def test_tape_equals_the_reference_whatever_happens(tape_rows: int, actions: list) -> None:
-    engine, reference = both_engines(tape_rows)
-    time = 0
-    for step in [(Phase.OPEN_CALL, True), *actions, "expire"]:
-        time += 100
-        if isinstance(step, list):
-            rows = as_rows(step, reference, time)
-            assert rows_of(engine.process(batch(rows))) == reference.process(rows)
-        elif step == "expire":
-            assert rows_of(engine.expire(time)) == reference.expire(time)
-        else:
-            phase, cancels = step
-            if phase == Phase.CONTINUOUS:
-                assert rows_of(engine.uncross(time)) == reference.uncross(time)
-            engine.set_phase(phase, cancels_allowed=cancels)
-            reference.mode, reference.cancels = MODES.get(phase, "shut"), cancels
+@given(st.booleans(), st.integers(2, 9), st.lists(action, min_size=1, max_size=12))
+def test_tape_equals_the_reference_whatever_happens(ruled: bool, tape_rows: int, actions: list) -> None:
+    engine, reference = both_engines(tape_rows, ruled=ruled)
+    start: list = [("phase", None, Phase.OPEN_CALL, True, 0), ("phase", None, Phase.CONTINUOUS, True, 0)]
+    for k, step in enumerate([*start, *actions, ("expire", None)]):
+        act(engine, reference, step, 100 * k)
         compare(engine, reference)
     assert engine.resting == 0
 
 
-def test_long_random_day_equals_the_reference() -> None:
-    rng = np.random.default_rng(20230207)
-    engine, reference = both_engines(64)
-    for k in range(60):
-        phase = [Phase.OPEN_CALL, Phase.CONTINUOUS, Phase.CONTINUOUS, Phase.CLOSE_CALL][k % 4]
-        assert rows_of(engine.uncross(k * 1000)) == reference.uncross(k * 1000)
-        engine.set_phase(phase)
-        reference.mode, reference.cancels = MODES[phase], True
-        drawn = [
-            (
-                int(rng.choice([LIMIT, LIMIT, LIMIT, MARKET, IOC, CANCEL, CANCEL])),
-                int(rng.integers(4)),
-                int(rng.choice([BUY, SELL])),
-                int(rng.integers(-90, 91)) if rng.random() < 0.2 else int(rng.integers(-4, 5)),
-                int(rng.integers(1, 50)) * 100,
-                int(rng.integers(HANDLES)),
-            )
-            for _ in range(30)
-        ]
-        rows = as_rows(drawn, reference, k * 1000)
-        assert rows_of(engine.process(batch(rows))) == reference.process(rows)
-        compare(engine, reference)
+@pytest.mark.parametrize("ruled", [False, True])
+def test_long_random_day_equals_the_reference(ruled: bool) -> None:
+    long_run(20230207, 6_000, ruled=ruled, tape_rows=8)
+
+
+def long_run(seed: int, n_messages: int, *, ruled: bool, tape_rows: int) -> dict[int, int]:
+    """Compare whole tapes over a long random stream; how often each kind of tape row was seen."""
+    rng = np.random.default_rng(seed)
+    engine, reference = both_engines(tape_rows, ruled=ruled)
+    seen: dict[int, int] = {}
+    act(engine, reference, ("phase", None, Phase.CONTINUOUS, True, 0), 0)
+    for k, step in enumerate(random_steps(rng, n_messages)):
+        act(engine, reference, step, 30 * k % 1200)
+        for row in reference.tape:
+            seen[row[1]] = seen.get(row[1], 0) + 1
+        if k % 3 == 0:
+            compare(engine, reference)
+    return seen
+
+
+@pytest.mark.slow
+def test_a_quarter_of_a_million_messages_equal_the_reference() -> None:
+    for seed in range(10):
+        seen = long_run(seed, 25_000, ruled=seed % 4 > 0, tape_rows=2 << seed)
+        assert set(seen) == {int(k) for k in TapeKind}

@@ -324,7 +324,7 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
             return follow(ctl, state, sides, levels, words, summary, pool, slots, tape, t)
         ins = ctl[C_FOLLOW]
     p = 0
-    if k == CANCEL or k >= REDUCE:
+    if k == CANCEL or REDUCE <= k <= AMEND:
         p = int(slots[order]) << 3
         if p != 0:
             ins = pool[p + P_INSTRUMENT]
@@ -357,7 +357,7 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
         if stage == _FRESH:
             if k < 0 or k > FIXED_PRICE:
                 return BAD_KIND
-            if k >= REDUCE and k <= AMEND:
+            if REDUCE <= k <= AMEND:
                 sd = modify(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, ins, px, qty, order)
                 row = ctl[C_ROWS]
                 leaves = qty if sd != 0 else 0

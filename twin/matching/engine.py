@@ -184,7 +184,6 @@ class MatchingEngine:
         if instruments is None:
             self._phase = phase
         mode = _PHASES.get(phase, ladders.SHUT)
-        before = self._field(ladders.I_PHASE)[chosen]
         self._put(ladders.I_SESSION, chosen, mode)
         self._put(ladders.I_CANCELS, chosen, int(cancels_allowed and mode != ladders.SHUT))
         resume = self._field(ladders.I_RESUME)[chosen]
@@ -192,7 +191,7 @@ class MatchingEngine:
         halted = (resume > 0) & (mode != ladders.SHUT)
         now = np.where(halted, ladders.HALT, np.where(self.suspended[chosen], ladders.SUSPENDED, mode))
         self._put(ladders.I_PHASE, chosen, now)
-        self._leave_cage(chosen[(before == ladders.CONTINUOUS) & (now != ladders.CONTINUOUS) & (now != ladders.SHUT)])
+        self._leave_cage(chosen)
         if mode == ladders.CONTINUOUS:
             audit_crossing(self._state, self._sides)
 
@@ -204,10 +203,9 @@ class MatchingEngine:
         chosen = self._chosen(instruments)
         chosen = chosen[~self.suspended[chosen]]
         shut = self._field(ladders.I_SESSION)[chosen] == ladders.SHUT
-        before = self._field(ladders.I_PHASE)[chosen]
         self._put(ladders.I_RESUME, chosen, np.maximum(self._field(ladders.I_RESUME)[chosen], until))
         self._put(ladders.I_PHASE, chosen, np.where(shut, ladders.SHUT, ladders.HALT))
-        self._leave_cage(chosen[before == ladders.CONTINUOUS])
+        self._leave_cage(chosen)
         zero = np.zeros(len(chosen), np.int64)
         price, end = self._field(ladders.I_LAST)[chosen], self._field(ladders.I_RESUME)[chosen]
         return Tape(zero + time, zero + TapeKind.HALTED, chosen, zero, price, end, zero - 1, zero - 1, zero)
@@ -215,11 +213,10 @@ class MatchingEngine:
     def suspend(self, instruments: IntColumn | None) -> None:
         """Suspend instruments: orders are refused (SUSPENDED), cancels taken as the session allows, nothing trades."""
         chosen = self._chosen(instruments)
-        before = self._field(ladders.I_PHASE)[chosen]
         self._put(ladders.I_SUSPENDED, chosen, 1)
         self._put(ladders.I_RESUME, chosen, 0)
         self._put(ladders.I_PHASE, chosen, ladders.SUSPENDED)
-        self._leave_cage(chosen[before == ladders.CONTINUOUS])
+        self._leave_cage(chosen)
 
     def release(self, instruments: IntColumn | None, time: int) -> Tape:
         """End suspensions: in continuous trading by a call auction of each instrument; RESUMED follows its trades."""
@@ -321,7 +318,9 @@ class MatchingEngine:
         return chosen
 
     def _leave_cage(self, chosen: IntColumn) -> None:
-        """Orders that wait outside the cage enter the book without a trade, as no cage holds in calls and halts."""
+        """Orders that wait outside the cage enter the book without a trade where a call or a halt begins."""
+        phase = self._field(ladders.I_PHASE)[chosen]
+        chosen = chosen[(phase != ladders.CONTINUOUS) & (phase != ladders.SHUT)]
         if self._ctl[ladders.C_PARKS] and len(chosen):
             book.admit_all_waiting(self._ctl, *self._books, self._pool, self._slots, chosen)
 
