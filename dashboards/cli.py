@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.cli_realism import realism
 from dashboards.cli_rules import rules
 from dashboards.i18n import LANGUAGES, say
 from twin.errors import ConservationError, ScenarioError, TwinError
@@ -197,6 +198,9 @@ def replay(
         console.out(same if result.ok else say("replay_differs", language, first=result.first_difference))
     if not result.ok:
         raise typer.Exit(CHECK_FAILED)
+
+
+app.command("realism")(realism)
 
 
 @app.command()

@@ -140,9 +140,19 @@ def test_grid_takes_the_last_value_before_each_instant() -> None:
 
 def test_power_law_is_found_through_bins() -> None:
     size = 100 * np.exp(5 * rng().uniform(size=50_000))
-    x, y = stylised.mean_by_quantile(size, 3 * size**0.5)
+    x, y = stylised.mean_by_size(size, 3 * size**0.5)
     assert stylised.power_exponent(x, y) == pytest.approx(0.5, abs=0.03)
     assert stylised.power_exponent([1, 2, 4], [2, 4, 8]) == pytest.approx(1)
+
+
+def test_impact_fit_recovers_the_square_root_with_noise_and_negative_means() -> None:
+    share = np.array([0.001, 0.003, 0.01, 0.03, 0.1])
+    impacts = 1.2 * share**0.5 + 0.05 * rng().standard_normal((40, 5))
+    impacts[:, 0] -= impacts[:, 0].mean() + 0.001
+    assert stylised.impact_fit(share, 2 * share**0.5, np.full(5, 0.01)) == pytest.approx((0.5, 2.0))
+    found = stylised_intervals.impact_exponent(share, impacts, Resampler())
+    assert found.low < found.value < found.high
+    assert found.value == pytest.approx(0.5, abs=0.1)
 
 
 def test_volume_and_volatility_move_together_where_one_makes_the_other() -> None:
@@ -182,7 +192,7 @@ def test_block_bootstrap_covers_the_mean_of_a_dependent_series_and_the_independe
 
 
 def test_stationary_bootstrap_keeps_neighbours_together() -> None:
-    rows = Resampler(block=20, replications=30, stationary=True).indices(2_000)
+    rows = np.array(list(Resampler(block=20, replications=30, stationary=True).indices(2_000)))
     assert rows.shape == (30, 2_000)
     assert np.mean(np.diff(rows, axis=1) == 1) == pytest.approx(1 - 1 / 20, abs=0.02)
     assert np.bincount(rows.ravel(), minlength=2_000).min() > 3

@@ -11,7 +11,7 @@ Bootstrap (1992) (circular blocks); Politis and Romano, JASA 89 (1994) 1303 (sta
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,18 +103,19 @@ class Resampler:
             out[start:stop] = sums[self._draw(start, stop, blocks, n)].sum(axis=1)
         return out / (blocks * block)
 
-    def indices(self, n: int) -> NDArray[np.int64]:
-        """Indices of the bootstrap samples: replications x n."""
+    def indices(self, n: int) -> Iterator[NDArray[np.int64]]:
+        """Indices of the bootstrap samples, one after the other."""
         block = self.length(n)
-        if self.stationary and block > 1:
-            first = self._draw(0, self.replications, n, n)
-            breaks = self._uniform(1, np.arange(self.replications * n)).reshape(-1, n) < 1.0 / block
-            breaks[:, 0] = True
-            at = np.maximum.accumulate(np.where(breaks, np.arange(n), 0), axis=1)
-            return (np.take_along_axis(first, at, axis=1) + np.arange(n) - at) % n
-        starts = self._draw(0, self.replications, -(-n // block), n)
-        rows = (starts[:, :, None] + np.arange(block)) % n
-        return rows.reshape(self.replications, -1)[:, :n]
+        for i in range(self.replications):
+            if self.stationary and block > 1:
+                first = self._draw(i, i + 1, n, n)[0]
+                breaks = self._uniform(1, np.arange(i * n, (i + 1) * n)) < 1.0 / block
+                breaks[0] = True
+                at = np.maximum.accumulate(np.where(breaks, np.arange(n), 0))
+                yield (first[at] + np.arange(n) - at) % n
+            else:
+                starts = self._draw(i, i + 1, -(-n // block), n)[0]
+                yield ((starts[:, None] + np.arange(block)) % n).ravel()[:n]
 
     def of_means(self, rows: ArrayLike, statistic: Callable[[Floats], Floats]) -> Measured:
         """Interval of a function of the columns' means.
@@ -133,7 +134,7 @@ class Resampler:
         return self._measured(value, sample, len(x))
 
     def of_sample(self, data: ArrayLike, statistic: Callable[[Floats], float]) -> Measured:
-        """Interval of any statistic of a series, by resampling the observations themselves."""
+        """Interval of any statistic of a series (or of rows), by resampling the observations themselves."""
         x = np.asarray(data, np.float64)
         if len(x) < 2:
             return nothing(len(x))

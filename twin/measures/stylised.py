@@ -296,11 +296,40 @@ def power_exponent(size: ArrayLike, response: ArrayLike, weight: ArrayLike | Non
     return float(np.polyfit(np.log(x[good]), np.log(y[good]), 1, w=np.sqrt(w[good]))[0])
 
 
-def mean_by_quantile(size: ArrayLike, response: ArrayLike, bins: int = 12) -> tuple[Floats, Floats]:
-    """Mean size and mean response in bins of about equally many sizes (equal sizes stay together)."""
+def mean_by_size(size: ArrayLike, response: ArrayLike, bins: int = 12, least: int = 30) -> tuple[Floats, Floats]:
+    """Mean size and mean response in bins of equal width in log size; bins with fewer than `least` are left out."""
     x, y = np.asarray(size, np.float64), np.asarray(response, np.float64)
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)))
-    place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, max(len(edges) - 2, 0))
+    x, y = x[x > 0], y[x > 0]
+    if len(x) == 0 or x.min() == x.max():
+        return np.zeros(0), np.zeros(0)
+    edges = np.geomspace(x.min(), x.max() * (1 + 1e-9), bins + 1)
+    place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, bins - 1)
     count = np.bincount(place)
-    held = count > 0
+    held = count >= least
     return (np.bincount(place, weights=x)[held] / count[held], np.bincount(place, weights=y)[held] / count[held])
+
+
+_EXPONENTS = np.arange(0.0, 2.0001, 0.005)
+
+
+def impact_fit(share: ArrayLike, impact: ArrayLike, error: ArrayLike) -> tuple[float, float]:
+    """Exponent d and prefactor Y of impact = Y share ** d, by least squares weighted with the errors.
+
+    Impacts of small orders may well come out negative, so the fit is on the impacts, not on their logarithms: for each
+    exponent from 0 to 2 the best prefactor is known in closed form, and the best exponent is searched on a grid.
+
+    Args:
+        share: size of the metaorder as a share of the day's volume.
+        impact: mean signed price change in units of the daily volatility (Toth et al., PRX 1 (2011) 021006).
+        error: standard error of each mean.
+    """
+    x, y, e = (np.asarray(column, np.float64) for column in (share, impact, error))
+    if len(x) < 3 or not (e > 0).all():
+        return math.nan, math.nan
+    curves = x[None, :] ** _EXPONENTS[:, None] / e
+    target = y / e
+    best = (curves @ target) / (curves**2).sum(axis=1)
+    misfit = ((target - best[:, None] * curves) ** 2).sum(axis=1)
+    misfit[best <= 0] = math.inf
+    i = int(np.argmin(misfit))
+    return (float(_EXPONENTS[i]), float(best[i])) if math.isfinite(misfit[i]) else (math.nan, math.nan)

@@ -6,6 +6,7 @@ Dependent series are resampled in blocks, independent ones singly. Each function
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -162,3 +163,29 @@ def correlation(x: ArrayLike, y: ArrayLike, by: Resampler) -> Measured:
         return (m[:, 4] - m[:, 0] * m[:, 1]) / spread
 
     return by.of_means(np.column_stack([a, b, a * a, b * b, a * b]), statistic)
+
+
+def mean_ratio(x: ArrayLike, y: ArrayLike, by: Resampler) -> Measured:
+    """Mean of one series over the mean of another, each resampled by itself: for parts of the day."""
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if len(a) < 2 or len(b) < 2 or b.mean() == 0:
+        return nothing(len(a))
+    sample = by.means(a)[:, 0] / replace(by, seed=by.seed + 1).means(b)[:, 0]
+    tail = 50 * (1 - by.level)
+    low, high = np.percentile(sample, [tail, 100 - tail])
+    return Measured(float(a.mean() / b.mean()), float(low), float(high), len(a) + len(b), by.describe(len(a)))
+
+
+def impact_exponent(share: ArrayLike, impacts: ArrayLike, by: Resampler) -> Measured:
+    """Exponent of `stylised.impact_fit`, resampled over the replications.
+
+    Args:
+        share: sizes as shares of the day's volume.
+        impacts: replications x sizes.
+        by: with blocks of 1: replications are independent.
+    """
+    rows = np.asarray(impacts, np.float64)
+    if len(rows) < 3:
+        return nothing(len(rows))
+    error = np.maximum(rows.std(axis=0, ddof=1), 1e-12) / math.sqrt(len(rows))
+    return by.of_sample(rows, lambda sample: stylised.impact_fit(share, sample.mean(axis=0), error)[0])

@@ -1,0 +1,1 @@
+"""Pictures and page of a realism study: simulated days beside a recorded one."""
