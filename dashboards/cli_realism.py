@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-
 if TYPE_CHECKING:
     from scenarios.realism.study import Study
     from twin.measures.resampling import Measured
@@ -24,7 +23,7 @@ def realism(
     against: Annotated[
         str, typer.Option(help="Folder of a recorded day, or `published` · 真实逐笔数据目录，或 published")
     ] = PUBLISHED,
-    days: Annotated[int, typer.Option(min=1, max=250, help="Simulated days · 模拟天数")] = 1,
+    days: Annotated[int, typer.Option(min=1, max=250, help="Simulated days · 模拟天数")] = 5,
     seed: Annotated[int, typer.Option(min=0, max=(1 << 64) - 1, help="Seed · 随机种子")] = 1,
     instrument: Annotated[
         str | None,
@@ -81,7 +80,7 @@ def _print(study: Study, page: Path, pictures: Path, language: str) -> None:
     colours = {"yes": "green", "no": "red", "doubtful": "yellow"}
     table = Table(box=box.SIMPLE_HEAD)
     for i, heading in enumerate(headings(study, language)):
-        table.add_column(heading, justify="right" if i else "left")
+        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
     group = ""
     for line in lines(study, language):
         if line.group != group:

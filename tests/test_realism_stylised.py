@@ -198,11 +198,13 @@ def test_stationary_bootstrap_keeps_neighbours_together() -> None:
     assert np.bincount(rows.ravel(), minlength=2_000).min() > 3
 
 
-def test_days_are_averaged_with_students_interval() -> None:
-    days = [Measured(v, v - 1, v + 1, 10, "") for v in (1.0, 2.0, 3.0)]
+def test_days_are_averaged_with_students_interval_once_there_are_enough() -> None:
+    days = [Measured(v, v - 1, v + 2, 10, "") for v in (1.0, 2.0, 3.0, 4.0, 5.0)]
     found = over_days(days)
-    assert found.value == 2
-    assert found.high - 2 == pytest.approx(stats.t.ppf(0.975, 2) / math.sqrt(3))
+    assert found.value == 3
+    assert found.high - 3 == pytest.approx(stats.t.ppf(0.975, 4) * math.sqrt(2.5 / 5))
+    few = over_days(days[:4])
+    assert (few.low, few.high) == pytest.approx((2.5 - 0.5, 2.5 + 1.0))
     assert over_days(days[:1]) == days[0]
 
 

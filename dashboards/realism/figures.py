@@ -7,6 +7,8 @@ distribution is drawn, and averaged, with a band from the smallest to the larges
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -71,7 +73,7 @@ def _tails(axes: Axes, study: Study, language: str, sample: Callable[[Battery], 
 
 
 def _curves(
-    axes: Axes, study: Study, language: str, x: ArrayLike, curve: Callable[[Battery], Floats], **more: object
+    axes: Axes, study: Study, language: str, x: ArrayLike, curve: Callable[[Battery], Floats], **more: Any
 ) -> None:
     """A curve of both sides: the mean over days, with a band from the smallest to the largest."""
     for days, colour, label in _sides(study, language):
@@ -86,7 +88,7 @@ def tails(study: Study, language: str) -> Figure:
     with look(language):
         fig, grid = figure(1, 2, _HEIGHT, sharey=True)
         for axes, step, title in zip(grid[0], (FINE, COARSE), ("10-s returns", "1-min returns"), strict=True):
-            _tails(axes, study, language, lambda day, step=step: _standard(day.returns(step)))
+            _tails(axes, study, language, partial(_standard, step))
             x = np.geomspace(0.1, 5, 60)
             axes.plot(x, erfc(x / np.sqrt(2)), color=INK, lw=1, ls=(0, (4, 3)), label=say("Gaussian", language))
             axes.set(xlim=(0.1, 30), ylim=(2e-4, 1.2))
@@ -97,7 +99,9 @@ def tails(study: Study, language: str) -> Figure:
     return fig
 
 
-def _standard(returns: Floats) -> Floats:
+def _standard(step: int, day: Battery) -> Floats:
+    """Absolute returns in standard deviations."""
+    returns = day.returns(step)
     spread = float(returns.std())
     return np.abs(returns - returns.mean()) / (spread or 1.0)
 
@@ -106,19 +110,21 @@ def memory(study: Study, language: str) -> Figure:
     """Autocorrelation of 10-second returns and of their absolute values."""
     with look(language):
         fig, grid = figure(1, 2, _HEIGHT, sharey=True)
-        for axes, title, change in zip(
-            grid[0], ("returns, 10 s", "absolute returns, 10 s"), (np.asarray, np.abs), strict=True
+        for axes, title, absolute in zip(
+            grid[0], ("returns, 10 s", "absolute returns, 10 s"), (False, True), strict=True
         ):
-            _curves(
-                axes, study, language, _LAGS * 10,
-                lambda day, change=change: stylised.autocorrelation(change(day.returns(FINE)), _LAGS),
-            )  # fmt: skip
+            _curves(axes, study, language, _LAGS * 10, partial(_correlations, absolute))
             axes.axhline(0, color=INK, lw=0.6)
             axes.set_title(say(title, language))
             axes.set_xlabel(say("lag, s", language))
         grid[0, 0].set_ylabel(say("autocorrelation", language))
         grid[0, 1].legend(loc="upper right")
     return fig
+
+
+def _correlations(absolute: bool, day: Battery) -> Floats:
+    returns = day.returns(FINE)
+    return stylised.autocorrelation(np.abs(returns) if absolute else returns, _LAGS)
 
 
 def horizons(study: Study, language: str) -> Figure:
@@ -160,8 +166,8 @@ def signs(study: Study, language: str) -> Figure:
             values = np.mean([stylised.autocorrelation(day.signs, _SIGN_LAGS) for day in days], axis=0)
             shown = np.where(values > 0, values, np.nan)
             left.plot(_SIGN_LAGS, shown, color=colour, lw=_width(colour), marker="o", ms=3, label=label)
-            pairs = [day.impacts for day in days]
-            size, change = stylised.mean_by_size(*(np.concatenate(column) for column in zip(*pairs, strict=True)))
+            pairs = np.concatenate([np.column_stack(day.impacts) for day in days])
+            size, change = stylised.mean_by_size(pairs[:, 0], pairs[:, 1])
             right.plot(size, 1e4 * change, color=colour, lw=_width(colour), marker="o", ms=4, label=label)
         left.set(xscale="log", yscale="log")
         left.set_ylim(top=1)

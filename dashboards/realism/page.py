@@ -21,6 +21,7 @@ from twin.measures.resampling import Measured
 
 _DPI = 110
 PAGE = "realism.html"
+MARKS = {Holds.YES: "✓", Holds.LIKELY: "(✓)", Holds.DOUBTFUL: "(✗)", Holds.NO: "✗", Holds.UNKNOWN: "–"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def lines(study: Study, language: str) -> list[Line]:
             styles = ["", "nowrap", "nowrap", verdict.value]
         else:
             ranges = [finding.published, finding.recorded_published]
-            inside = " / ".join(say(v.value, language) for v in ranges) if span(fact) else ""
+            inside = " / ".join(MARKS[v] for v in ranges) if span(fact) else ""
             cells += [value(finding.recorded, fact), _tolerance(finding), say(verdict.value, language)]
             cells += [span(fact), inside]
             styles = ["", "nowrap", "nowrap", "nowrap", verdict.value, "nowrap", "nowrap"]

@@ -24,6 +24,7 @@ from twin.randomness import Stream, Streams
 Floats = NDArray[np.float64]
 REPLICATIONS = 400
 LEVEL = 0.95
+ENOUGH_DAYS = 5
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,22 @@ def nothing(n: int = 0) -> Measured:
 
 
 def over_days(days: list[Measured], level: float = LEVEL) -> Measured:
-    """A statistic over independent days: the mean; Student's t over the days, or the day's own interval if only one."""
+    """A statistic over independent days: the mean of the days.
+
+    From five days on the interval is Student's t over the days. Fewer say too little of the spread between days: then
+    the days' own intervals are combined, which leaves that spread out.
+    """
     known = [day for day in days if day.known]
     if not days:
         raise DataError("no days to average")
     if len(known) < 2:
         return known[0] if known else days[0]
+    n = len(known)
     values = np.array([day.value for day in known])
-    mean = float(values.mean())
-    half = float(stdtrit(len(values) - 1, 0.5 + level / 2) * values.std(ddof=1) / math.sqrt(len(values)))
-    return Measured(mean, mean - half, mean + half, sum(day.n for day in known), f"Student's t over {len(values)} days")
+    mean, seen = float(values.mean()), sum(day.n for day in known)
+    if n < ENOUGH_DAYS:
+        low = math.sqrt(sum((day.value - day.low) ** 2 for day in known)) / n
+        high = math.sqrt(sum((day.high - day.value) ** 2 for day in known)) / n
+        return Measured(mean, mean - low, mean + high, seen, f"mean of {n} days; {known[0].method} in each")
+    half = float(stdtrit(n - 1, 0.5 + level / 2) * values.std(ddof=1) / math.sqrt(n))
+    return Measured(mean, mean - half, mean + half, seen, f"Student's t over {n} days")
