@@ -16,15 +16,15 @@ from agents.background import BackgroundFlow
 from scenarios.calibration import background_parameters
 from scenarios.realism.day import StockDay, simulated_day
 from twin.clock import CLOSE_UNCROSS, NO_CANCEL, OPEN_UNCROSS, SECOND, Phase, at, trading_ticks
-from twin.contracts import Board, Exchange, Instruments, MessageKind, Messages, Tape, TapeKind
+from twin.contracts import Instruments, MessageKind, Messages, Tape, TapeKind
 from twin.errors import ScenarioError
 from twin.matching.engine import MatchingEngine
+from twin.news import IndexDay, NewsPath
 from twin.randomness import Streams
-from twin.world import IndexDay, InstrumentTraits, NewsPath, limit_prices
+from twin.world import InstrumentTraits, MarketConfig, make_instruments, usual_rules
 
 Progress = Callable[[float], None]
 Floats = NDArray[np.float64]
-_LIMIT_PCT = 10
 _ORDINARY = IndexDay(0.0016, 0.0065, -0.0056, -0.0049, 0.0072)
 """The index of the ordinary day (scenarios/catalogue/ordinary-day.yaml)."""
 _LOT = 100
@@ -211,9 +211,15 @@ def simulate_day(stock: Stock, seed: int, replication: int = 0, progress: Progre
 
 
 def _listing(stock: Stock) -> tuple[Instruments, InstrumentTraits]:
+    """One Shanghai main-board share with an index beta of 1."""
+    nothing_else = dict.fromkeys(("share_main_szse", "share_chinext", "share_star", "share_bse", "share_funds"), 0.0)
+    config = MarketConfig(instruments=1, share_main_sse=1.0, share_st=0.0, share_new=0.0, **nothing_else)
+    listed, traits = make_instruments(config, Streams(0))
     close = np.array([stock.previous_close], np.int64)
-    down, up = limit_prices(close, np.array([_LIMIT_PCT]))
-    row = (int(Exchange.SSE), int(Board.MAIN), int(close[0]), int(down[0]), int(up[0]), _LOT, 0)
+    listing = replace(traits.listing, reference=close)
+    down, up = usual_rules().limits(listing)
     one = np.ones(1)
-    traits = InstrumentTraits(one, np.array([stock.volatility]), one, one)
-    return Instruments(*(np.array([value], np.int64) for value in row)), traits
+    traits = replace(
+        traits, beta=one, idiosyncratic_volatility=stock.volatility * one, order_weight=one, listing=listing
+    )
+    return replace(listed, previous_close=close, limit_down=down, limit_up=up), traits
