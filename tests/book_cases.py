@@ -71,7 +71,7 @@ RULES: tuple[dict[str, int], ...] = (
     {"smallest": 200, "step": 1, "cage_ppm": 20_000},
     {"cage_ppm": 50_000, "cage_parks": 1, "tie_break": 1},
     {"open_low": 6, "open_high": 100, "band_ppm": 500_000, **HALTS},
-    {"cage_ppm": 30_000, "cage_ticks": 1, "cage_parks": 1, "tie_break": 1, **HALTS},
+    {"cage_ppm": 30_000, "cage_ticks": 1, "cage_parks": 1, "band_ppm": 100_000, "tie_break": 1, **HALTS},
 )
 HANDLES = 60
 PHASES = (Phase.CONTINUOUS, Phase.CONTINUOUS, Phase.OPEN_CALL, Phase.CLOSE_CALL, Phase.LUNCH)

@@ -116,7 +116,8 @@ class Listing:
             low, high = self.rule("open_low"), self.rule("open_high")
             return bool((low and price < low) or (high and price > high))
         band = self.rule("band_ppm")
-        if not band:
+        caged = self.phase == Phase.CONTINUOUS and (self.rule("cage_ppm") or self.rule("cage_ticks"))
+        if not band or caged:
             return False
         near = self.last or self.close
         edges = [floor(near * Fraction(1_000_000 + s * band, 1_000_000) + Fraction(1, 2)) for s in (-1, 1)]

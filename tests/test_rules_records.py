@@ -13,6 +13,7 @@ import pytest
 from twin.clock import clock_text
 from twin.errors import DataError
 from twin.matching.rules import Confidence, Rulebook
+from twin.matching.rules.book import parse_records
 from twin.matching.rules.listing import MARKETS, Product, Stage, products_of, stages_of
 from twin.matching.rules.values import (
     EXCEPTIONAL,
@@ -36,12 +37,20 @@ def book() -> Rulebook:
 
 
 @pytest.fixture(scope="module")
-def text() -> str:
-    """All records in one file."""
+def texts() -> dict[str, str]:
+    """The files of records."""
     folder = files("twin.matching.rules") / "records"
-    names = sorted(entry.name for entry in folder.iterdir())
-    parts = [(folder / name).read_text(encoding="utf-8").split("records:\n", 1)[1] for name in names]
-    return "records:\n" + "".join(parts)
+    return {entry.name: (folder / entry.name).read_text(encoding="utf-8") for entry in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def parsed(texts: dict[str, str]) -> dict[str, list[Record]]:
+    return {name: parse_records(text, name) for name, text in texts.items()}
+
+
+def load_with(parsed: dict[str, list[Record]], name: str, text: str) -> Rulebook:
+    """The rulebook with the text of one file exchanged."""
+    return Rulebook([r for n in sorted(parsed) for r in (parse_records(text, n) if n == name else parsed[n])])
 
 
 def test_every_record_has_a_source_and_a_confidence(book: Rulebook) -> None:
@@ -76,8 +85,9 @@ def test_every_day_from_2005_to_2026_has_exactly_one_record_per_rule(book: Ruleb
     assert checked > 2_000_000
 
 
-def test_the_text_of_all_records_parses_to_the_packaged_book(book: Rulebook, text: str) -> None:
-    assert Rulebook.parse(text).records == book.records
+def test_the_files_make_up_the_packaged_book(book: Rulebook, parsed: dict[str, list[Record]]) -> None:
+    assert Rulebook([r for name in sorted(parsed) for r in parsed[name]]).records == book.records
+    assert len(book.records) > 200
 
 
 @pytest.mark.parametrize(
@@ -101,17 +111,30 @@ def test_the_text_of_all_records_parses_to_the_packaged_book(book: Rulebook, tex
         ("rule: tick,", "rule: tick, {", "not YAML"),
     ],
 )
-def test_a_flawed_record_is_a_loading_error_that_names_it(text: str, old: str, new: str, said: str) -> None:
-    assert old in text
+def test_a_flawed_record_is_a_loading_error_that_names_it(
+    texts: dict[str, str], parsed: dict[str, list[Record]], old: str, new: str, said: str
+) -> None:
+    name = next(name for name, text in sorted(texts.items()) if old in text)
     with pytest.raises(DataError, match=said):
-        Rulebook.parse(text.replace(old, new, 1), "rules.yaml")
+        load_with(parsed, name, texts[name].replace(old, new, 1))
 
 
-def test_a_missing_record_names_the_rule_and_the_day(text: str) -> None:
+def test_a_missing_record_names_the_rule_and_the_day(texts: dict[str, str], parsed: dict[str, list[Record]]) -> None:
+    text = texts["4_day.yaml"]
     start = text.index("  - {rule: auction, markets: bse")
     end = text.index("  - {rule:", start + 1)
     with pytest.raises(DataError, match="auction of bse, normal, stock: no record holds on 2021-11-15"):
-        Rulebook.parse(text[:start] + text[end:])
+        load_with(parsed, "4_day.yaml", text[:start] + text[end:])
+
+
+def test_a_book_without_records_for_a_board_is_not_taken() -> None:
+    text = """
+records:
+  - {rule: existence, markets: bse, from: 2021-11-15, source: opening, confidence: official}
+  - {rule: new_listing, markets: bse, from: 2021-11-16, value: {days: 1}, source: rules, confidence: official}
+"""
+    with pytest.raises(DataError, match="new_listing of bse, normal, stock: no record holds on 2021-11-15"):
+        Rulebook.parse(text)
 
 
 # -- against marina-rules (data CC0), where it is installed ----------------------------------------------------------

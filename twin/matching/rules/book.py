@@ -55,7 +55,7 @@ class Rulebook:
     @classmethod
     def parse(cls, text: str, name: str = "records") -> Rulebook:
         """A rulebook from a YAML text; `name` stands for it in errors."""
-        return cls(_parse(text, name))
+        return cls(parse_records(text, name))
 
     def on(self, day: dt.date) -> DayRules:
         """The rules of a day."""
@@ -100,7 +100,8 @@ def _no_gap(rule: str, cell: Cell, found: tuple[Record, ...], start: dt.date) ->
     )
 
 
-def _parse(text: str, name: str) -> list[Record]:
+def parse_records(text: str, name: str) -> list[Record]:
+    """The records of a YAML text, each sound by itself; `name` stands for the text in errors."""
     try:
         tree = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
@@ -125,4 +126,4 @@ def _record(row: Any, where: str) -> Record:
 def _packaged() -> Rulebook:
     folder = files("twin.matching.rules") / "records"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return Rulebook([r for name in names for r in _parse((folder / name).read_text(encoding="utf-8"), name)])
+    return Rulebook([r for name in names for r in parse_records((folder / name).read_text(encoding="utf-8"), name)])
