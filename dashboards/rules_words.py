@@ -46,7 +46,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "settlement": ("settlement", "交收"),
     "circuit_breaker": ("circuit breaker", "指数熔断"),
     # values
-    "days": ("{n} trading days", "{n} 个交易日"),
+    "days": ("counts as new for {n} trading day(s)", "上市后 {n} 个交易日"),
     "limits": ("-{down}% / +{up}%", "-{down}% / +{up}%"),
     "half_up": ("half-up to the tick", "四舍五入至最小变动单位"),
     "floor": (", at least {n} tick off", "，至少相差 {n} 个变动单位"),
