@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.contracts import Board, Exchange
+from twin.errors import ScenarioError
+from twin.matching.rules import Product, Rulebook, Status
 from twin.randomness import Streams
-from twin.world import MarketConfig, limit_prices, make_instruments
+from twin.world import MarketConfig, largest_orders, limit_prices, make_instruments
 
 CONFIG = MarketConfig(instruments=60)
 
@@ -52,3 +55,71 @@ def test_instruments_do_not_depend_on_the_replication() -> None:
     first, second = (make_instruments(CONFIG, Streams(5, r))[0] for r in (0, 9))
     assert np.array_equal(first.previous_close, second.previous_close)
     assert not np.array_equal(first.previous_close, make_instruments(CONFIG, Streams(6))[0].previous_close)
+
+
+def test_the_whole_market_has_its_boards_warnings_new_stocks_and_funds() -> None:
+    instruments, traits = make_instruments(MarketConfig(instruments=6_500, share_funds=0.17), Streams(1))
+    main, chinext, star, beijing, funds = np.bincount(instruments.board).tolist()
+    assert (beijing, funds, main + chinext + star) == (270, 1105, 5125)
+    assert [round(5125 * share) for share in (0.62, 0.27, 0.11)] == pytest.approx([main, chinext, star], abs=1)
+    assert np.bincount(instruments.exchange)[Exchange.BSE] == 270
+    listing = traits.listing
+    warned = listing.status == Status.ST
+    assert warned.sum() == round(0.035 * main)
+    assert set(instruments.board[warned]) == {Board.MAIN}
+    assert (listing.days < 5).sum() == 2
+    assert np.all(listing.days[instruments.board == Board.FUND] >= 5)
+
+
+@pytest.mark.parametrize(("day", "percent"), [(dt.date(2026, 7, 3), 5), (dt.date(2026, 7, 6), 10)])
+def test_limits_and_sizes_are_those_of_the_day(day: dt.date, percent: int) -> None:
+    rules = Rulebook.load().on(day)
+    config = MarketConfig(instruments=400, share_st=0.1, share_new=0.02, share_funds=0.05)
+    instruments, traits = make_instruments(config, Streams(1), rules)
+    board, close, fresh = instruments.board, instruments.previous_close, traits.listing.days < 1_000
+    growth_fund = traits.listing.product == Product.FUND_GROWTH
+    wide = np.select([board == Board.MAIN, board == Board.BSE, board == Board.FUND], [10, 30, 10], 20)
+    wide = np.where(growth_fund, 20, np.where(traits.listing.status == Status.ST, percent, wide))
+    down, up = limit_prices(close, wide)
+    new = fresh & ((board != Board.BSE) | (traits.listing.days == 0))
+    assert np.array_equal(instruments.limit_down[~new], down[~new])
+    assert np.array_equal(instruments.limit_up[~new], up[~new])
+    assert new.any()
+    assert np.all(instruments.limit_up[new] > 2 * close[new])
+    assert instruments.lot[board == Board.FUND].tolist() == [10] * (board == Board.FUND).sum()
+    assert set(instruments.lot[board == Board.STAR]) == {200}
+    assert set(largest_orders(instruments, rules)[board == Board.CHINEXT]) == {300_000}
+
+
+def test_what_did_not_exist_on_the_day_is_not_listed() -> None:
+    rules = Rulebook.load().on(dt.date(2015, 6, 18))
+    instruments, _ = make_instruments(MarketConfig(instruments=100), Streams(1), rules)
+    assert set(instruments.board) == {Board.MAIN, Board.CHINEXT, Board.FUND}
+
+
+def test_a_basket_and_its_cash_are_worth_the_fund_to_the_fen() -> None:
+    instruments, traits = make_instruments(MarketConfig(share_funds=0.05), Streams(3))
+    b, close = traits.baskets, instruments.previous_close
+    assert len(b.fund) == 15
+    assert np.array_equal(b.shares @ close + b.cash, b.unit * close[b.fund])
+    assert np.all(b.cash >= 0)
+    assert np.all(b.shares % 100 == 0)
+    assert not b.shares[:, b.fund].any()
+    assert not b.shares[:, traits.listing.status == Status.ST].any()
+    assert np.array_equal(b.value(close.astype(np.float64)), close[b.fund].astype(np.float64))
+    assert np.all(b.unit * close[b.fund] > 100_000_000)
+    assert np.allclose(traits.beta[b.fund], (b.shares * close) @ traits.beta / (b.unit * close[b.fund]))
+    assert not traits.idiosyncratic_volatility[b.fund].any()
+    growth = traits.listing.product[b.fund] == Product.FUND_GROWTH
+    assert growth.any()
+    for row in np.flatnonzero(growth):
+        held = instruments.board[b.shares[row] > 0]
+        assert not np.isin(held, (Board.MAIN, Board.BSE)).any()
+
+
+@pytest.mark.parametrize(
+    "change", [{"share_bse": 1.0}, {"share_st": -0.1}, {"instruments": 0}, {"share_chinext": -1.0}]
+)
+def test_impossible_lists_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ScenarioError, match="market"):
+        MarketConfig(**change)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,3 +88,78 @@ def test_news_path_depends_on_the_replication_alone() -> None:
 def test_index_day_that_contradicts_itself_is_refused(day: tuple[float, ...]) -> None:
     with pytest.raises(ScenarioError, match="contradict"):
         IndexDay(*day)
+
+
+def test_value_of_a_fund_is_its_basket_to_rounding() -> None:
+    streams = Streams(6)
+    instruments, traits = make_instruments(MarketConfig(share_funds=0.05), streams)
+    b = traits.baskets
+    for day in (IndexDay(-0.01, 0.0, -0.05, -0.04, 0.02), IndexDay(0.05, 0.06, 0.0, 0.02)):
+        news = NewsPath(day, instruments, traits, streams)
+        for text in ("09:15", "11:00", "14:59"):
+            value = news.fundamental(at(text))
+            inside = (value[b.fund] > instruments.limit_down[b.fund]) & (value[b.fund] < instruments.limit_up[b.fund])
+            assert inside.all()
+            assert np.allclose(value[b.fund], b.value(value), rtol=1e-6)
+            assert np.ptp(value[b.fund] / instruments.previous_close[b.fund]) > 0.001  # funds differ
+
+
+DAYS = {
+    "extreme": IndexDay(-0.0446, -0.0372, -0.0902, -0.0734, 0.034),
+    "ordinary": IndexDay(0.0016, 0.0065, -0.0056, -0.0049, 0.0072),
+    "rush": IndexDay(0.1013, 0.1013, 0.0107, 0.0459, 0.052),
+}
+
+
+@pytest.mark.parametrize("day", DAYS.values(), ids=list(DAYS))
+def test_extremes_come_when_the_volatility_can_reach_them(day: IndexDay) -> None:
+    instruments, traits = make_instruments(MarketConfig(instruments=1, share_funds=0.0), Streams(1))
+    worst = []
+    for seed in range(40):
+        path = np.log1p(NewsPath(day, instruments, traits, Streams(seed)).index)
+        moving = np.concatenate([[0], np.flatnonzero(np.diff(path)) + 1])
+        path = path[moving]  # trading time
+        knots = sorted({0, int(path.argmin()), int(path.argmax()), len(path) - 1})
+        legs = [(abs(path[b] - path[a]), (b - a) / len(path)) for a, b in pairwise(knots)]
+        worst.append(max(move / (day.volatility_day * np.sqrt(time)) for move, time in legs))
+    # a move of z deviations in its time has a chance of exp(-z * z / 2): 4 is exceeded about once in 3,000 legs
+    assert np.quantile(worst, 0.9) < 3
+    assert max(worst) < 4.5
+
+
+def test_times_of_the_extremes_follow_the_law_of_first_passage() -> None:
+    day = IndexDay(0.0, 0.01, -0.02, 0.005, 0.02)
+    news = _news(day)
+    open_, low, high, close = 0.0, *np.log1p([-0.02, 0.01, 0.005])
+    t = (np.arange(1, 240)) / 240
+
+    def weights(first: float, second: float) -> np.ndarray:
+        a, b = np.meshgrid(t, t, indexing="ij")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            legs = [(first - open_, a), (second - first, b - a), (close - second, 1 - b)]
+            density = np.prod(
+                [np.where(s > 0, s**-1.5 * np.exp(-(m**2) / (2 * 0.0004 * s)), 0.0) for m, s in legs], axis=0
+            )
+        return np.nan_to_num(density)
+
+    low_first, high_first = weights(low, high), weights(high, low)
+    total = low_first.sum() + high_first.sum()
+    drawn = []
+    for seed in range(400):
+        news._streams = Streams(seed)
+        drawn.append(news._extreme_times(4720))
+    times = np.array(drawn) / 4720
+    share = low_first.sum() / total
+    assert abs(np.mean(times[:, 0] < times[:, 1]) - share) < 4 * np.sqrt(share * (1 - share) / 400)
+    mean = ((low_first.sum(axis=1) * t).sum() + (high_first.sum(axis=0) * t).sum()) / total  # of the low's time
+    assert abs(times[:, 0].mean() - mean) < 4 * times[:, 0].std() / 20
+
+
+def test_a_day_without_volatility_moves_at_constant_speed() -> None:
+    news = _news(IndexDay(0.0, 0.01, -0.02, 0.0, 0.0))
+    low, high = news._extreme_times(4800)
+    a, b = np.log1p(0.01), -np.log1p(-0.02)
+    whole = 2 * (a + b)
+    first = (b if low < high else a) / whole
+    assert min(low, high) / 4800 == pytest.approx(first, abs=0.02)
+    assert abs(high - low) / 4800 == pytest.approx(0.5, abs=0.02)

@@ -231,6 +231,10 @@ class Institution(mesa.Agent, ABC):
     def after_close(self, market: PrimaryMarket) -> None:
         """Create or redeem units of funds when trading is over; does nothing unless a kind does."""
 
+    def held(self) -> IntColumn:
+        """Shares held now, those bought today included, as a column."""
+        return np.array(self.position, np.int64)
+
     def uniform(self, count: int) -> list[float]:
         """The institution's next uniform draws."""
         while len(self._drawn) < count:

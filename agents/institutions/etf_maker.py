@@ -59,13 +59,13 @@ class EtfMaker(Institution):
 
     def prepare(self) -> None:
         """Remember the morning's inventory."""
-        self.start = np.array(self.position, np.int64)
+        self.start = self.held()
         self._hedge_at = self.next_action = at("09:30")
 
     def gained(self) -> NDArray[np.float64]:
         """Creation units gained since the morning, per fund of the list."""
         b = self.seat.traits.baskets
-        return (np.array(self.position, np.int64)[b.fund] - self.start[b.fund]) / b.unit
+        return (self.held() - self.start)[b.fund] / b.unit
 
     def decide(self, view: MarketView) -> Intents:
         """Renew all quotes; hedge when it is time."""
@@ -89,27 +89,23 @@ class EtfMaker(Institution):
 
     def _quote(self, value: float, gained: float, bid: int, ask: int) -> tuple[int, int]:
         """Prices (ticks) at which to buy and to sell a fund of which so many units were gained."""
-        s = self.settings
-        half = max(0.5, s.half_spread * value)
-        fair = value - s.skew * half * gained
+        half, cost = max(0.5, self.settings.half_spread * value), self.settings.cost * value
+        fair = value - self.settings.skew * half * gained
         buy, sell = math.floor(fair - half), math.ceil(fair + half)
         if ask > 0:
-            buy = ask if ask < fair - s.cost * value else min(buy, ask - 1)
+            buy = ask if ask < fair - cost else min(buy, ask - 1)
         if bid > 0:
-            sell = bid if bid > fair + s.cost * value else max(sell, bid + 1)
+            sell = bid if bid > fair + cost else max(sell, bid + 1)
         return buy, sell
 
     def _hedge(self, gained: NDArray[np.float64], bid: IntColumn, ask: IntColumn, wanted: Wanted) -> None:
-        """Trade the basket against the funds' inventory, in whole lots at the other side's best price."""
-        b = self.seat.traits.baskets
-        stock = np.abs(b.shares[self.rows]).sum(axis=0) > 0
-        lag = np.where(stock, -(gained @ b.shares) - (np.array(self.position, np.int64) - self.start), 0.0)
-        lots = np.round(lag / 100).astype(np.int64) * 100
-        close = self.instruments.previous_close
-        if np.abs(lag) @ close < self.settings.hedge_from * float(
-            np.mean(b.unit[self.rows] * close[b.fund[self.rows]])
-        ):
+        """Trade the baskets against the funds' inventory, in whole lots at the other side's best price."""
+        b, close = self.seat.traits.baskets, self.instruments.previous_close
+        lag = self.start - self.held() - gained @ b.shares
+        lag[b.fund] = 0.0
+        if np.abs(lag) @ close < self.settings.hedge_from * float(np.mean(b.unit * close[b.fund])):
             return
+        lots = np.round(lag / 100).astype(np.int64) * 100
         price = np.where(lots > 0, ask, bid)
         for i in np.flatnonzero((lots != 0) & (price > 0)).tolist():
             wanted.add(i, 1 if lots[i] > 0 else -1, int(price[i]), abs(int(lots[i])))

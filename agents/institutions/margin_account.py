@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.institutions.base import Endowment, Institution, Intents, MarketView, Wanted
 from agents.institutions.settings import duration, money, number, share, whole
-from twin.clearing.margin import CALL, LIQUIDATION, is_below, minimum_margin, sale_to_restore
+from twin.clearing.margin import CALL, LIQUIDATION, WARNING, is_below, minimum_margin, sale_to_restore
 from twin.clock import at
 from twin.contracts import Side
 
@@ -21,10 +21,10 @@ class MarginAccount(Institution):
     """A margin account under the eyes of the risk desk: `debt` and `interest` (fen) against cash and shares.
 
     The contract was opened some days ago with the least own margin that the rule of that day demands (domain C20), and
-    its shares have moved since. The desk values the account every minute or so. Below 140 % the client is called for
-    margin; below 130 % the desk sells, marketably, what brings the ratio back to the call line (domain C21, C22), the
-    proceeds repaying debt. At the lower limit without buyers, or in a suspension, nothing can be sold: the order waits
-    or is refused, and the debt remains (trap T14).
+    its shares have moved since. The desk values the account every minute or so, one above 150 % every fifth time. Below
+    140 % the client is called for margin; below 130 % the desk sells, marketably, what brings the ratio back to the
+    call line (domain C21, C22), the proceeds repaying debt. At the lower limit without buyers, or in a suspension,
+    nothing can be sold: the order waits or is refused, and the debt remains (trap T14).
 
     Assumes: called clients bring no margin on the day, and time to do so has run out below 130 %; who was below before
     the day has been sold down to the call line. Does not model: securities lending; orders of the client's own.
@@ -65,12 +65,14 @@ class MarginAccount(Institution):
     def decide(self, view: MarketView) -> Intents:
         """Value the account; sell if it is below the line, leaving sales that stand at the price or lower."""
         self.next_action = view.t0 + self.settings.review
-        held = np.array(self.position, np.int64)[self.universe]
+        held = self.held()[self.universe]
         last = view.quotes.last[self.universe]
         price = np.where(last > 0, last, self.instruments.previous_close[self.universe])
         repaid = min(self.cash, self.debt + self.interest)
         assets, owed = self.cash + int(held @ price) - repaid, self.debt + self.interest - repaid
         self.is_called |= is_below(CALL, assets, owed)
+        if not is_below(WARNING, assets, owed):
+            self.next_action += 4 * self.settings.review
         if not is_below(LIQUIDATION, assets, owed):
             return Intents(cancels=self.cancel(view, list(self.working)))
         self.liquidations += 1

@@ -43,7 +43,7 @@ class MutualFund(Institution):
 
     def prepare(self) -> None:
         """Choose the day's parent orders."""
-        self.start = np.array(self.position, np.int64)
+        self.start = self.held()
         self.plan = np.zeros_like(self.start)
         if len(self.universe):
             chosen = self.universe[np.argsort(self.uniform(len(self.universe)), kind="stable")[: self.settings.parents]]
@@ -64,7 +64,7 @@ class MutualFund(Institution):
     def decide(self, view: MarketView) -> Intents:
         """Send the children that the schedule asks for."""
         self.next_action = view.t0 + self.settings.slice
-        lag = self.target(view) - (np.array(self.position, np.int64) - self.start)
+        lag = self.target(view) - (self.held() - self.start)
         names = np.flatnonzero(np.abs(lag) >= 100)
         bid, ask = view.quotes.bid[names], view.quotes.ask[names]
         names = names[(bid > 0) & (ask > 0)]
