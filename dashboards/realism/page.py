@@ -44,6 +44,11 @@ def value(found: Measured | None, fact: Fact) -> str:
     return f"{text} [{found.low:,.{fact.digits}f}, {found.high:,.{fact.digits}f}]"
 
 
+def short_value(found: Measured | None, fact: Fact) -> str:
+    """A statistic alone."""
+    return "–" if found is None or not found.known else f"{found.value:,.{fact.digits}f}"
+
+
 def span(fact: Fact) -> str:
     """The published range."""
     if fact.low is None and fact.high is None:
@@ -115,7 +120,8 @@ def _template() -> jinja2.Template:
     return jinja2.Environment(loader=loader, autoescape=True).get_template(PAGE.replace("realism", "page"))
 
 
-def _caption(key: str, study: Study, language: str) -> str:
+def caption(key: str, study: Study, language: str) -> str:
+    """What a picture shows."""
     days = len(study.impact.impacts) if study.impact else 0
     return say(f"caption.{key}", language, **({"n": days} if key == "metaorder" else {}))
 
@@ -135,7 +141,7 @@ def write(study: Study, out: Path, language: str) -> tuple[Path, Path]:
     shown = [
         {
             "title": say(f"picture.{key}", language),
-            "caption": _caption(key, study, language),
+            "caption": caption(key, study, language),
             "svg": Markup(svg(figure, key, say(f"picture.{key}", language), inside)),
         }
         for key, figure in figures.items()
