@@ -11,14 +11,14 @@ import pytest
 from scenarios.realism.battery import Battery
 from scenarios.realism.day import DayBuilder, StockDay, recorded_day, simulated_day
 from scenarios.realism.facts import Fact, Holds, read_facts
-from scenarios.realism.impact import impact_study
+from scenarios.realism.impact import _fitted, impact_study
 from scenarios.realism.simulate import Parent, Stock, named_stock, simulate, simulate_day, stock_like
 from scenarios.realism.study import run_study
 from twin.clock import MINUTE, SECOND, at
 from twin.contracts import MessageKind, TapeKind
 from twin.errors import DataError, ScenarioError
 from twin.matching.sse_l2 import read_day
-from twin.measures.resampling import Measured
+from twin.measures.resampling import Measured, Resampler
 from twin.measures.stylised import CONTINUOUS
 from twin.randomness import Streams
 
@@ -97,7 +97,7 @@ def test_a_recorded_interval_widens_the_difference() -> None:
 
 def test_every_fact_has_a_statistic_a_range_or_a_tolerance_and_a_source(quiet_day: StockDay) -> None:
     facts = read_facts()
-    names = set(Battery(quiet_day, replications=20).statistics) | {"metaorder"}
+    names = set(Battery(quiet_day, replications=20).statistics) | {"metaorder", "metaorder_level"}
     assert len({fact.key for fact in facts}) == len(facts) > 30
     for fact in facts:
         assert fact.key in names
@@ -180,6 +180,17 @@ def test_a_parent_order_is_worked_in_whole_lots_and_moves_the_price() -> None:
     late = run.time > at("11:00") - 5 * MINUTE
     assert run.mid[late].mean() > plain.mid[late].mean()
     assert MessageKind.NEW_MARKET == 1
+
+
+def test_without_impact_no_law_is_fitted() -> None:
+    share = np.array([0.001, 0.01, 0.1])
+    noise = np.random.default_rng(1).standard_normal((10, 3))
+    noise -= noise.mean(axis=0)
+    by = Resampler(replications=100)
+    assert not _fitted(share, share, noise, 1e6, 0.02, by).exponent.known
+    found = _fitted(share, share, 0.01 * noise + 0.8 * np.sqrt(share), 1e6, 0.02, by)
+    assert found.exponent.value == pytest.approx(0.5, abs=0.02)
+    assert found.level.value == pytest.approx(0.8, abs=0.02)
 
 
 @pytest.mark.slow

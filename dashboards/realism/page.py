@@ -96,14 +96,11 @@ def lines(study: Study, language: str) -> list[Line]:
 
 def subtitle(study: Study, language: str) -> str:
     """What was compared with what."""
-    stock = study.stock
-    price, orders = f"{stock.previous_close / 100:,.2f}", f"{stock.orders:,.0f}"
-    described = say("stock.as", language, name=stock.name, price=price, orders=orders)
+    stock, days = study.stock, len(study.simulated)
+    values = {"days": days, "price": f"{stock.previous_close / 100:,.2f}", "orders": f"{stock.orders:,.0f}"}
     if study.recorded is None:
-        return say("beside published", language, days=len(study.simulated), stock=described)
-    return say(
-        "beside recorded", language, days=len(study.simulated), stock=described, recorded=study.recorded.day.name
-    )
+        return say("beside published", language, **values)
+    return say("beside recorded", language, recorded=study.recorded.day.name, **values)
 
 
 def summary(study: Study, language: str) -> tuple[str, str]:

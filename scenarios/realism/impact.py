@@ -6,6 +6,7 @@ recorded day nobody can tell which trades belong to one parent order, so there t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,8 +34,9 @@ class ImpactStudy:
     Attributes:
         share: wanted sizes as shares of the day's volume; filled: mean filled sizes, the same way.
         impacts: replications x sizes, signed price change at the end in units of the daily volatility.
-        exponent: of the power law through them, with its interval over the replications.
+        exponent: of the power law through them, with its interval over the replications; unknown without impact.
         prefactor: impact of a whole day's volume by that law, daily volatilities.
+        level: impact of the largest order over the square root of its share of the volume.
         volume: mean shares traded in a day; volatility: mean daily volatility (root of the sum of squared minutes).
     """
 
@@ -43,6 +45,7 @@ class ImpactStudy:
     impacts: Floats
     exponent: Measured
     prefactor: float
+    level: Measured
     volume: float
     volatility: float
 
@@ -94,11 +97,22 @@ def impact_study(
             impacts[day, i] = side * (_end_price(run.time, run.mid) - plain[day]) / volatility
             filled[day, i] = run.filled / volume
             tell((replications + day * len(shares) + i + 1) / steps)
-    sizes = filled.mean(axis=0)
-    exponent = stylised_intervals.impact_exponent(sizes, impacts, Resampler(block=1, seed=seed))
-    error = np.maximum(impacts.std(axis=0, ddof=1), 1e-12) / np.sqrt(replications)
-    _, prefactor = stylised.impact_fit(sizes, impacts.mean(axis=0), error)
-    return ImpactStudy(np.array(shares), sizes, impacts, exponent, prefactor, volume, volatility)
+    return _fitted(np.array(shares), filled.mean(axis=0), impacts, volume, volatility, Resampler(block=1, seed=seed))
+
+
+def _fitted(
+    share: Floats, filled: Floats, impacts: Floats, volume: float, volatility: float, by: Resampler
+) -> ImpactStudy:
+    """The law through the impacts; without an impact beyond two standard errors at any size there is none to fit."""
+    error = np.maximum(impacts.std(axis=0, ddof=1), 1e-12) / np.sqrt(len(impacts))
+    mean = impacts.mean(axis=0)
+    level = stylised_intervals.mean(impacts[:, -1] / np.sqrt(filled[-1]), by)
+    if not (mean > 2 * error).any():
+        none = Measured(math.nan, math.nan, math.nan, len(impacts), "no impact beyond two standard errors")
+        return ImpactStudy(share, filled, impacts, none, math.nan, level, volume, volatility)
+    exponent = stylised_intervals.impact_exponent(filled, impacts, by)
+    prefactor = stylised.impact_fit(filled, mean, error)[1]
+    return ImpactStudy(share, filled, impacts, exponent, prefactor, level, volume, volatility)
 
 
 def _end_price(time: NDArray[np.int64], mid: Floats) -> float:

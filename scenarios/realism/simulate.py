@@ -69,7 +69,7 @@ STOCKS = {
 def stock_like(day: StockDay) -> Stock:
     """The stock of a recorded day: its price level (the first price where the last close is not known) and activity."""
     close = day.previous_close or int(day.trades.price[0])
-    return Stock(f"as {day.name}", round(close * day.tick * 100), len(day.orders))
+    return Stock(day.name, round(close * day.tick * 100), len(day.orders))
 
 
 def named_stock(name: str) -> Stock:

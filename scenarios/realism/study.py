@@ -109,10 +109,10 @@ def _part(tell: Progress, done: int, days: int, fraction: float) -> None:
 def _findings(simulated: list[Battery], recorded: Battery | None, impact: ImpactStudy | None) -> list[Finding]:
     findings = []
     for fact in read_facts():
-        if fact.key == "metaorder":
+        if fact.group == "impact":
             if impact is None:
                 continue
-            ours, real = impact.exponent, None
+            ours, real = (impact.exponent if fact.key == "metaorder" else impact.level), None
         else:
             ours = over_days([battery.statistics.get(fact.key, nothing()) for battery in simulated])
             real = recorded.statistics.get(fact.key, nothing()) if recorded else None
