@@ -17,6 +17,7 @@ from twin.clearing.end_of_day import EndOfDay, EndOfDayConfig, EndOfDayResult
 from twin.clearing.fees import order_fees, reconcile_fees
 from twin.clearing.netting import Netting, OrderTotals, check_conservation, net_orders, reconcile_cash
 from twin.clock import DAY, Clock, at
+from twin.contracts import Board
 from twin.randomness import Streams
 
 _UNLIMITED_STAFF = 100_000
@@ -83,7 +84,7 @@ def clear(scenario: Scenario, day: TradingDay) -> Netting:
     orders, ledger = day.orders, day.ledger
     totals = OrderTotals.of_traded(*(orders.column(c) for c in ("account", "instrument", "side", "filled", "value")))
     schedule = build.fee_schedule(scenario)
-    fees = order_fees(schedule, totals.side, totals.value)
+    fees = order_fees(schedule, totals.side, totals.value, day.instruments.board[totals.instrument] == Board.FUND)
     reconcile_fees(ledger.fees, totals.account, fees)
     netting = net_orders(totals, day.instruments, len(ledger), schedule, fees)
     check_conservation(netting, day.market_side)

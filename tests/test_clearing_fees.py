@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.clearing.fees import FeeSchedule, order_fees, reconcile_fees, schedule_on
-from twin.contracts import Side
+from twin.contracts import Board, Side
 from twin.errors import ConservationError, DataError, ScenarioError
+from twin.kernels.ledger import fee_of
 from twin.ledger import FeeRates
 
 TODAY = schedule_on(dt.date(2026, 7, 6))
@@ -100,3 +101,21 @@ def test_fees_equal_what_the_ledger_accrues_fill_by_fill(fills: list[int], is_se
         taken += rates.of(side, value + fill) - rates.of(side, value)
         value += fill
     assert order_fees(TODAY, np.array([int(side)]), np.array([value])).total().tolist() == [taken]
+
+
+def test_funds_bear_neither_stamp_duty_nor_transfer_fee() -> None:
+    side, amount = np.array([1, -1, -1]), np.array([10_000_000, 10_000_000, 10_000_000])
+    fees = order_fees(TODAY, side, amount, np.array([True, True, False]))
+    assert fees.stamp.tolist() == [0, 0, 5_000]
+    assert fees.transfer.tolist() == [0, 0, 100]
+    assert len(set(fees.commission.tolist())) == 1
+
+
+def test_rates_of_the_ledger_agree_with_the_clearing_for_stocks_and_funds() -> None:
+    schedule = FeeRates(TODAY.commission_ppm, TODAY.commission_min_fen, TODAY.stamp_ppm, TODAY.transfer_ppm)
+    table = schedule.table(np.array([Board.MAIN, Board.FUND]))
+    for row in range(2):
+        for side in (1, -1):
+            for amount in (1, 999_999, 12_345_678):
+                owed = order_fees(TODAY, np.array([side]), np.array([amount]), np.array([row == 1]))
+                assert fee_of(table[row], side, amount) == owed.total()[0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.contracts import Side
+from twin.contracts import Board, Side
 from twin.errors import CapacityError, ConservationError
 from twin.kernels import ledger as kernel
 
@@ -50,6 +50,15 @@ class FeeRates:
     def array(self) -> NDArray[np.int64]:
         """The rates as kernels take them."""
         return np.array([self.commission_ppm, self.commission_min_fen, self.stamp_ppm, self.transfer_ppm], np.int64)
+
+    def table(self, board: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rates of every instrument, one row each: funds bear no stamp duty and no transfer fee.
+
+        The exemption is general knowledge, as for `twin.clearing.fees.order_fees`.
+        """
+        rates = np.tile(self.array(), (len(board), 1))
+        rates[board == Board.FUND, 2:] = 0
+        return rates
 
     def of(self, side: Side, value: int) -> int:
         """Fees in fen of an order whose fills are worth `value` fen."""

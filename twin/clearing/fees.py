@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin.contracts import Batch, IntColumn, Side
 from twin.errors import ConservationError, DataError, ScenarioError
@@ -116,13 +117,16 @@ def half_up(amount: IntColumn, ppm: int) -> IntColumn:
     return np.asarray((amount * np.int64(ppm) + np.int64(MILLION // 2)) // np.int64(MILLION))
 
 
-def order_fees(schedule: FeeSchedule, side: IntColumn, amount: IntColumn) -> OrderFees:
+def order_fees(
+    schedule: FeeSchedule, side: IntColumn, amount: IntColumn, is_fund: NDArray[np.bool_] | None = None
+) -> OrderFees:
     """Fees of orders from their total traded amounts.
 
     Args:
         schedule: the day's fees.
         side: `Side` of each order.
         amount: traded amount of each order in fen; nothing traded, nothing to pay.
+        is_fund: orders in exchange-traded funds, which bear neither stamp duty nor transfer fee; none if left out.
 
     Raises:
         DataError: an amount is negative or so large that the arithmetic would overflow.
@@ -133,7 +137,10 @@ def order_fees(schedule: FeeSchedule, side: IntColumn, amount: IntColumn) -> Ord
     commission[amount == 0] = 0
     stamp = half_up(amount, schedule.stamp_ppm)
     stamp[side != Side.SELL] = 0
-    return OrderFees(commission, stamp, half_up(amount, schedule.transfer_ppm))
+    transfer = half_up(amount, schedule.transfer_ppm)
+    if is_fund is not None:
+        stamp[is_fund] = transfer[is_fund] = 0
+    return OrderFees(commission, stamp, transfer)
 
 
 def reconcile_fees(accrued: IntColumn, account: IntColumn, owed: OrderFees) -> None:

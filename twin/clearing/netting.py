@@ -13,7 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.clearing.fees import FeeSchedule, OrderFees, order_fees
-from twin.contracts import Batch, Exchange, Instruments, IntColumn, Obligations, Settlements, Tape, TapeKind, Trades
+from twin.contracts import (
+    Batch,
+    Board,
+    Exchange,
+    Instruments,
+    IntColumn,
+    Obligations,
+    Settlements,
+    Tape,
+    TapeKind,
+    Trades,
+)
 from twin.errors import ConservationError, DataError
 from twin.kernels.netting import add_legs, count_by_account, fold_orders, group_by_account, net_grouped
 
@@ -155,7 +166,9 @@ def net_orders(
     Raises:
         DataError: an order names an account or an instrument that does not exist.
     """
-    fees = order_fees(schedule, totals.side, totals.value) if fees is None else fees
+    if fees is None:
+        is_fund = np.array(instruments.board == Board.FUND)[np.clip(totals.instrument, 0, len(instruments) - 1)]
+        fees = order_fees(schedule, totals.side, totals.value, is_fund)
     t, exchange = totals, instruments.exchange
     offsets, sums = np.zeros(n_accounts + 2, np.int64), np.zeros((N_EXCHANGES, 5), np.int64)
     bad = count_by_account(t.account, t.instrument, t.quantity, exchange.size, offsets)

@@ -93,7 +93,19 @@ def post(r, orders, accounts, slots, top, rates, trades, stats, rejections):
         if o.state > WORKING or filled + shares > quantity:
             return CONTRADICTION
         if not ledger.post_fill(
-            accounts, slots, top, rates, account, instrument, side, freeze, quantity, filled, o.value, price, shares
+            accounts,
+            slots,
+            top,
+            rates[instrument],
+            account,
+            instrument,
+            side,
+            freeze,
+            quantity,
+            filled,
+            o.value,
+            price,
+            shares,
         ):
             return NO_SLOT
         if o.accepted == 0:
@@ -111,7 +123,9 @@ def post(r, orders, accounts, slots, top, rates, trades, stats, rejections):
     elif r.kind in (END, REJECT):
         if o.state > WORKING:
             return CONTRADICTION
-        ledger.release_rest(accounts, slots, rates, account, instrument, side, freeze, quantity, filled, o.value)
+        ledger.release_rest(
+            accounts, slots, rates[instrument], account, instrument, side, freeze, quantity, filled, o.value
+        )
         o.reason = r.reason
         if r.kind == REJECT:
             o.state = REJECTED
@@ -243,7 +257,7 @@ def expire_open(orders, n_orders, accounts, slots, rates):
                 ledger.release_rest(
                     accounts,
                     slots,
-                    rates,
+                    rates[o.instrument],
                     np.int64(o.account),
                     np.int64(o.instrument),
                     np.int64(o.side),

@@ -47,7 +47,10 @@ def legal_quantity(board, lot, kind, side, quantity, sellable):
 
 @njit(cache=True)
 def verify(orders, row, instruments, accounts, slots, rates, time, last_close):
-    """Pre-trade checks of an order in the broker's books at an instant; holds cash or shares. Returns a reason or 0."""
+    """Pre-trade checks of an order in the broker's books at an instant; holds cash or shares. Returns a reason or 0.
+
+    `rates` has a row per instrument.
+    """
     o = orders[row]
     account, instrument = np.int64(o.account), np.int64(o.instrument)
     i = instruments[instrument]
@@ -62,7 +65,7 @@ def verify(orders, row, instruments, accounts, slots, rates, time, last_close):
     if not legal_quantity(i[I_BOARD], i[I_LOT], o.kind, o.side, quantity, sellable):
         return R_LOT
     if o.side > 0:
-        held = ledger.cash_held(rates, np.int64(o.freeze_price), quantity, NIL, NIL)
+        held = ledger.cash_held(rates[instrument], np.int64(o.freeze_price), quantity, NIL, NIL)
         if not ledger.freeze_cash(accounts, account, held):
             return R_CASH
     elif not ledger.freeze_shares(accounts, slots, account, instrument, quantity):

@@ -82,7 +82,7 @@ class OrderPath:
         self._stuck, self._counted = 0, -1
         self._changes = 0
         self._ledger = (ledger.accounts, ledger.slots, ledger.top)
-        self._rates = self.fees.array()
+        self._rates = self.fees.table(instruments.board)
         # Kept, not copied: clients get their permissions and classes in the course of the day.
         if permissions.dtype != np.uint8 or risk_class.dtype != np.int8:
             raise TypeError(f"permissions {permissions.dtype} and risk class {risk_class.dtype}: not uint8 and int8")
