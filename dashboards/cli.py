@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dashboards.cli_realism import realism
+from dashboards.cli_replay import replay
 from dashboards.cli_rules import rules
 from dashboards.i18n import LANGUAGES, say
 from twin.errors import ConservationError, ScenarioError, TwinError
@@ -162,44 +163,7 @@ def _write_report(run: Path, baseline: Path | None, language: str) -> Path:
     return write_report(run, baseline, run.parent / "reports" / f"{run.name}{beside}.html", language)
 
 
-@app.command()
-def replay(
-    path: Annotated[Path, typer.Argument(help="Folder of a recorded stock-day · 逐笔数据目录")],
-    check: Annotated[
-        bool, typer.Option("--check/--no-check", help="Compare the published books too · 同时核对快照")
-    ] = True,
-    json: Json = False,
-    language: Language = "en",
-) -> None:
-    """Feed a recorded day to the matching engine and compare the trades · 用真实逐笔数据检验撮合.
-
-    Example: twin replay ../shared/data/market/sse_l2_600519_20230207
-    """
-    from dataclasses import asdict
-
-    from dashboards import console
-    from twin.matching.replay import replay as replay_day
-
-    result = replay_day(path, check=check)
-    if json:
-        console.out_json({**asdict(result), "ok": result.ok})
-    else:
-        console.out(
-            say("replay_trades", language, matched=f"{result.trades_matched:,}", recorded=f"{result.trades_recorded:,}")
-        )
-        if result.auction_checked:
-            console.out(say("replay_auction", language, matched=result.auction_matched, checked=result.auction_checked))
-        if result.snapshots_checked:
-            counts = {"matched": result.snapshots_matched, "checked": result.snapshots_checked}
-            console.out(say("replay_snapshots", language, **counts, empty=result.empty_snapshots))
-        speed = {"messages": f"{result.messages:,}", "seconds": f"{result.seconds:.3f}"}
-        console.out(say("replay_speed", language, **speed, rate=f"{result.messages_per_s:,.0f}"))
-        same = say("replay_equal", language)
-        console.out(same if result.ok else say("replay_differs", language, first=result.first_difference))
-    if not result.ok:
-        raise typer.Exit(CHECK_FAILED)
-
-
+app.command()(replay)
 app.command("realism")(realism)
 
 

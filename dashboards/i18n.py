@@ -91,18 +91,59 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "{path} 中还没有运行结果。可先运行：twin run ordinary-day",
     ),
     # replay
-    "replay_trades": ("trades: {matched} of {recorded} in sequence", "成交：{matched}/{recorded} 笔按顺序吻合"),
-    "replay_auction": ("opening auction: {matched} of {checked}", "开盘集合竞价：{matched}/{checked}"),
-    "replay_snapshots": (
-        "snapshots: {matched} of {checked} equal ({empty} empty)",
-        "快照：{matched}/{checked} 个一致（{empty} 个空行）",
+    "replay_stage_read": ("reading", "读取"),
+    "replay_stage_match": ("matching", "撮合"),
+    "replay_stage_done": ("done", "完成"),
+    "replay_trades": ("trades: {matched} of {recorded} reproduced", "成交：{matched}/{recorded} 笔重现"),
+    "replay_trades_unnamed": (
+        "  {n} of them with a resting order that the file does not name",
+        "  其中 {n} 笔的挂单在文件中没有编号",
     ),
+    "replay_trades_out_of_turn": (
+        "  {n} more executed out of turn: the venue passed over an older order at that price",
+        "  另有 {n} 笔越序成交：交易所越过了同价位更早的委托",
+    ),
+    "replay_trades_hidden": (
+        "  {n} more with hidden orders, which the book does not show",
+        "  另有 {n} 笔与隐藏委托成交，盘口不显示",
+    ),
+    "replay_trades_unverifiable": (
+        "  {n} more of orders that the file does not show: not verifiable",
+        "  另有 {n} 笔涉及文件未显示的委托，无法核对",
+    ),
+    "replay_trades_after_hours": (
+        "  {n} rows after 15:05: after-hours trading is not modelled",
+        "  15:05 之后 {n} 行：盘后交易未建模",
+    ),
+    "replay_cancels": ("cancels: {matched} of {recorded} with equal size", "撤单：{matched}/{recorded} 笔数量一致"),
+    "replay_auction": (
+        "opening call: {matched} of {checked} indicative prices and volumes equal",
+        "开盘集合竞价：{matched}/{checked} 个参考价与匹配量一致",
+    ),
+    "replay_books": ("book rows: {matched} of {checked} equal", "盘口：{matched}/{checked} 行一致"),
+    "replay_books_empty": (
+        "  {n} published without any level (not verifiable)",
+        "  {n} 行没有任何档位（无法核对）",
+    ),
+    "replay_books_start": ("  {n} more is where the book begins", "  另有 {n} 行为起始盘口"),
+    "replay_levels_learned": (
+        "  {n} levels came into view and were taken from the file",
+        "  {n} 个新进入视野的档位取自文件",
+    ),
+    "replay_orders_unknown": (
+        "{n} rows of orders that rested before the file began (not verifiable)",
+        "{n} 行涉及文件开始前的委托（无法核对）",
+    ),
+    "replay_halts": ("{n} trading halts", "{n} 次停牌"),
     "replay_speed": (
-        "{messages} messages in {seconds} s ({rate} per second)",
-        "{messages} 条消息，用时 {seconds} 秒（每秒 {rate} 条）",
+        "{messages} messages: matching {seconds} s ({rate} per second), all in all {wall} s ({wall_rate} per second)",
+        "{messages} 条消息：撮合 {seconds} 秒（每秒 {rate} 条），总计 {wall} 秒（每秒 {wall_rate} 条）",
     ),
     "replay_equal": ("the replay equals the recording", "重放结果与记录一致"),
-    "replay_differs": ("the replay differs: {first}", "重放结果与记录不一致：{first}"),
+    "replay_differs": (
+        "the replay differs in {n} places, first at {row}: {first}",
+        "重放结果与记录有 {n} 处不一致，首处 {row}：{first}",
+    ),
     "dashboard_at": (
         "dashboard at http://127.0.0.1:{port} (Ctrl-C ends it)",
         "仪表板：http://127.0.0.1:{port}（按 Ctrl-C 结束）",

@@ -75,6 +75,7 @@ from twin.kernels.replay_orders import (
     T_UNNAMED,
     T_WANT_INSTRUMENT,
     T_WANT_PRICE,
+    T_WRONG_BOOKS,
     cancel_row,
     differ,
     drop_level,
@@ -204,6 +205,7 @@ def match_row(e, r, row, ins):
             if k >= 0 and not wrong:
                 wrong = True
                 if st[T_PENDING] == 0:
+                    st[T_WRONG_BOOKS] += 1
                     column = 4 * k + (2 if side == 1 else 0)
                     size = r.books[row, column + 1]
                     differ(r, D_BOOK, k + 1, side, r.books[row, column] if size else 0, size, 0, price, shares)
@@ -309,6 +311,7 @@ def replay_rows(e, r, action, instrument, side, price, quantity, identifier):
     n = action.shape[0]
     m = st[T_ROW]
     compared = True
+    now = np.int64(0)
     while True:
         for j in range(st[T_OPS]):
             ins = r.ops[j, M_INSTRUMENT]
@@ -320,7 +323,7 @@ def replay_rows(e, r, action, instrument, side, price, quantity, identifier):
             e.ctl[C_ROWS] = 0
             code = handle(
                 e.ctl, e.state, e.sides, e.levels, e.words, e.summary, e.pool, e.slots, e.tape,
-                0, r.ops[j, M_KIND], ins, r.ops[j, M_SIDE], r.ops[j, M_PRICE], r.ops[j, M_QUANTITY], r.ops[j, M_ORDER],
+                now, r.ops[j, M_KIND], ins, r.ops[j, M_SIDE], r.ops[j, M_PRICE], r.ops[j, M_QUANTITY], r.ops[j, M_ORDER],
             )  # fmt: skip
             e.state[i + I_PHASE] = phase
             if code != DONE:

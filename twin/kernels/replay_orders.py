@@ -43,8 +43,8 @@ ReplayArrays = namedtuple("ReplayArrays", "st orders free keys values log per_in
 T_ROW, T_FREE, T_NEXT, T_KEYS, T_LEVELS, T_PAIRED, T_BASE, T_STARTED, T_PENDING, T_EXCLUDED = range(10)
 T_WANT_PRICE, T_WANT_INSTRUMENT, T_PRINT_ID, T_PRINT_SIZE, T_PRINT_SIDE = range(10, 15)
 T_MESSAGES, T_EXECUTIONS, T_MATCHED, T_UNNAMED, T_OUTSIDE, T_HIDDEN, T_CROSS, T_HALTS, T_PRINTS = range(15, 24)
-T_BOOKS, T_EQUAL, T_LEARNED, T_UNKNOWN, T_DIFFERENCES, T_UNKNOWN_EXECUTIONS, T_OPS = range(24, 31)
-T_SIZE = 32
+T_BOOKS, T_EQUAL, T_LEARNED, T_UNKNOWN, T_DIFFERENCES, T_UNKNOWN_EXECUTIONS, T_OPS, T_WRONG_BOOKS, T_TURN = range(24, 33)
+T_SIZE = 40
 O_ID, O_INSTRUMENT, O_SIDE, O_PRICE, O_LEAVES, O_FILLED, O_FLAGS, O_LIVE = range(8)
 M_KIND, M_INSTRUMENT, M_SIDE, M_PRICE, M_QUANTITY, M_ORDER, M_HOW, M_SPARE = range(8)
 PLAIN, CALMLY, STRIKE, STRIKE_UNNAMED = range(4)
@@ -252,6 +252,7 @@ def execute(e, r, px, ins, side, price, quantity, identifier, h):
                 end(r, h)
             return
         there = first << 3
+        st[T_TURN] += 1
         differ(r, D_TURN, ins, side, price, quantity, identifier, orders[there + O_ID], orders[there + O_PRICE])
     if paired:
         orders[o + O_FILLED] += quantity

@@ -29,8 +29,12 @@ _PRICED = (Action.ADD, Action.MODIFY)
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that the engine does not reproduce, in words."""
+    """A row that the engine does not reproduce, in words; `kind` is one of crosses, unknown, price, size, turn, ...
 
+    `turn` is an execution of an order that was not the first in its queue.
+    """
+
+    kind: str
     row: int
     where: str
     text: str
@@ -56,6 +60,8 @@ class RowsResult:
     levels_learned: int = 0
     unknown: int = 0
     differences: int = 0
+    wrong_books: int = 0
+    out_of_turn: int = 0
     first: list[Difference] = field(default_factory=list)
 
 
@@ -81,6 +87,11 @@ class RowReplay:
         self._no_books = np.zeros((1, 4), np.int64)
         self._rows = 0
 
+    def warm_up(self) -> None:
+        """Compile the kernels."""
+        none = np.empty(0, np.int64)
+        replay.replay_rows(self._engine_arrays(), self._arrays(self._no_books), *(none for _ in range(6)))
+
     def take(self, chunk: FeedChunk) -> None:
         """Replay a run of rows.
 
@@ -94,7 +105,8 @@ class RowReplay:
         self._st[cells.T_ROW] = 0
         self._st[cells.T_BASE] = int(rows.row[0]) if len(rows) else 0
         columns = (rows.action, rows.instrument, rows.side, rows.price, rows.quantity, rows.order)
-        columns = tuple(np.ascontiguousarray(column) for column in columns)
+        columns = tuple(_plain(column) for column in columns)
+        books = _plain(books)
         while True:
             start = perf_counter()
             code = replay.replay_rows(self._engine_arrays(), self._arrays(books), *columns)
@@ -124,6 +136,8 @@ class RowReplay:
             levels_learned=st[cells.T_LEARNED],
             unknown=st[cells.T_UNKNOWN],
             differences=st[cells.T_DIFFERENCES],
+            wrong_books=st[cells.T_WRONG_BOOKS],
+            out_of_turn=st[cells.T_TURN],
             first=[self._words(row) for row in self._log[: st[cells.T_DIFFERENCES]].tolist()],
         )
 
@@ -250,15 +264,17 @@ class RowReplay:
             engine = f"{there} at {money(other)}" if other else "nothing"
             recorded = size if quantity else "nothing"
             text = f"{word} level {instrument} of the book: recorded {recorded}, replayed {engine}"
-        return Difference(row + 1, self.feed.where(row), text)
+        return Difference(_KINDS[kind], row + 1, self.feed.where(row), text)
 
 
 _CONTINUOUS = 2
+_KINDS = ("crosses", "unknown", "price", "size", "turn", "trade", "book")
 
 
 def replay_by_rows(feed: Feed, tell: Progress) -> RowsResult:
     """Replay a whole feed; see `RowReplay`."""
     state = RowReplay(feed)
+    state.warm_up()
     for chunk in feed.chunks():
         state.take(chunk)
         tell("match", chunk.done)
@@ -273,6 +289,11 @@ def _engine(sizes: IntColumn, pool_orders: int) -> MatchingEngine:
     engine = MatchingEngine(listed, max_orders=_MAX_ORDERS, pool_orders=pool_orders)
     engine.set_phase(Phase.CONTINUOUS)
     return engine
+
+
+def _plain(column: IntColumn) -> IntColumn:
+    """The column as kernels want it: contiguous and writeable (else Numba would compile a variant)."""
+    return np.require(column, np.int64, ("C", "W", "O"))
 
 
 def _new_map(slots: int) -> tuple[IntColumn, IntColumn]:

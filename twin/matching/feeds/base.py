@@ -90,6 +90,7 @@ class Feed(Protocol):
         levels: levels of the books published after each row, 0 if there are none.
         instruments: names in the order in which they were met.
         starts_empty: whether the first row meets an empty book; else what rests before it is not known.
+        shows_queue: whether the rows tell every order's place in the queue.
         paired: whether a fill is followed by a row that takes its shares off the book.
     """
 
@@ -99,6 +100,7 @@ class Feed(Protocol):
     levels: int
     instruments: list[str]
     starts_empty: bool
+    shows_queue: bool
     paired: bool
 
     def chunks(self) -> Iterator[FeedChunk]:

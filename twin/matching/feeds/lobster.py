@@ -72,6 +72,7 @@ class LobsterFeed:
     format = "lobster"
     price_scale = 10_000
     starts_empty = False
+    shows_queue = False
     paired = False
 
     def __init__(self, path: Path) -> None:

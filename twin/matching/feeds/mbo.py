@@ -55,6 +55,7 @@ class MboFeed:
     price_scale = SCALE
     levels = 0
     starts_empty = False
+    shows_queue = True
     paired = True
 
     def __init__(self, path: Path) -> None:
@@ -63,6 +64,7 @@ class MboFeed:
         self.path = path
         self.instruments: list[str] = []
         self._places: dict[int, int] = {}
+        self._last = 0
         self._source = Source(path)
         kind = file_kind(path)
         if kind is None:
@@ -168,7 +170,7 @@ class MboFeed:
         if clock is not None:
             time = piece[clock].view(np.int64)
             if clock == "ts_recv" and n:
-                late = np.append(self._last if hasattr(self, "_last") else time[0], time)
+                late = np.append(self._last, time)
                 piece.refuse(clock, time < np.maximum.accumulate(late)[:-1], "is before an earlier row")
                 self._last = int(late.max())
             time = time % DAY
