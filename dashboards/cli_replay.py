@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,7 +78,7 @@ def lines(result: ReplayReport, language: str) -> list[str]:
     rates = {"rate": f"{result.messages_per_s:,.0f}", "wall_rate": f"{result.wall_per_s:,.0f}"}
     found.append(say("replay_speed", language, **speed, **rates))
     if result.ok:
-        found.append(say("replay_equal", language))
+        found.append(say("replay_equal_but" if result.trades_out_of_turn else "replay_equal", language))
     else:
         values = {"n": counts["differences"], "first": str(result.first_difference), "row": result.first_row}
         found.append(say("replay_differs", language, **values))
@@ -96,7 +96,7 @@ class ReplayView:
     def __init__(self, language: str, *, live: bool) -> None:
         self._language = language
         self._bar = _bar() if live else None
-        self._task = None
+        self._task: Any = None
 
     def __enter__(self) -> ReplayView:
         if self._bar:
@@ -114,9 +114,14 @@ class ReplayView:
             self._bar.update(self._task, completed=fraction, description=say(f"replay_stage_{stage}", self._language))
 
 
-def _bar():  # noqa: ANN202 - the type is rich's, which is imported only here
+def _bar() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f}%"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -140,6 +140,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "{messages} 条消息：撮合 {seconds} 秒（每秒 {rate} 条），总计 {wall} 秒（每秒 {wall_rate} 条）",
     ),
     "replay_equal": ("the replay equals the recording", "重放结果与记录一致"),
+    "replay_equal_but": (
+        "the replay equals the recording but for the executions out of turn (--strict counts them as differences)",
+        "除越序成交外，重放结果与记录一致（--strict 将其计为不一致）",
+    ),
     "replay_differs": (
         "the replay differs in {n} places, first at {row}: {first}",
         "重放结果与记录有 {n} 处不一致，首处 {row}：{first}",

@@ -279,21 +279,22 @@ def replay_report(**changes):
     from twin.matching.replay import ReplayReport
 
     counts = dict.fromkeys((f.name for f in dataclasses.fields(ReplayReport)), 5)
-    return ReplayReport(**{**counts, "path": Path("day"), "first_difference": None, **changes})
+    return ReplayReport(**{**counts, "path": Path("day"), "format": "sse-l2", "first_row": "", **changes})
 
 
 def test_a_replay_that_differs_is_status_1(here, monkeypatch):
     asked = []
 
-    def replay(path, check):
+    def replay(path, *, format, check, strict, progress):
         asked.append((path, check))
-        return replay_report(trades_matched=4, first_difference="trade 5: size 3, not 4")
+        first = {"first_difference": "trade 5: size 3, not 4", "first_row": "trades.csv.gz:6"}
+        return replay_report(trades_matched=4, differences=1, **first)
 
     monkeypatch.setattr("twin.matching.replay.replay", replay)
     result = here("replay", "day")
     assert result.returncode == 1
-    assert "trades: 4 of 5 in sequence" in result.stdout
-    assert "the replay differs: trade 5: size 3, not 4" in result.stdout
+    assert "trades: 4 of 5 reproduced" in result.stdout
+    assert "the replay differs in 1 places, first at trades.csv.gz:6: trade 5: size 3, not 4" in result.stdout
     value = json.loads(here("replay", "day", "--no-check", "--json").stdout)
     assert (value["trades_matched"], value["ok"]) == (4, False)
     assert asked == [(Path("day"), True), (Path("day"), False)]
@@ -307,5 +308,5 @@ def test_a_replay_of_nothing_is_bad_input(here):
 def test_a_recorded_day_is_replayed_trade_by_trade(here, shared_data):
     result = here("replay", shared_data / "market" / "sse_l2_600519_20230207", "--language", "zh")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "成交：18,685/18,685 笔按顺序吻合" in result.stdout
+    assert "成交：18,685/18,685 笔重现" in result.stdout
     assert "重放结果与记录一致" in result.stdout

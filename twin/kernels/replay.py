@@ -323,7 +323,8 @@ def replay_rows(e, r, action, instrument, side, price, quantity, identifier):
             e.ctl[C_ROWS] = 0
             code = handle(
                 e.ctl, e.state, e.sides, e.levels, e.words, e.summary, e.pool, e.slots, e.tape,
-                now, r.ops[j, M_KIND], ins, r.ops[j, M_SIDE], r.ops[j, M_PRICE], r.ops[j, M_QUANTITY], r.ops[j, M_ORDER],
+                now, r.ops[j, M_KIND], ins, r.ops[j, M_SIDE], r.ops[j, M_PRICE], r.ops[j, M_QUANTITY],
+                r.ops[j, M_ORDER],
             )  # fmt: skip
             e.state[i + I_PHASE] = phase
             if code != DONE:

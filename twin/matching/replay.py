@@ -25,11 +25,13 @@ class ReplayReport:
 
     Trades: `trades_recorded` are those that the engine must make, `trades_matched` those that it made with the same
     orders, price and size, `trades_unnamed` those of these whose resting order the file does not name. In
-    `trades_out_of_turn` the venue passed over an older order at the same price: a difference, unless the feed does not
-    tell every order's place in the queue (`Feed.shows_queue`) and `strict` was not asked for. What cannot be checked is
-    counted apart: `trades_unverifiable`, `trades_hidden` (orders that the book does not show), `trades_after_hours`. Books: `books_empty` are published without any level while the rebuilt one has some,
-    `books_start` is the book that a file begins with, `levels_learned` are levels shown for the first time, which the
-    file alone decides. `first_difference` says in words what differs first, `first_row` where.
+    `trades_out_of_turn` the venue passed over an older order: a difference, unless the feed does not tell every order's
+    place in the queue (`Feed.shows_queue`) and `strict` was not asked for. What cannot be checked is counted apart:
+    `trades_unverifiable`, `trades_hidden` (orders that the book does not show), `trades_after_hours`.
+
+    Books: `books_empty` are published without any level while the rebuilt one has some, `books_start` is the book that
+    a file begins with, `levels_learned` are levels shown for the first time, which the file alone decides.
+    `first_difference` says in words what differs first, `first_row` where.
     """
 
     path: Path

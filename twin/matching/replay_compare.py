@@ -54,9 +54,9 @@ class TradeComparer:
             if self.first is None:
                 self.first = (self.recorded - self._counts[0], recorded[same], made[same])
             self._window(recorded[same:], made[same:])
-        if final and self.first is None and sum(self._counts):
-            rest = [self._whole(k)[0] if self._counts[k] else None for k in (0, 1)]
-            self.first = (min(self.recorded, self.made), rest[0], rest[1])
+        if final and self.first is None and any(self._counts):
+            first = [self._whole(k)[0] if self._counts[k] else None for k in (0, 1)]
+            self.first = (min(self.recorded, self.made), first[0], first[1])
 
     @property
     def parted(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin.clock import Phase
 from twin.contracts import Exchange, Instruments, IntColumn, MessageKind, Messages, Tape
@@ -41,10 +42,9 @@ class WideEngine:
             engine.uncross(0)
             engine.set_phase(Phase.CLOSED)
 
-    def rests(self, handles: int) -> IntColumn:
-        """Non-zero for each of the first handles whose order rests."""
-        slots: IntColumn = self.engines[0]._slots[:handles]
-        return slots
+    def rests(self, handles: int) -> NDArray[np.bool_]:
+        """Whether the order of each of the first handles rests."""
+        return self.engines[0]._slots[:handles] != 0
 
     def widen(self, rows: FeedRows, feed: Feed) -> None:
         """Make the ladder wide and fine enough for the prices of new orders.

@@ -27,17 +27,12 @@ class Ladders:
         """Levels of each instrument."""
         return np.array([len(prices) for prices in self._prices], np.int64)
 
-
     def extend(self, instrument: int, prices: IntColumn) -> None:
         """Take further prices into an instrument's ladder, with some room around them."""
         old = self._prices[instrument]
         new = np.unique(prices)
         both = np.unique(np.concatenate([old, new]))
         self._prices[instrument] = np.unique(np.concatenate([both, _padding(new if len(old) == 1 else both, new)]))
-
-    def pack(self) -> None:
-        """Lay the ladders out for the kernels; due after `extend`."""
-        self._pack()
 
     def engine_price(self, instrument: int, prices: IntColumn) -> IntColumn:
         """Engine prices of recorded prices, which must be in the ladder."""
@@ -48,14 +43,15 @@ class Ladders:
         found: IntColumn = self._prices[instrument][engine - 1]
         return found
 
-    def _pack(self) -> None:
+    def pack(self) -> None:
+        """Lay the ladders out for the kernels; due after `extend`."""
         self.grid = np.concatenate(self._prices) if self._prices else np.zeros(1, np.int64)
         sizes = self.sizes
         self.spans = np.zeros((max(1, len(sizes)), 4), np.int64)
         self.spans[: len(sizes), 0] = np.cumsum(sizes) - sizes
         self.spans[: len(sizes), 1] = sizes
-        for row, prices in zip(self.spans, self._prices, strict=False):
-            row[2:] = _even_stretch(prices)
+        for i, prices in enumerate(self._prices):
+            self.spans[i, 2:] = _even_stretch(prices)
         self.spans = self.spans.reshape(-1)
 
 

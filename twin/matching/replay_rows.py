@@ -104,8 +104,8 @@ class RowReplay:
         books = self._no_books if chunk.books is None else chunk.books
         self._st[cells.T_ROW] = 0
         self._st[cells.T_BASE] = int(rows.row[0]) if len(rows) else 0
-        columns = (rows.action, rows.instrument, rows.side, rows.price, rows.quantity, rows.order)
-        columns = tuple(_plain(column) for column in columns)
+        chosen = (rows.action, rows.instrument, rows.side, rows.price, rows.quantity, rows.order)
+        columns = [_plain(column) for column in chosen]
         books = _plain(books)
         while True:
             start = perf_counter()
@@ -143,9 +143,7 @@ class RowReplay:
 
     def _engine_arrays(self) -> cells.EngineArrays:
         engine = self.engine
-        return cells.EngineArrays(
-            engine._ctl, engine._state, *engine._books, engine._pool, engine._slots, self._tape
-        )
+        return cells.EngineArrays(engine._ctl, engine._state, *engine._books, engine._pool, engine._slots, self._tape)
 
     def _arrays(self, books: IntColumn) -> cells.ReplayArrays:
         ladders = self.ladders
@@ -200,7 +198,9 @@ class RowReplay:
         for i in np.unique(names).tolist():
             ladders.extend(i, prices[names == i])
         if int(self._st[cells.T_WANT_PRICE]):
-            ladders.extend(int(self._st[cells.T_WANT_INSTRUMENT]), self._st[cells.T_WANT_PRICE : cells.T_WANT_PRICE + 1])
+            ladders.extend(
+                int(self._st[cells.T_WANT_INSTRUMENT]), self._st[cells.T_WANT_PRICE : cells.T_WANT_PRICE + 1]
+            )
         if chunk.books is not None:
             books = chunk.books[row:]
             shown = books[:, 0::2][books[:, 1::2] != 0]

@@ -15,6 +15,7 @@ trading: what comes after 15:05 is counted and left out.
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
@@ -97,7 +98,7 @@ class SseReplay:
         ready = len(rows)
         if not final and len(rows) < _MOST_HELD:
             places = np.flatnonzero(traded)
-            early = int(np.searchsorted(rows.time, OPENING_END)) if not self._auctions else 0
+            early = 0 if self._auctions else int(np.argmax(np.append(rows.time, OPENING_END) >= OPENING_END))
             ready = max(int(places[-1]) + 1 if len(places) else 0, early)
         part, self._rows = rows.take(slice(0, ready)), rows.take(slice(ready, None))
         if not len(part):
@@ -113,9 +114,9 @@ class SseReplay:
         mode[messages.time >= AFTER_HOURS] = 2
         done = np.searchsorted(blocks, at_message)
         key = 3 * done + mode
-        cuts = np.flatnonzero(np.diff(key, prepend=-1)) if len(key) else np.empty(0, np.int64)
+        cuts = [*np.flatnonzero(np.diff(key, prepend=-1)).tolist(), len(key)]
         held = 0
-        for a, b in zip(cuts.tolist(), [*cuts[1:].tolist(), len(key)], strict=True):
+        for a, b in pairwise(cuts):
             while held < done[a]:
                 self._auction(int(times[held]))
                 held += 1
@@ -274,7 +275,7 @@ class SseReplay:
     def _release(self) -> None:
         """Give back the handles of orders that have ended."""
         n = self._ahead
-        ended = np.flatnonzero((self._owner[:n] >= 0) & (self.engine.rests(n) == 0))
+        ended = np.flatnonzero((self._owner[:n] >= 0) & ~self.engine.rests(n))
         self._n_free = idmap.release(self._keys, self._values, self._owner, 0, ended, self._free, self._n_free)
         self._owner[ended] = -1
         self._live -= len(ended)

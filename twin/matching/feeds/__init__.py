@@ -33,7 +33,9 @@ def _is_sse_day(path: Path) -> bool:
 FORMATS: dict[str, Format] = {
     "sse-l2": Format(SseFeed, _is_sse_day, "folder with trades.csv.gz and flow.csv.gz or orders.csv.gz"),
     "lobster": Format(LobsterFeed, lambda path: find_pair(path) is not None, "folder, zip or message file of a day"),
-    "mbo": Format(MboFeed, lambda path: path.is_file() and looks_like_mbo(path), "market by order: .csv, .parquet, .dbn"),
+    "mbo": Format(
+        MboFeed, lambda path: path.is_file() and looks_like_mbo(path), "market by order: .csv, .parquet, .dbn"
+    ),
 }
 
 

@@ -86,11 +86,15 @@ class LobsterFeed:
         self.instruments = [self._message.name.split("_")[0]]
         columns = len(self._first_fields(self._book))
         if columns % 4 or columns == 0:
-            raise DataError(f"{columns} columns", f"{self._book}:1", "A level has four: ask price, size, bid price, size.")
+            raise DataError(
+                f"{columns} columns", f"{self._book}:1", "A level has four: ask price, size, bid price, size."
+            )
         self.levels = columns // 4
         self._width = len(self._first_fields(self._message))
         if self._width < len(_MESSAGE):
-            raise DataError(f"Expected 6 columns, got {self._width}", f"{self._message}:1", f"Needs {', '.join(_MESSAGE)}.")
+            raise DataError(
+                f"Expected 6 columns, got {self._width}", f"{self._message}:1", f"Needs {', '.join(_MESSAGE)}."
+            )
 
     def where(self, row: int, column: str = "") -> str:
         """File, line and column of a row."""
@@ -142,10 +146,10 @@ class LobsterFeed:
         piece.refuse("time", time < np.maximum.accumulate(np.append(last, time))[:-1], "is before an earlier row")
         last[0] = time[-1]
         action = _ACTIONS[kind]
-        for row in np.flatnonzero(kind == 7).tolist():
-            if int(price[row]) not in _HALTS:
-                piece.fail("price", row, f"{price[row]} of a halt row is not -1, 0 or 1")
-            action[row] = _HALTS[int(price[row])]
+        for i in np.flatnonzero(kind == 7).tolist():
+            if int(price[i]) not in _HALTS:
+                piece.fail("price", i, f"{price[i]} of a halt row is not -1, 0 or 1")
+            action[i] = _HALTS[int(price[i])]
         zero = np.zeros(len(piece), np.int64)
         row = piece.first_row + np.arange(len(piece), dtype=np.int64)
         return FeedRows(time, row, action, zero, side, price, size, piece.integers("order"), zero)

@@ -121,8 +121,8 @@ class SseFeed:
         kind = kinds[rows[_ACTION]]
         kind[(rows[_ACTION] == Action.TRADE) & (rows[_SIDE] < 0)] = kernels.TRADED_SELL
         out = np.empty((5, rows.shape[1]), np.int64)
-        columns = (kind, rows[_SIDE], rows[_PRICE], rows[_QUANTITY], rows[_ORDER], rows[_OTHER])
-        columns = tuple(np.ascontiguousarray(column) for column in columns)
+        chosen = (kind, rows[_SIDE], rows[_PRICE], rows[_QUANTITY], rows[_ORDER], rows[_OTHER])
+        columns = [np.ascontiguousarray(column) for column in chosen]
         count, start, last = kernels.received(*columns, out, self._last_new)
         if not final and start < rows.shape[1]:  # the last aggressor may trade on: read its rows again
             held = rows[:, start:].copy()

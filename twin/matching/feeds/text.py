@@ -47,7 +47,7 @@ class Source:
     def open(self) -> tuple[Any, Callable[[], int]]:
         """A stream of the plain bytes, and how many stored bytes have been read."""
         if self.member:
-            stream: IO[bytes] = zipfile.ZipFile(self.path).open(self.member)
+            stream: IO[bytes] = zipfile.ZipFile(self.path).open(self.member)  # noqa: SIM115 - the caller reads it
             return stream, lambda: 0
         raw = pa.OSFile(str(self.path))
         kind = {".gz": "gzip", ".zst": "zstd"}.get(self.path.suffix)
@@ -206,8 +206,8 @@ class Table:
     def _first_damage(self) -> DataError | None:
         convert = {name: int if pa.types.is_integer(kind) else _words(kind) for name, kind in self.types.items()}
         wanted = [(self._all.index(name), name, convert[name]) for name in self.types]
-        stream = self.source.open()[0]
-        text = io.TextIOWrapper(stream if self.source.member else _Raw(stream), encoding="utf-8-sig", newline="")
+        raw = io.BufferedReader(_Raw(self.source.open()[0]))
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         for line, fields in enumerate(csv.reader(text), start=1):
             if line < self.first_line or not fields:
                 continue
