@@ -38,17 +38,18 @@ class MarketColumns:
         self.top = np.argsort(-popularity, kind="stable")[:LEADERS].astype(np.int64)
         self.quotes: Quotes | None = None
 
-    def refresh(self, quotes: Quotes, auction: bool) -> None:
-        """Take over a quote. In an auction bid and ask both show the indicative price, which then counts as last."""
+    def refresh(self, quotes: Quotes, calls: NDArray[np.bool_]) -> None:
+        """Take over a quote.
+
+        Args:
+            quotes: of every instrument.
+            calls: instruments in a call, whose bid and ask both show the indicative price: it then counts as last.
+        """
         self.quotes = quotes
-        shown = np.where(quotes.bid > 0, quotes.bid, quotes.ask) if auction else quotes.last
+        shown = np.where(calls, np.where(quotes.bid > 0, quotes.bid, quotes.ask), quotes.last)
         np.copyto(self.last, shown, where=shown > 0)
-        if auction:
-            self.bid[:] = 0
-            self.ask[:] = 0
-        else:
-            self.bid[:] = quotes.bid
-            self.ask[:] = quotes.ask
+        self.bid[:] = np.where(calls, 0, quotes.bid)
+        self.ask[:] = np.where(calls, 0, quotes.ask)
 
     def rank(self) -> None:
         """Work out anew which ten names lead: the size of the day's move times popularity."""

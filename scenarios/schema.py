@@ -9,7 +9,7 @@ means "unlimited".
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
@@ -32,6 +32,7 @@ from scenarios.units import (
     Money,
     Number,
     PositiveDuration,
+    TimeOfDay,
     UnitError,
     duration,
     money,
@@ -121,6 +122,39 @@ class Background(Section):
     parameters: str = Field("background.yaml", description="Fitted parameters, a file of scenarios/calibration.")
 
 
+class _Span(Section):
+    """Something that lasts from a time of day to another."""
+
+    start: TimeOfDay = Field(description="When it begins.")
+    end: TimeOfDay = Field(description="When it is over.")
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.start:
+            raise UnitError("it ends before it begins", "Give an end later than the start.")
+        return self
+
+
+class Suspended(_Span):
+    """Instruments that the exchange suspends: orders are refused, until a call lets trading go on."""
+
+    share: Fraction = Field(0.0, description="Share of all instruments, drawn at random; 1 = the whole market.")
+    instruments: tuple[Count, ...] = Field((), description="Or which ones, counted from 0.")
+
+
+class Freeze(_Span):
+    """Quotes stand still: clients go on seeing the last ones before it."""
+
+    exchange: Literal["all", "sse", "szse", "bse"] = Field("all", description="Whose quotes.")
+
+
+class MarketData(Section):
+    """Quotes as the broker's clients get them; the market itself and everybody else see the true ones."""
+
+    delay: Duration = Field(0, description="Age of the quotes that clients see, all day (none but the 3 s of M07).")
+    frozen: tuple[Freeze, ...] = Field((), description="When quotes stand still (never on an ordinary day).")
+
+
 class World(Section):
     """What the market does; nothing here belongs to the broker."""
 
@@ -131,6 +165,13 @@ class World(Section):
     boards: Boards = Field(Boards(), description="Boards of the instruments.")
     background: Background = Field(Background(), description="Orders of the rest of the market.")
     institutions: Institutions = Field(Institutions(), description="Institutions of this broker.")
+    circuit_breaker: Literal["by date", "on", "off"] = Field(
+        "by date", description="Index circuit breaker: as the exchanges had it on the date (M60), or in spite of it."
+    )
+    suspended: tuple[Suspended, ...] = Field(
+        (), description="Instruments that the exchange suspends (none on an ordinary day)."
+    )
+    market_data: MarketData = Field(MarketData(), description="Quotes as the clients get them.")
 
 
 class Mix(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import simpy
@@ -18,13 +18,14 @@ from agents.retail import Retail
 from agents.society import Society
 from scenarios import build
 from scenarios.calibration import background_parameters
+from scenarios.market import exchange_day, quote_feed
 from scenarios.schema import Scenario
 from twin.clearing.netting import MarketSide
-from twin.clock import CLOSE_UNCROSS, NO_CANCEL, OPEN_UNCROSS, Clock, Phase, Tick, at
-from twin.contracts import Segment, Tape
+from twin.clock import SECOND, Clock, Phase, Tick, at
+from twin.contracts import Messages, Segment, Tape
 from twin.errors import ConservationError
 from twin.ledger import FeeRates, Ledger
-from twin.matching.engine import MatchingEngine
+from twin.matching.publishing import Publisher
 from twin.matching.rules import Rulebook
 from twin.randomness import Streams
 from twin.routing.orders import OrderTable
@@ -33,6 +34,8 @@ from twin.world import NewsPath, make_instruments
 
 _KINDS: dict[Segment, type[Cohort]] = {Segment.RETAIL: Retail, Segment.GEN_Z: GenZ, Segment.HNW: HighNetWorth}
 _NEWS_FROM = at("09:15")
+_TRADING = (Phase.OPEN_CALL, Phase.CONTINUOUS, Phase.CLOSE_CALL)
+_LATE_STEP = 60 * SECOND
 
 
 class TradingDay:
@@ -41,17 +44,20 @@ class TradingDay:
     Args:
         scenario: what to simulate.
         streams: random numbers of the replication.
+        record: instruments whose order, trade and snapshot feeds are kept in `publisher`.
     """
 
-    def __init__(self, scenario: Scenario, streams: Streams) -> None:
+    def __init__(self, scenario: Scenario, streams: Streams, record: Sequence[int] = ()) -> None:
         self.scenario, self.streams = scenario, streams
         self.ticks = build.day_ticks()
-        self.instruments, self.traits = make_instruments(
-            build.market_config(scenario), streams, Rulebook.load().on(scenario.date)
-        )
+        rules = Rulebook.load().on(scenario.date)
+        self.instruments, self.traits = make_instruments(build.market_config(scenario), streams, rules)
         self.news = NewsPath(build.index_day(scenario), self.instruments, self.traits, streams)
-        self.engine = MatchingEngine(self.instruments)
+        self.publisher = Publisher(self.instruments, record) if record else None
+        self.exchange = exchange_day(scenario, rules, self.instruments, self.traits, streams, self.publisher)
+        self.engine = self.exchange.engine
         self.engine_quotes = self.engine.quotes()
+        self.feed = quote_feed(scenario, self.instruments)
         self._build_broker()
         self._build_background()
         self._build_society()
@@ -98,43 +104,45 @@ class TradingDay:
         self.society.funds = Funds(self.society, build.fund_groups(scenario), self.traits, scenario.date)
 
     def run(self, clock: Clock) -> Generator[simpy.Event, None, None]:
-        """SimPy process of the day: one step per quote interval, the auctions at their instants."""
+        """SimPy process of the day: a step per quote interval, then after-hours trading if anybody takes part."""
         yield clock.wait_until(self.ticks[0].start)
         for index, tick in enumerate(self.ticks):
-            self._enter_phase(tick)
             self._step(index, tick)
             yield clock.wait_until(tick.end)
-            if tick.end in (OPEN_UNCROSS, CLOSE_UNCROSS):
-                self._deliver(self.engine.uncross(tick.end))
-                self.engine.set_phase(Phase.GAP)
-            if tick.end == CLOSE_UNCROSS:
-                self._deliver(self.engine.expire(tick.end))
-        self.close(self.ticks[-1].end)
-
-    def _enter_phase(self, tick: Tick) -> None:
-        allowed = not any(start <= tick.start < end for start, end in NO_CANCEL)
-        first = tick.start in {t for window in NO_CANCEL for t in window}
-        if first or tick.phase != self.engine.phase:
-            self.engine.set_phase(tick.phase, cancels_allowed=allowed)
+        now = self.ticks[-1].end
+        after = self.exchange.after_hours
+        while after is not None and after and now <= after.end:
+            now += _LATE_STEP
+            self._deliver(self.exchange.process(self.path.advance(now), now))
+            self.society.hear(self.path.receive(now))
+            yield clock.wait_until(now)
+        self.close(now)
 
     def _step(self, index: int, tick: Tick) -> None:
         """One quote interval: see, act, pass the broker, match, hear."""
-        trading = tick.phase in (Phase.OPEN_CALL, Phase.CONTINUOUS, Phase.CLOSE_CALL)
-        if trading:
-            self.engine_quotes = self.engine.quotes()
-            self.market.refresh(self.engine_quotes, tick.phase != Phase.CONTINUOUS)
-        now = max(tick.start, _NEWS_FROM)
-        self.society.begin(index, self.news.index_return(now))
+        self._deliver(self.exchange.reach(tick.start))
+        if self.publisher is not None:
+            self.publisher.snapshot(tick.start, self.engine, self.exchange.phases)
+        if tick.phase in _TRADING:
+            self._publish(tick)
+        self.society.begin(index, self.news.index_return(max(tick.start, _NEWS_FROM)))
         self.society.step()
-        messages = self.path.advance(tick.end)
-        if trading:
-            messages = self.background.step(
-                tick.start, tick.end, tick.phase, self.engine_quotes, self.news.fundamental(now), messages
-            )
-        if len(messages):
-            self._deliver(self.engine.process(messages))
+        self._deliver(self._meet(self.path.advance(tick.end), tick))
         self.society.hear(self.path.receive(tick.end))
         self.core_queue_max = max(self.core_queue_max, self.path.waiting("core"))
+
+    def _publish(self, tick: Tick) -> None:
+        """The exchange publishes its quotes; the clients see what their market data make of them."""
+        calls = self.exchange.in_call
+        self.engine_quotes = self.exchange.quotes()
+        self.market.refresh(self.feed.publish(tick.start, self.engine_quotes, calls), calls)
+
+    def _meet(self, messages: Messages, tick: Tick) -> Tape:
+        """The broker's messages meet those of the rest of the market at the exchange."""
+        if tick.phase in _TRADING:
+            value = self.news.fundamental(tick.start)
+            messages = self.background.step(tick.start, tick.end, tick.phase, self.engine_quotes, value, messages)
+        return self.exchange.process(messages, tick.end)
 
     def _deliver(self, tape: Tape) -> None:
         """The exchange's answers go to the broker and to the rest of the market."""

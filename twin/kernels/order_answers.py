@@ -42,6 +42,9 @@ from twin.kernels.stations import DONE, HEAD, HEAP_FULL, TAIL, compact, demand_o
 
 CONTRADICTION, NO_SLOT, LOG_FULL = np.int64(-2), np.int64(-3), np.int64(-4)
 """Codes of a call that cannot go on: a report contradicts the books; the ledger, or the log of trades, is full."""
+EXPIRE = 4
+"""Last kind of tape row (twin.contracts.TapeKind) that concerns the broker: it sends no amendments, and halts are told
+by the market data."""
 _FAR, _NEAR, _NEXT = 18, 12, 6
 """How many reports ahead the order, the account and the position slots are fetched."""
 
@@ -55,7 +58,7 @@ def take_tape(n_orders, reports, queue, numbers, stats, demand, time, kind, pric
     for i in range(time.shape[0]):
         for side in range(2):
             row = order[i] if side == 0 else counter[i]
-            if row < 0 or row >= n_orders or (side == 1 and kind[i] != 1):
+            if row < 0 or row >= n_orders or (side == 1 and kind[i] != 1) or kind[i] > EXPIRE:
                 continue
             reason = NIL
             if kind[i] == 0:
