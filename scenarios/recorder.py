@@ -74,9 +74,18 @@ class Recorder:
 
     def _look_at_market(self, now: int) -> None:
         market = self.day.market
-        self._sample("index", "traded", now, float((market.last / market.reference).mean()))
+        if self.day.feed.faults:
+            self._sample("index", "seen", now, float((market.last / market.reference).mean()))
+            last = self.day.engine_quotes.last
+            traded = np.where(last > 0, last, market.reference)
+        else:
+            traded = market.last
+        self._sample("index", "traded", now, float((traded / market.reference).mean()))
         self._sample("index", "news", now, 1.0 + self.day.society.sight.index_return)
-        if self.day.engine.phase == Phase.CONTINUOUS:
+        stopped = float(self.day.exchange.stopped.mean())
+        if stopped > 0 or ("stopped", "") in self._samples:
+            self._sample("stopped", "", now, stopped)
+        if self.day.exchange.trading.any():
             two_sided = (market.bid > 0) & (market.ask > 0)
             if two_sided.any():
                 self._sample("spread_ticks", "", now, float((market.ask - market.bid)[two_sided].mean()))

@@ -14,7 +14,7 @@ from scenarios.offices import Offices
 from scenarios.recorder import Recorder
 from scenarios.schema import Scenario
 from scenarios.trading import TradingDay
-from twin.clock import MINUTE, Clock
+from twin.clock import MINUTE, Clock, clock_text
 from twin.errors import ScenarioError
 from twin.randomness import Streams
 
@@ -123,6 +123,16 @@ def _tell(clock: Clock, day: TradingDay, tell: Listener) -> Generator[simpy.Even
         tell(Progress("trading", clock.now, len(day.orders), 0.02 + 0.9 * (clock.now - first) / (last - first)))
 
 
+def _stops(day: TradingDay) -> dict[str, dict[str, str]]:
+    """What the circuit breaker did, if anything."""
+    stops = day.exchange.stops
+    if not stops:
+        return {}
+    en = (f"{s.level:+.2%} at {clock_text(s.start)}: stop until {clock_text(s.end)}" for s in stops)
+    zh = (f"{clock_text(s.start)} 指数 {s.level:+.2%}，停市至 {clock_text(s.end)}" for s in stops)
+    return {"circuit_breaker": {"en": "; ".join(en), "zh": "；".join(zh)}}
+
+
 def _info(scenario: Scenario, day: TradingDay, timings: dict[str, float]) -> dict[str, Any]:
     flow, counts = day.background, day.path.counts()
     sampled, orders = scenario.world.instruments, len(day.orders)
@@ -141,5 +151,6 @@ def _info(scenario: Scenario, day: TradingDay, timings: dict[str, float]) -> dic
             "zh": f"以 {sampled} 只证券代表约 {LISTED:,} 只。每只都有按实录速率生成的市场其余委托"
             f"（共 {flow.orders:,} 笔委托、{flow.cancels:,} 笔撤单），本券商的 {orders:,} 笔委托全部进入其中。",
         },
+        **_stops(day),
         "timings_s": {name: round(value, 3) for name, value in timings.items()},
     }

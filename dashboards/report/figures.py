@@ -195,13 +195,14 @@ def market(scenario: Recording, baseline: Recording | None, language: str) -> Fi
         "index": "index against the previous close",
         "depth": "shares at the five best prices",
         "spread_ticks": "spread",
+        "stopped": "instruments halted or suspended",
     }
     panels = [s for s in titles if any(r.series(s) for r in (scenario, baseline) if r)]
     if not panels:
         return None
     with look(language):
         fig, grid = figure(
-            len(panels), height=1.1 + 1.7 * len(panels), sharex=True, height_ratios=[1.8, 1, 1][: len(panels)]
+            len(panels), height=1.1 + 1.7 * len(panels), sharex=True, height_ratios=[1.8, 1, 1, 1][: len(panels)]
         )
         for axes, series in zip(grid[:, 0], panels, strict=True):
             _market_panel(axes, scenario, baseline, series, language)
@@ -212,7 +213,8 @@ def market(scenario: Recording, baseline: Recording | None, language: str) -> Fi
 
 def _market_panel(axes: Axes, scenario: Recording, baseline: Recording | None, series: str, language: str) -> None:
     if series == "index":
-        for key, more in (("news", {"ls": (0, (4, 2)), "lw": 1.0}), ("traded", {})):
+        styles = {"news": {"ls": (0, (4, 2)), "lw": 1.0}, "seen": {"ls": (0, (1, 1)), "lw": 1.4}, "traded": {}}
+        for key, more in styles.items():
             for run, colour, label in _runs(scenario, baseline, language):
                 if line := run.series("index").get(key):
                     change = Line(line.time_ns, line.values - 1)
@@ -223,6 +225,10 @@ def _market_panel(axes: Axes, scenario: Recording, baseline: Recording | None, s
         return
     key = "best5" if series == "depth" else ""
     _overlay(axes, scenario, baseline, series, key, language)
+    if series == "stopped":
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axes.set_ylim(-0.03, 1.03)
+        return
     _count_axis(axes, language)
     if series == "spread_ticks":
         axes.set_ylabel(say("ticks", language))

@@ -121,6 +121,11 @@ class ExchangeDay:
         return held
 
     @property
+    def trading(self) -> NDArray[np.bool_]:
+        """Instruments in continuous trading."""
+        return self._in_session & ~self._in_call & ~self.stopped
+
+    @property
     def phases(self) -> IntColumn:
         """What the exchange does with each instrument now, as `Phase`; HALT also where it is suspended."""
         return np.where(self.stopped, int(Phase.HALT), self._scheduled)

@@ -66,12 +66,12 @@ class QuoteFeed:
     """
 
     def __init__(self, exchange: IntColumn, faults: Sequence[FeedFault] = ()) -> None:
-        self._faults = tuple(faults)
-        self._rows = [_rows(fault, exchange) for fault in self._faults]
-        self._held: list[NDArray[np.int64] | None] = [None] * len(self._faults)
+        self.faults = tuple(faults)
+        self._rows = [_rows(fault, exchange) for fault in self.faults]
+        self._held: list[NDArray[np.int64] | None] = [None] * len(self.faults)
         self._nothing = np.zeros((8, len(exchange)), np.int64)
         self._past: deque[tuple[int, NDArray[np.int64]]] = deque([(-1, self._nothing)])
-        self._memory = max((fault.delay or 0 for fault in self._faults), default=0)
+        self._memory = max((fault.delay or 0 for fault in self.faults), default=0)
 
     def publish(self, time: int, quotes: Quotes, calls: NDArray[np.bool_]) -> Quotes:
         """The exchange publishes; what is seen now.
@@ -81,11 +81,11 @@ class QuoteFeed:
             quotes: of all instruments.
             calls: instruments in a call, of which bid and ask are both the indicative price.
         """
-        if not self._faults:
+        if not self.faults:
             return quotes
         fresh = np.stack([*vars(quotes).values(), calls.astype(np.int64)])
         seen = fresh
-        for k, fault in enumerate(self._faults):
+        for k, fault in enumerate(self.faults):
             if not fault.start <= time < fault.end:
                 continue
             if fault.delay is None:
