@@ -91,6 +91,7 @@ def _sections() -> dict[str, Any]:
     for kind in kinds.values():
         if kind.section:
             section = create_model(kind.name, __base__=Section, __doc__=kind.text, **_all_keys(kinds, kind.name))
+            globals()[kind.name] = section  # a worker's pickle looks it up by name
             keys[kind.section] = (section, Field(section(), description=kind.text))
     return keys
 
