@@ -131,7 +131,7 @@ def test_a_missing_file_a_folder_and_an_unknown_name_are_told_apart(write, tmp_p
         load("folder.yaml")
     with pytest.raises(ScenarioError, match=r"there is no scenario 'extrem'. Did you mean 'extreme-day'"):
         load("extrem")
-    with pytest.raises(ScenarioError, match="The catalogue has .*extreme-day, .*ordinary-day"):
+    with pytest.raises(ScenarioError, match=r"The catalogue has .*extreme-day, .*ordinary-day"):
         load("zzzzzz")
 
 
