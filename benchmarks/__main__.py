@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import nullcontext
 
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("book", "queueing", "path", "clearing", "day")
+from benchmarks.measure import Row, one_core
+
+PARTS = ("book", "recorded", "peers", "agents", "record-day", "queueing", "path", "clearing", "day")
+EVERY_CORE = {"record-day", "day"}
+"""Parts that may use more than one core; the others are kept on one."""
 
 
 def main(parts: list[str]) -> None:
@@ -17,23 +22,25 @@ def main(parts: list[str]) -> None:
     if unknown:
         console.print(f"unknown part {unknown[0]!r}; there are {', '.join(PARTS)}")
         raise SystemExit(2)
-    table = Table(title="Throughput on this machine; ratio = first row of the group over this row")
-    for column, justify in (
-        ("what", "left"),
-        ("work", "right"),
-        ("seconds", "right"),
-        ("per second", "right"),
-        ("ratio", "right"),
-    ):
-        table.add_column(column, justify=justify)
+    table = Table(title="Throughput on this machine; ratio = rate of the group's first row over that of the row")
+    for column in ("what", "work", "seconds", "best", "per second", "ratio", "note"):
+        table.add_column(column, justify="left" if column in {"what", "note"} else "right")
     for part in parts or PARTS:
-        with console.status(f"benchmarks.{part}"):
-            rows = importlib.import_module(f"benchmarks.{part}").run()
+        place = nullcontext() if part in EVERY_CORE else one_core()
+        with console.status(f"benchmarks.{part}"), place:
+            rows = importlib.import_module(f"benchmarks.{part.replace('-', '_')}").run()
         for row in rows:
-            ratio = "" if row.get("ratio") is None else f"{row['ratio']:,.3g}"
-            table.add_row(row["name"], f"{row['work']:,}", f"{row['seconds']:.3f}", f"{row['rate']:,.0f}", ratio)
+            table.add_row(*cells(row))
         table.add_section()
     console.print(table)
+
+
+def cells(row: Row) -> list[str]:
+    """A row as text; what was not measured stays empty."""
+    forms = {"work": ",", "seconds": ".3f", "best": ".3f", "rate": ",.0f", "ratio": ",.3g"}
+    values = ["" if row.get(key) is None else format(row[key], form) for key, form in forms.items()]
+    memory = [f"{row['memory_mib']:,.0f} MiB"] if "memory_mib" in row else []
+    return [row["name"], *values, ", ".join([row["note"]] * bool(row.get("note")) + memory)]
 
 
 if __name__ == "__main__":

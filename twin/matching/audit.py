@@ -81,3 +81,21 @@ def _require(holds: NDArray[np.bool_], what: str, instrument: IntColumn | None =
     if not holds.all():
         row = int(np.argmin(holds))
         raise ConservationError(what, where=f"instrument {row if instrument is None else int(instrument[row])}")
+
+
+def resting_orders(
+    sides: IntColumn, levels: IntColumn, pool: IntColumn, side: int
+) -> tuple[IntColumn, IntColumn, IntColumn]:
+    """Handles, prices and shares of the orders of a side (2 x instrument, + 1 for sells), best and oldest first."""
+    row = sides.reshape(-1, 1 << ladders.S_BITS)[side]
+    first = int(row[ladders.S_LEVELS])
+    own = levels.reshape(-1, 4)[first : first + int(row[ladders.S_SIZE])]
+    found: list[tuple[int, int, int]] = []
+    for index in np.flatnonzero(own[:, ladders.L_ORDERS]).tolist():
+        price = int(row[ladders.S_BASE] + row[ladders.S_SIGN] * index)
+        record = int(own[index, ladders.L_HEAD])
+        while record:
+            found.append((int(pool[record + ladders.P_HANDLE]), price, int(pool[record + ladders.P_LEAVES])))
+            record = int(pool[record + ladders.P_NEXT])
+    columns = np.array(found, np.int64).reshape(-1, 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2]

@@ -21,7 +21,7 @@ import twin.kernels.ladders as ladders
 from twin.clock import Phase
 from twin.contracts import Exchange, Instruments, IntColumn, Messages, OrderRules, Quotes, Tape, TapeKind
 from twin.errors import CapacityError, DataError
-from twin.matching.audit import audit, audit_crossing
+from twin.matching.audit import audit, audit_crossing, resting_orders
 
 BACKGROUND_BASE: Final = 1 << 26
 """First order handle of the background flow; the broker's own orders lie below."""
@@ -291,6 +291,10 @@ class MatchingEngine:
         out = np.empty(self.n_instruments, np.int64)
         book.depth_all(*self._books, levels, self._no_depth, out)
         return out
+
+    def queue(self, instrument: int, side: int) -> tuple[IntColumn, IntColumn, IntColumn]:
+        """Handles, prices and shares of the orders on a side (1 or -1) as they would trade; walks the whole ladder."""
+        return resting_orders(self._sides, self._books[1], self._pool, 2 * instrument + (side < 0))
 
     def check(self) -> None:
         """Prove that the books are whole: shares conserved, lists and ladders consistent, none crossed.
