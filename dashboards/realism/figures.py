@@ -215,7 +215,7 @@ def book(study: Study, language: str) -> Figure:
 
 def _spreads(day: Battery) -> tuple[Floats, Floats]:
     q = day.day.quotes
-    weight = stylised.time_weights(q.time)
+    weight = stylised.time_weights(q.time, day.day.windows)
     good = np.isfinite(day.mid) & (weight > 0)
     return (q.ask - q.bid)[good].astype(np.float64), weight[good]
 
@@ -224,30 +224,40 @@ def intraday(study: Study, language: str) -> Figure:
     """Orders and volume through the day, in five minutes."""
     with look(language):
         fig, grid = figure(2, 1, 4.2, sharex=True)
-        starts = np.concatenate([np.arange(a, b - _BINS + 1, _BINS) for a, b in CONTINUOUS])
-        places = paper_minutes(np.append(starts, starts[-1] + _BINS))
+        usual = all(tuple(day.day.windows) == CONTINUOUS for days, _, _ in _sides(study, language) for day in days)
         for axes, title, count in zip(grid[:, 0], ("orders, share", "volume, share"), (_orders, _volume), strict=True):
             for days, colour, label in _sides(study, language):
                 values = np.array([count(day) for day in days])
-                values = values / values.sum(axis=1, keepdims=True)
-                mean = values.mean(axis=0)
-                mean = np.append(mean, mean[-1])
-                axes.step(places, mean, where="post", color=colour, lw=_width(colour), label=label)
+                mean = (values / values.sum(axis=1, keepdims=True)).mean(axis=0)
+                places = _bin_starts(days[0]) if usual else np.linspace(0, 1, len(mean) + 1)
+                axes.step(
+                    places, np.append(mean, mean[-1]), where="post", color=colour, lw=_width(colour), label=label
+                )
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.set_title(say(title, language))
             axes.set_ylabel(say("share of the day", language))
-            trading_axis(axes, language, first="09:30", label=axes is grid[-1, 0])
+            if usual:
+                trading_axis(axes, language, first="09:30", label=axes is grid[-1, 0])
+        if not usual:  # markets with other hours
+            grid[-1, 0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            grid[-1, 0].set_xlabel(say("share of the trading time", language))
         grid[0, 0].legend(loc="upper right")
     return fig
 
 
+def _bin_starts(day: Battery) -> Floats:
+    """Where the bins begin on the trading axis, and where the last one ends."""
+    starts = np.concatenate([np.arange(a, b - _BINS + 1, _BINS) for a, b in day.day.windows])
+    return paper_minutes(np.append(starts, starts[-1] + _BINS))
+
+
 def _orders(day: Battery) -> Floats:
-    return stylised.binned_sums(day.day.orders.time, np.ones(len(day.day.orders)), _BINS)
+    return stylised.binned_sums(day.day.orders.time, np.ones(len(day.day.orders)), _BINS, day.day.windows)
 
 
 def _volume(day: Battery) -> Floats:
-    return stylised.binned_sums(day.day.trades.time, day.day.trades.quantity, _BINS)
+    return stylised.binned_sums(day.day.trades.time, day.day.trades.quantity, _BINS, day.day.windows)
 
 
 def sizes(study: Study, language: str) -> Figure:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.realism.day import DayOrders, StockDay
-from twin.clock import MINUTE, SECOND, at
+from twin.clock import MINUTE, SECOND
 from twin.measures import stylised
 from twin.measures import stylised_intervals as of
 from twin.measures.resampling import Measured, Resampler, nothing
@@ -59,7 +59,7 @@ class Battery:
     def mid_grid(self, step: int) -> Floats:
         """Mid price at every step of continuous trading; the last one known while a side is empty."""
         known = np.isfinite(self.mid)
-        return stylised.on_grid(self.day.quotes.time[known], self.mid[known], step)
+        return stylised.on_grid(self.day.quotes.time[known], self.mid[known], step, self.day.windows)
 
     def returns(self, step: int) -> Floats:
         """Log returns of the mid over a step (ns)."""
@@ -73,18 +73,18 @@ class Battery:
     @cached_property
     def order_gaps(self) -> Floats:
         """Seconds between new orders."""
-        return stylised.gaps(self.day.orders.time)
+        return stylised.gaps(self.day.orders.time, self.day.windows)
 
     @cached_property
     def trade_gaps(self) -> Floats:
         """Seconds between trades."""
-        return stylised.gaps(self.day.trades.time)
+        return stylised.gaps(self.day.trades.time, self.day.windows)
 
     @cached_property
     def seen(self) -> DayOrders:
         """Orders of continuous trading that met both sides of the book."""
         orders = self.day.orders
-        return orders.take(stylised.inside(orders.time) & (orders.bid > 0) & (orders.ask > orders.bid))
+        return orders.take(stylised.inside(orders.time, self.day.windows) & (orders.bid > 0) & (orders.ask > orders.bid))
 
     @cached_property
     def where(self) -> NDArray[np.int64]:
@@ -102,8 +102,9 @@ class Battery:
     def lives(self) -> Floats:
         """Seconds of trading time from entry to cancel."""
         orders = self.day.orders
-        gone = orders.take((orders.fate == -1) & stylised.inside(orders.time))
-        return (stylised.trading_time(gone.ended) - stylised.trading_time(gone.time)) / SECOND
+        gone = orders.take((orders.fate == -1) & stylised.inside(orders.time, self.day.windows))
+        ended, entered = (stylised.trading_time(t, self.day.windows) for t in (gone.ended, gone.time))
+        return (ended - entered) / SECOND
 
     @cached_property
     def impacts(self) -> tuple[Floats, Floats]:
@@ -114,8 +115,8 @@ class Battery:
         size = orders.filled.astype(np.float64)
         mid = np.where((orders.bid > 0) & (orders.ask > 0), 0.5 * (orders.bid + orders.ask), np.nan)
         change = np.diff(np.log(mid)) * orders.side[:-1]
-        morning = orders.time < at("12:00")
-        good = np.isfinite(change) & (morning[1:] == morning[:-1])
+        session = np.searchsorted([start for start, _ in day.windows], orders.time, side="right")
+        good = np.isfinite(change) & (session[1:] == session[:-1])
         if not good.any():
             return np.zeros(0), np.zeros(0)
         return size[:-1][good] / size.mean(), change[good]
@@ -123,7 +124,7 @@ class Battery:
     @cached_property
     def minutes(self) -> Floats:
         """Shares traded in each minute of continuous trading."""
-        return stylised.binned_sums(self.day.trades.time, self.day.trades.quantity, MINUTE)
+        return stylised.binned_sums(self.day.trades.time, self.day.trades.quantity, MINUTE, self.day.windows)
 
     # --- statistics ------------------------------------------------------------------------------------------------
 
@@ -157,13 +158,15 @@ class Battery:
         )
 
     def _activity(self) -> Iterator[tuple[str, Measured]]:
-        volume = stylised.binned_sums(self.day.trades.time, self.day.trades.quantity, BIN)
+        volume = stylised.binned_sums(self.day.trades.time, self.day.trades.quantity, BIN, self.day.windows)
         realised = np.sqrt(self._realised(BIN))
         n = min(len(volume), len(realised))
         good = (volume[:n] > 0) & (realised[:n] > 0)
         logs = np.log(volume[:n][good]), np.log(realised[:n][good])
         yield "volume_volatility", of.correlation(*logs, self.by(5)) if good.sum() > 8 else nothing(int(good.sum()))
-        opening, middle, ending = np.split(self.minutes, (30, 210))
+        # The last half-hour before the day's end, of which a closing call may take the last minutes.
+        late = 30 - -self.day.windows[-1][1] // MINUTE % 30
+        opening, middle, ending = np.split(self.minutes, (30, len(self.minutes) - late))
         steps = self.by(5)
         yield "opening_peak", of.mean_ratio(opening, middle, steps)
         yield "closing_rise", of.mean_ratio(ending, middle, steps)
@@ -172,7 +175,7 @@ class Battery:
         """Sum of squared 10-second returns within each whole step of each session."""
         q, known = self.day.quotes, np.isfinite(self.mid)
         parts = []
-        for start, end in stylised.CONTINUOUS:
+        for start, end in self.day.windows:
             logs = np.log(stylised.on_grid(q.time[known], self.mid[known], FINE, [(start - FINE, end)]))
             squares = np.diff(logs) ** 2
             per = step // FINE
@@ -221,7 +224,7 @@ class Battery:
     def _book(self) -> Iterator[tuple[str, Measured]]:
         q = self.day.quotes
         both = np.isfinite(self.mid)
-        weight = stylised.time_weights(q.time) * both
+        weight = stylised.time_weights(q.time, self.day.windows) * both
         used = weight > 0
         by = self.by(max(1, int(used.sum()) // 24))
         spread = (q.ask - q.bid) * weight

@@ -14,7 +14,7 @@ import numpy as np
 from twin.clock import SECOND
 from twin.contracts import Batch, IntColumn, Tape, TapeKind
 from twin.matching.sse_l2 import SseDay
-from twin.measures.stylised import CONTINUOUS
+from twin.measures.stylised import CONTINUOUS, Windows
 
 DEPTH = 10
 _DEPTH_EVERY = 10 * SECOND
@@ -74,6 +74,7 @@ class StockDay:
         cancels: times (ns) of cancels of resting orders.
         depth_time: instants (ns) at which the book was looked at; depth: rows x (bid price, bid shares, ask price, ask
             shares) x ten levels, 0 where there is none.
+        windows: of continuous trading, ns since midnight.
     """
 
     name: str
@@ -86,6 +87,7 @@ class StockDay:
     cancels: IntColumn
     depth_time: IntColumn
     depth: IntColumn
+    windows: Windows = CONTINUOUS
 
     @property
     def volume(self) -> int:

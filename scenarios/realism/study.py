@@ -11,7 +11,9 @@ from scenarios.realism.battery import Battery
 from scenarios.realism.day import StockDay, recorded_day
 from scenarios.realism.facts import Fact, Holds, read_facts
 from scenarios.realism.impact import ImpactStudy, impact_study
+from scenarios.realism.lobster import lobster_day
 from scenarios.realism.simulate import Stock, simulate_day
+from twin.matching.feeds.lobster import find_pair
 from twin.matching.sse_l2 import read_day
 from twin.measures.resampling import Measured, nothing, over_days
 
@@ -55,11 +57,13 @@ class Study:
 
 
 def read_recorded(path: Path) -> StockDay:
-    """A recorded day from a folder of `twin.matching.sse_l2`'s form.
+    """A recorded day: a folder of `twin.matching.sse_l2`'s form, or a LOBSTER folder, zip or message file.
 
     Raises:
         DataError: there is none, or it is damaged.
     """
+    if path.exists() and find_pair(path) is not None:
+        return lobster_day(path)
     return recorded_day(read_day(path))
 
 
