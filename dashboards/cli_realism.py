@@ -35,6 +35,9 @@ def realism(
         int, typer.Option(min=0, max=1_000, help="Days of the metaorder experiment, 0 = none · 大额订单实验天数")
     ] = 8,
     out: Annotated[Path, typer.Option("--out", help="Folder for page and pictures · 输出目录")] = Path("realism"),
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Write the page and the pictures · 生成页面与图片")
+    ] = True,
     language: Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")] = "en",
     json: Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")] = False,
 ) -> None:
@@ -57,19 +60,22 @@ def realism(
         recorded = None if against == PUBLISHED else read_recorded(Path(against))
         stock = chosen or (stock_like(recorded) if recorded else STOCKS["middle-priced"])
         study = run_study(stock, recorded, days=days, seed=seed, impact_days=impact_days, progress=show)
-        show("draw", 0.0)
-        from dashboards.realism.page import write
+        written = None
+        if page:
+            show("draw", 0.0)
+            from dashboards.realism.page import write
 
-        page, pictures = write(study, out, language)
+            written = write(study, out, language)
     finally:
         show.close()
     if json:
-        console.out_json({**as_json(study), "seed": seed, "page": page, "pictures": pictures})
+        files = {"page": written[0], "pictures": written[1]} if written else {}
+        console.out_json({**as_json(study), "seed": seed, **files})
     else:
-        _print(study, page, pictures, language)
+        _print(study, written, language)
 
 
-def _print(study: Study, page: Path, pictures: Path, language: str) -> None:
+def _print(study: Study, written: tuple[Path, Path] | None, language: str) -> None:
     from rich import box
     from rich.table import Table
 
@@ -100,8 +106,9 @@ def _print(study: Study, page: Path, pictures: Path, language: str) -> None:
         console.out(failing)
     console.out(say("how verdicts", language))
     console.out(say("no metaorders", language))
-    console.out(say("page", language, path=page))
-    console.out(say("pictures", language, path=pictures))
+    if written:
+        console.out(say("page", language, path=written[0]))
+        console.out(say("pictures", language, path=written[1]))
 
 
 def as_json(study: Study) -> dict[str, Any]:

@@ -38,32 +38,33 @@ def test_against_the_literature_it_prints_a_table_and_writes_pictures(
 
 
 def test_for_machines_and_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(*SMALL, "--language", "zh", "--json", "--out", str(tmp_path)) == 0
+    assert run(*SMALL, "--language", "zh", "--json", "--no-page", "--out", str(tmp_path)) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["against"] == "published"
     facts = {fact["fact"]: fact for fact in result["facts"]}
     assert facts["one_lot"]["simulated"]["low"] <= facts["one_lot"]["simulated"]["value"]
     assert facts["tail_exponent"]["published"] == [2, 5]
     assert "bootstrap" in facts["gap_shape"]["simulated"]["interval"]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_metaorder_experiment_is_drawn_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*SMALL[:-1], "3", "--json", "--language", "zh", "--out", str(tmp_path)) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert len(result["impact"]) == 5
+    assert "metaorder" in {fact["fact"] for fact in result["facts"]}
+    assert (tmp_path / "pictures" / "metaorder.png").is_file()
     page = Path(result["page"]).read_text(encoding="utf-8")
     assert "模拟" in page
     if chinese_font():
         assert "自相关" in page
 
 
-@pytest.mark.slow
-def test_the_metaorder_experiment_is_drawn_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(*SMALL[:-1], "3", "--json", "--out", str(tmp_path)) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert len(result["impact"]) == 5
-    assert "metaorder" in {fact["fact"] for fact in result["facts"]}
-    assert (tmp_path / "pictures" / "metaorder.png").is_file()
-
-
 @pytest.mark.data
-def test_against_a_recorded_day(tmp_path: Path, shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_against_a_recorded_day(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shared_data / "market" / "sse_l2_605580_20230711"
-    assert run("realism", "--against", str(folder), "--days", "1", "--impact-days", "0", "--out", str(tmp_path)) == 0
+    assert run("realism", "--against", str(folder), "--days", "1", "--impact-days", "0", "--no-page") == 0
     out = capsys.readouterr().out
     assert "26,883 orders a day" in out
     assert "sse_l2_605580_20230711" in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from scenarios.realism.day import DayBuilder, StockDay, recorded_day, simulated_
 from scenarios.realism.facts import Fact, Holds, read_facts
 from scenarios.realism.impact import _fitted, impact_study
 from scenarios.realism.simulate import Parent, Stock, named_stock, simulate, simulate_day, stock_like
-from scenarios.realism.study import run_study
+from scenarios.realism.study import read_recorded, run_study
 from twin.clock import MINUTE, SECOND, at
 from twin.contracts import MessageKind, TapeKind
 from twin.errors import DataError, ScenarioError
 from twin.matching.sse_l2 import read_day
+from twin.measures import stylised
 from twin.measures.resampling import Measured, Resampler
 from twin.measures.stylised import CONTINUOUS
 from twin.randomness import Streams
@@ -240,3 +242,26 @@ def test_the_stock_of_a_recorded_day_has_its_price_and_activity(shared_data: Pat
     assert stock.previous_close == 179_500
     assert stock.orders == 44_278
     assert day.price == pytest.approx(4_373_671_735.48 / 2_432_171, rel=1e-6)
+
+
+@pytest.mark.data
+def test_a_lobster_day_is_measured_by_its_own_hours(shared_data: Path) -> None:
+    folder = shared_data / "market"
+    reference = json.loads((folder / "reference_stats.json").read_text())["lobster_AMZN_L5"]
+    day = read_recorded(folder / "lobster_20120621" / "LOBSTER_SampleFile_AMZN_2012-06-21_5.zip")
+    rested = day.orders.price > 0
+    kinds = reference["types"]
+    assert int(rested.sum()) == kinds["1"]
+    assert len(day.trades) == kinds["4"] + kinds["5"]
+    assert len(day.cancels) == kinds["2"] + kinds["3"]
+    assert int(day.orders.filled[~rested].sum()) == day.volume
+    assert stylised.sizes(day.orders.quantity[rested]).hill_top5pct == pytest.approx(
+        reference["new_order_size"]["hill_top5pct"], abs=5e-4
+    )
+    battery = Battery(day, replications=20)
+    assert battery.statistics["spread_ticks"].value == pytest.approx(reference["time_weighted_spread_cents"], abs=1e-3)
+    assert battery.statistics["volatility_bp"].value == pytest.approx(
+        1e4 * reference["mid_returns_1min"]["std"], rel=0.01
+    )
+    assert battery.statistics["sign_acf"].value == pytest.approx(reference["exec_sign_acf"]["1"], abs=0.05)
+    assert np.all(day.depth[100:, 1, :5] > 0)

@@ -230,9 +230,7 @@ def intraday(study: Study, language: str) -> Figure:
                 values = np.array([count(day) for day in days])
                 mean = (values / values.sum(axis=1, keepdims=True)).mean(axis=0)
                 places = _bin_starts(days[0]) if usual else np.linspace(0, 1, len(mean) + 1)
-                axes.step(
-                    places, np.append(mean, mean[-1]), where="post", color=colour, lw=_width(colour), label=label
-                )
+                axes.step(places, np.append(mean, mean[-1]), where="post", color=colour, lw=_width(colour), label=label)
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.set_title(say(title, language))

@@ -84,7 +84,9 @@ class Battery:
     def seen(self) -> DayOrders:
         """Orders of continuous trading that met both sides of the book."""
         orders = self.day.orders
-        return orders.take(stylised.inside(orders.time, self.day.windows) & (orders.bid > 0) & (orders.ask > orders.bid))
+        return orders.take(
+            stylised.inside(orders.time, self.day.windows) & (orders.bid > 0) & (orders.ask > orders.bid)
+        )
 
     @cached_property
     def where(self) -> NDArray[np.int64]:
