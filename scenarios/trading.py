@@ -53,6 +53,7 @@ class TradingDay:
         rules = Rulebook.load().on(scenario.date)
         self.instruments, self.traits = make_instruments(build.market_config(scenario), streams, rules)
         self.news = NewsPath(build.index_day(scenario), self.instruments, self.traits, streams)
+        self.order_rules = rules.order_rules(self.traits.listing)
         self.publisher = Publisher(self.instruments, record) if record else None
         self.exchange = exchange_day(scenario, rules, self.instruments, self.traits, streams, self.publisher)
         self.engine = self.exchange.engine
@@ -79,7 +80,7 @@ class TradingDay:
         self.path = OrderPath(
             build.path_config(scenario.order_path, max_orders), self.instruments, self.ledger, self.orders,
             self.population.permission, self.population.risk_class, self.streams, self.fees, self.population.segment,
-            told_from=self.population.clients,
+            told_from=self.population.clients, rules=self.order_rules,
         )  # fmt: skip
 
     def _build_background(self) -> None:

@@ -16,7 +16,7 @@ from twin.clock import NO_CANCEL, OPEN_UNCROSS, TICK, Phase, at, trading_ticks
 from twin.contracts import Instruments, MessageKind, Messages, Quotes, Tape, TapeKind
 from twin.matching.engine import MatchingEngine
 from twin.randomness import Streams
-from twin.world import IndexDay, InstrumentTraits, MarketConfig, NewsPath, listing_of, make_instruments
+from twin.world import IndexDay, InstrumentTraits, MarketConfig, NewsPath, largest_orders, listing_of, make_instruments
 
 STREAMS = Streams(5)
 ENDS = (TapeKind.CANCELLED, TapeKind.EXPIRED, TapeKind.REJECTED)
@@ -37,7 +37,9 @@ def stocks(*closes: int, fund: dict[int, int] | None = None, unit: int = 10_000)
     lot = np.where(board == 4, 10, 100)
     listed = Instruments(0 * one, board, close, close * 9 // 10, close * 11 // 10, lot, 3 * one)
     flat = np.ones(len(close))
-    traits = InstrumentTraits(flat, 0.02 * flat, flat / len(flat), flat, listing_of(listed), baskets)
+    traits = InstrumentTraits(
+        flat, 0.02 * flat, flat / len(flat), flat, listing_of(listed), baskets, largest_orders(listed)
+    )
     return Seat(10, listed, traits, STREAMS)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import path_house
 import pytest
@@ -9,6 +11,9 @@ from path_house import PLAIN, House, accept
 
 from twin.clock import SECOND, at
 from twin.contracts import Board, Exchange, Instruments, Reason
+from twin.kernels.order_checks import legal_quantity
+from twin.routing.sizes import instrument_table
+from twin.world import listing_of, usual_rules
 
 OPEN = at("09:30")
 BOARDS = [Board.MAIN, Board.CHINEXT, Board.STAR, Board.BSE, Board.FUND]
@@ -79,3 +84,27 @@ def test_a_fund_needs_its_own_permission_and_costs_no_tax(house: House) -> None:
     house.run(OPEN + 3 * SECOND)
     assert house.orders.column("reason")[[refused, taken]].tolist() == [Reason.SUITABILITY, 0]
     assert house.ledger.frozen[2] == 1_000_000 + 500  # 10,000 units at 1.000 CNY and the least commission
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_sizes_equal_the_rules_in_words(house: House, board: Board) -> None:
+    """Every quantity around the thresholds, bought and sold out of every holding, against the rule in plain words."""
+    row = instrument_table(path_house.instruments(), None)[BOARDS.index(board)]
+    single = board in (Board.STAR, Board.BSE)
+    least, lot = {Board.STAR: (200, 1), Board.BSE: (100, 1), Board.FUND: (10, 10)}.get(board, (100, 100))
+    for held in (0, 7, 50, 150, 250, 1007):
+        for quantity in (-1, 0, 1, 7, 10, 50, 99, 100, 107, 150, 199, 200, 201, 250, 1000, 1007):
+            whole = quantity >= least and quantity % lot == 0
+            rest = quantity == held if single else quantity % lot == held % lot
+            assert legal_quantity(row, 0, 1, quantity, held) == whole
+            assert legal_quantity(row, 0, -1, quantity, held) == (quantity > 0 and (whole or rest))
+
+
+def test_sizes_by_date_come_from_the_rules(house: House) -> None:
+    listed = path_house.instruments()
+    rules = usual_rules().order_rules(listing_of(listed))
+    assert np.array_equal(instrument_table(listed, rules)[:, :9], instrument_table(listed, None)[:, :9])
+    table = instrument_table(listed, replace(rules, largest_market=np.full(5, 300)))
+    assert legal_quantity(table[0], 1, 1, 300, 0)
+    assert not legal_quantity(table[0], 1, 1, 400, 0)
+    assert legal_quantity(table[0], 0, 1, 400, 0)

@@ -118,6 +118,7 @@ class InstrumentTraits:
         order_weight: daily orders relative to the mean instrument; mean 1.
         listing: status, product and age, as the rules see them.
         baskets: what the funds hold.
+        largest: most shares of one limit order by the rules of the day (funds: tens of units).
     """
 
     beta: NDArray[np.float64]
@@ -126,6 +127,7 @@ class InstrumentTraits:
     order_weight: NDArray[np.float64]
     listing: Listing
     baskets: Baskets
+    largest: IntColumn
 
 
 def usual_rules() -> DayRules:
@@ -221,7 +223,8 @@ def make_instruments(
     listing = Listing(exchange, board, *_with(_standing(config, board, rules, fixed), product), close)
     down, up = rules.limits(listing)
     risk = np.where(growth, 4, 3).astype(np.int64)
-    instruments = Instruments(exchange, board, close, down, up, rules.order_rules(listing).smallest, risk)
+    sizes = rules.order_rules(listing)
+    instruments = Instruments(exchange, board, close, down, up, sizes.smallest, risk)
 
     rank = np.empty(n)
     rank[np.argsort(fixed.uniform(Stream.INSTRUMENT, ids, _RANK), kind="stable")] = np.arange(1, n + 1)
@@ -235,7 +238,7 @@ def make_instruments(
     worth = baskets.shares * close
     beta[fund] = (worth @ beta) / np.maximum(baskets.unit * close[baskets.fund], 1)
     return instruments, InstrumentTraits(
-        beta, volatility, popularity / popularity.sum(), weight / weight.mean(), listing, baskets
+        beta, volatility, popularity / popularity.sum(), weight / weight.mean(), listing, baskets, sizes.largest_limit
     )
 
 

@@ -20,7 +20,7 @@ from twin.clearing.primary_market import PrimaryMarket
 from twin.clock import Phase
 from twin.contracts import Board, Instruments, IntColumn, Quotes, Side
 from twin.randomness import Stream, Streams
-from twin.world import InstrumentTraits, largest_orders
+from twin.world import InstrumentTraits
 
 NEVER: Final = 1 << 62
 """An instant after every day's end."""
@@ -178,7 +178,7 @@ class Institution(mesa.Agent, ABC):
         self.steps: list[int] = np.where(seat.instruments.board == Board.FUND, 10, 100).tolist()
         """Whole lots per instrument: 100 shares, or 10 tens of a fund's units."""
         self._sizes: list[tuple[int, int]] = list(
-            zip(seat.instruments.lot.tolist(), largest_orders(seat.instruments).tolist(), strict=True)
+            zip(seat.instruments.lot.tolist(), seat.traits.largest.tolist(), strict=True)
         )
         self._limits: list[tuple[int, int]] = list(
             zip(seat.instruments.limit_down.tolist(), seat.instruments.limit_up.tolist(), strict=True)

@@ -34,7 +34,7 @@ class EtfMaker(Institution):
         count: int = whole(2, "How many (assumed).")
         invested: float = share(0.6, "Share of the capital in funds and, as much, in their baskets (assumed).")
         names: int = whole(3, "Funds that it makes (assumed).")
-        refresh: int = duration(12, "Age of a quote when it is renewed (assumed).")
+        refresh: int = duration(15, "Age of a quote when it is renewed (assumed).")
         half_spread: float = share(0.0005, "Half-spread as a share of the value, at least half a tick (assumed).")
         quote_units: float = number(0.05, "Size of a quote in creation units (assumed).")
         skew: float = number(4.0, "Half-spreads that quotes move per creation unit gained (assumed).")

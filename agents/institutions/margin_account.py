@@ -38,7 +38,7 @@ class MarginAccount(Institution):
         capital: int = money(5e5, "Own assets of each when the contract was opened (assumed; O15 asks for as much).")
         invested: float = share(1.0, "Share of all assets in shares (assumed).")
         names: int = whole(2, "Stocks held: such accounts are concentrated (assumed).")
-        age: int = whole(120, "Most calendar days since the contract was opened, evenly spread (assumed).")
+        age: int = whole(240, "Most calendar days since the contract was opened, evenly spread (assumed).")
         volatility: float = share(0.022, "Daily deviation of the shares' value since then (assumed).")
         rate: float = number(0.055, "Interest on the debt per year (assumed).")
         review: int = duration(60, "Time between two valuations (assumed).")

@@ -7,42 +7,38 @@ from numba import njit
 
 from twin.kernels import ledger
 from twin.kernels.order_codes import (
-    BEIJING,
-    CHINEXT,
-    FUND,
     I_BOARD,
+    I_LARGEST_LIMIT,
+    I_LARGEST_MARKET,
     I_LIMIT_DOWN,
     I_LIMIT_UP,
-    I_LOT,
     I_RISK,
+    I_SMALLEST,
+    I_STEP,
     NIL,
     R_CASH,
     R_CLOSED,
     R_HOLDINGS,
     R_LOT,
     R_PRICE,
-    STAR,
 )
 
 
 @njit(cache=True)
-def legal_quantity(board, lot, kind, side, quantity, sellable):
-    """Whether a quantity may be ordered (M38 to M40): lots, odd rests sold in one order, most shares per order.
+def legal_quantity(i, kind, side, quantity, sellable):
+    """Whether a quantity of instrument `i` (a row) may be ordered: smallest order and steps, the most shares per order.
 
-    Quantities of funds are tens of units.
+    An odd rest is sold in one order (domain M38, M39): with whole lots, or, where the step is one, alone.
     """
-    most = 1_000_000
-    if board == STAR:
-        most = 100_000 if kind == 0 else 50_000
-    elif board == CHINEXT:
-        most = 300_000 if kind == 0 else 150_000
-    elif board == FUND:
-        most = 100_000
-    if quantity <= 0 or quantity > most:
+    most = i[I_LARGEST_MARKET] if kind == 1 else i[I_LARGEST_LIMIT]
+    if quantity <= 0 or (most > 0 and quantity > most):
         return False
-    if board in (STAR, BEIJING):
-        return quantity >= lot or (side < 0 and quantity == sellable)
-    return quantity % lot == 0 or (side < 0 and quantity % lot == sellable % lot)
+    smallest, step = i[I_SMALLEST], max(i[I_STEP], 1)
+    if quantity >= smallest and (quantity - smallest) % step == 0:
+        return True
+    if side > 0:
+        return False
+    return quantity == sellable or (step > 1 and quantity % step == sellable % step)
 
 
 @njit(cache=True)
@@ -62,7 +58,7 @@ def verify(orders, row, instruments, accounts, slots, rates, time, last_close):
         return R_PRICE
     sellable = ledger.sellable_of(accounts, slots, account, instrument) if o.side < 0 else np.int64(0)
     quantity = np.int64(o.quantity)
-    if not legal_quantity(i[I_BOARD], i[I_LOT], o.kind, o.side, quantity, sellable):
+    if not legal_quantity(i, o.kind, o.side, quantity, sellable):
         return R_LOT
     if o.side > 0:
         held = ledger.cash_held(rates[instrument], np.int64(o.freeze_price), quantity, NIL, NIL)

@@ -3,7 +3,7 @@
 A message is an item: kind << KIND_SHIFT | row << ROW_SHIFT | 24 random bits. The row is that of an order (orders and
 cancels) or of a request (logins); a query carries its account there. Items break ties of time, so an order goes before
 its cancel. Record arrays: `orders` (twin.routing.orders.ORDER), `requests`, `reports` and `trades`
-(twin.routing.replies). `instruments` is int64 with the columns of `twin.contracts.Instruments`.
+(twin.routing.replies). `instruments` is int64 with the columns below.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ R_CASH, R_HOLDINGS, R_PRICE, R_LOT, R_SUITABILITY, R_CLOSED, R_NO_CANCEL, R_UNKN
 """Reasons (twin.contracts.Reason)."""
 NIL = np.int64(0)
 """A zero that is typed: a plain constant in a call makes Numba compile the callee once more for it."""
-I_EXCHANGE, I_BOARD, I_LIMIT_DOWN, I_LIMIT_UP, I_LOT, I_RISK = 0, 1, 3, 4, 5, 6
-CHINEXT, STAR, BEIJING, FUND = 1, 2, 3, 4
-"""Boards (twin.contracts.Board)."""
+I_EXCHANGE, I_BOARD, I_LIMIT_DOWN, I_LIMIT_UP, I_RISK = 0, 1, 3, 4, 6
+I_SMALLEST, I_STEP, I_LARGEST_LIMIT, I_LARGEST_MARKET = 7, 8, 9, 10
+"""Columns of an instrument: those of `Instruments`, then the sizes of `OrderRules` (0 = no such rule)."""
 H_GATEWAY, H_CHECKS, H_CORE, H_GATE_OUT, H_EXCHANGE, H_REPORT, H_TOTAL, H_PARKED = (np.int64(k) for k in range(8))
 """Rows of the histogram of stages."""

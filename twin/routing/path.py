@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.contracts import Cancels, Exchange, Instruments, IntColumn, Messages, Orders, Tape, Trades
+from twin.contracts import Cancels, Exchange, Instruments, IntColumn, Messages, OrderRules, Orders, Tape, Trades
 from twin.errors import CapacityError, ConservationError, RunError, ScenarioError
 from twin.kernels import order_answers, order_entry, order_path
 from twin.kernels import order_codes as codes
@@ -25,6 +25,7 @@ from twin.routing.layout import build_stations, send_windows
 from twin.routing.measures import LatencyBooks, PathCounts, by_reason, count_stuck
 from twin.routing.orders import OrderTable
 from twin.routing.replies import REPORT, REQUEST, TRADE, Pairs, Replies, replies_of
+from twin.routing.sizes import instrument_table
 from twin.routing.stations import Pacer, Station, StationUse
 
 __all__ = ["BACKGROUND_BASE", "OrderPath", "Replies"]
@@ -53,6 +54,7 @@ class OrderPath:
         told_from: accounts from here on hear in `Replies` of all that becomes of their orders, others of rejections
             and logins only (the order table and the measures know everything all the same).
         keep_trades: whether to log every fill for `trades`.
+        rules: the exchange's, of which the path checks the sizes; without, those of today's boards.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class OrderPath:
         segments: NDArray[np.uint8] | None = None,
         told_from: int = 0,
         keep_trades: bool = False,
+        rules: OrderRules | None = None,
     ) -> None:
         if orders.capacity > BACKGROUND_BASE:
             raise CapacityError(
@@ -88,8 +91,7 @@ class OrderPath:
             raise TypeError(f"permissions {permissions.dtype} and risk class {risk_class.dtype}: not uint8 and int8")
         self._permissions, self._risk = permissions, risk_class
         self._segments = np.zeros(len(ledger), np.uint8) if segments is None else np.asarray(segments, np.uint8)
-        names = ("exchange", "board", "previous_close", "limit_down", "limit_up", "lot", "risk_level")
-        self._instruments = np.column_stack([getattr(instruments, name) for name in names]).astype(np.int64)
+        self._instruments = instrument_table(instruments, rules)
         self._requests: NDArray[Any] = np.empty(_CHUNK, REQUEST)
         self._n_requests = 0
         self._reports: NDArray[Any] = np.empty(_CHUNK, REPORT)
