@@ -26,9 +26,9 @@ from twin.kernels.book_rules import (
     REDUCE,
     WAIT,
     admit,
-    cage_edge,
-    note_price,
-    open_to,
+)
+from twin.kernels.borrowing import (
+    prefetch_line,
 )
 from twin.kernels.ladders import (
     BAD_HANDLE,
@@ -40,10 +40,8 @@ from twin.kernels.ladders import (
     C_DEPTH,
     C_FOLLOW,
     C_FREE,
-    C_HANDLE,
     C_INDEX,
     C_LEAVES,
-    C_PARKED,
     C_PARKS,
     C_ROWS,
     C_RULES,
@@ -58,33 +56,28 @@ from twin.kernels.ladders import (
     HALT,
     I_BITS,
     I_CANCELS,
-    I_CEILING,
-    I_FLOOR,
-    I_LAST,
     I_PHASE,
     I_RESUME,
-    I_TRADES,
-    I_TURNOVER,
-    I_VOLUME,
     L_HEAD,
     L_QUANTITY,
+    L_TAIL,
     P_HANDLE,
     P_INDEX,
     P_INSTRUMENT,
     P_LEAVES,
-    P_SEQUENCE,
+    P_NEXT,
+    P_PREV,
     P_SIDE,
     POOL_FULL,
-    S_ACCEPTED,
     S_BASE,
     S_BEST,
     S_BITS,
     S_LEVELS,
+    S_NET,
     S_OTHER,
     S_SIGN,
     S_SIZE,
     S_SUMMARY,
-    S_WITHDRAWN,
     S_WORDS,
     TAPE_FULL,
     emit,
@@ -92,214 +85,21 @@ from twin.kernels.ladders import (
     remove,
     rest,
 )
+from twin.kernels.matching import (
+    ENTERED,
+    FOLLOWING,
+    FRESH,
+    follow,
+    match,
+    modify,
+    wait,
+)
 
 _ACCEPTED, _TRADE, _CANCELLED, _REJECTED, _EXPIRED, _REDUCED, _REPLACED, _HALTED = range(8)
-_FRESH, _ENTERED, _FOLLOWING, _FOLLOWER = range(4)
-"""C_STAGE: between messages; an order of the message trades; orders that waited may enter; one of them trades."""
-
-
-@inlined
-def match(
-    ctl, state, sides, levels, words, summary, pool, slots, tape, t, ins, sd, other, handle, bound, leaves, depth
-):
-    """Trade an order against the other side up to index `bound`, through at most `depth` levels.
-
-    Returns the code, what is left, the levels left and the index of the last trade (-1: none). Assumes that an order
-    whose trade halts the instrument stops there: a limit order's remainder rests, any other is cancelled.
-    """
-    row = ctl[C_ROWS]
-    room = tape.shape[1]
-    i = ins << I_BITS
-    base = sides[other + S_BASE]
-    sign = sides[other + S_SIGN]
-    last = -1
-    code = DONE
-    while leaves > 0 and depth > 0:
-        best = sides[other + S_BEST]
-        if best > bound:
-            break
-        if row + 2 > room:
-            code = TAPE_FULL
-            break
-        lo = (sides[other + S_LEVELS] + best) << 2
-        p = levels[lo + L_HEAD]
-        there = pool[p + P_LEAVES]
-        size = min(there, leaves)
-        leaves -= size
-        at = base + sign * best
-        emit(tape, row, t, _TRADE, ins, sd, at, size, handle, pool[p + P_HANDLE], leaves)
-        row += 1
-        last = best
-        state[i + I_LAST] = at
-        state[i + I_VOLUME] += size
-        state[i + I_TURNOVER] += at * size
-        state[i + I_TRADES] += 1
-        if there == size:
-            remove(ctl, sides, levels, words, summary, pool, slots, p)
-            if sides[other + S_BEST] != best:
-                depth -= 1
-        else:
-            pool[p + P_LEAVES] = there - size
-            levels[lo + L_QUANTITY] -= size
-        if at >= state[i + I_CEILING] or at <= state[i + I_FLOOR]:
-            until = note_price(state, i, at, t)
-            if until > 0:
-                emit(tape, row, t, _HALTED, ins, 0, at, until, -1, -1, 0)
-                row += 1
-                state[i + I_PHASE] = HALT
-                state[i + I_RESUME] = until
-                break
-    ctl[C_ROWS] = row
-    return code, leaves, depth, last
-
-
-@kernel
-def admit_waiting(ctl, sides, levels, words, summary, pool, slots, ins):
-    """Move every order that waits outside the cage of an instrument into its book, without a trade.
-
-    Done when a call or a halt begins, where no cage holds (assumed): the nearest to the cage first, then the oldest.
-    """
-    for s in range(2):
-        so = (ins << (S_BITS + 1)) + s * S_OTHER
-        ps = ctl[C_PARKED] + so
-        while sides[ps + S_BEST] < sides[ps + S_SIZE]:
-            p = levels[((sides[ps + S_LEVELS] + sides[ps + S_BEST]) << 2) + L_HEAD]
-            leaves = pool[p + P_LEAVES]
-            handle = pool[p + P_HANDLE]
-            index = sides[ps + S_SIZE] - 1 - pool[p + P_INDEX]
-            remove(ctl, sides, levels, words, summary, pool, slots, p)
-            ctl[C_SEQUENCE] += 1
-            rest(ctl, sides, levels, words, summary, pool, slots, so, ins, index, leaves, handle, ctl[C_SEQUENCE])
-
-
-@kernel
-def admit_all_waiting(ctl, sides, levels, words, summary, pool, slots, chosen):
-    """`admit_waiting` of the instruments in `chosen` (int64)."""
-    for k in range(chosen.shape[0]):
-        admit_waiting(ctl, sides, levels, words, summary, pool, slots, chosen[k])
-
-
-@kernel
-def follow(ctl, state, sides, levels, words, summary, pool, slots, tape, t):
-    """Let orders that wait outside the cage of instrument ctl[C_FOLLOW] enter while the cage reaches them.
-
-    Of a buy and a sell that it reaches the one that came first enters first; on one side the price nearest to the cage,
-    then the oldest (assumed: the rule says only that the host takes out an order once its price is valid).
-    """
-    ins = ctl[C_FOLLOW]
-    i = ins << I_BITS
-    while True:
-        if ctl[C_STAGE] == _FOLLOWER:
-            handle = ctl[C_HANDLE]
-            sd = ctl[C_SIDE]
-            leaves = ctl[C_LEAVES]
-            index = ctl[C_INDEX]
-        elif state[i + I_PHASE] != CONTINUOUS:
-            if state[i + I_PHASE] == HALT:
-                admit_waiting(ctl, sides, levels, words, summary, pool, slots, ins)
-            ctl[C_STAGE] = _FRESH
-            return DONE
-        else:
-            first = 0
-            for s in range(2):
-                ps = ctl[C_PARKED] + (ins << (S_BITS + 1)) + s * S_OTHER
-                if sides[ps + S_BEST] >= sides[ps + S_SIZE]:
-                    continue
-                edge = cage_edge(state, sides, ins, 1 - 2 * s)
-                if (sides[ps + S_BASE] + sides[ps + S_SIGN] * sides[ps + S_BEST] - edge) * (1 - 2 * s) > 0:
-                    continue
-                p = levels[((sides[ps + S_LEVELS] + sides[ps + S_BEST]) << 2) + L_HEAD]
-                if first == 0 or pool[p + P_SEQUENCE] < pool[first + P_SEQUENCE]:
-                    first = p
-            if first == 0:
-                ctl[C_STAGE] = _FRESH
-                return DONE
-            ps = pool[first + P_SIDE]
-            handle = pool[first + P_HANDLE]
-            leaves = pool[first + P_LEAVES]
-            index = sides[ps + S_SIZE] - 1 - pool[first + P_INDEX]
-            sd = -1 if ps & S_OTHER else 1
-            remove(ctl, sides, levels, words, summary, pool, slots, first)
-            ctl[C_SEQUENCE] += 1
-        so = (ins << (S_BITS + 1)) + (S_OTHER if sd < 0 else 0)
-        bound = sides[so + S_SIZE] - 1 - index
-        code, leaves, _, _ = match(
-            ctl, state, sides, levels, words, summary, pool, slots, tape,
-            t, ins, sd, so ^ S_OTHER, handle, bound, leaves, ALL_LEVELS,
-        )  # fmt: skip
-        if code != DONE:
-            ctl[C_STAGE] = _FOLLOWER
-            ctl[C_HANDLE] = handle
-            ctl[C_SIDE] = sd
-            ctl[C_LEAVES] = leaves
-            ctl[C_INDEX] = index
-            return code
-        ctl[C_STAGE] = _FOLLOWING
-        if leaves > 0:
-            rest(ctl, sides, levels, words, summary, pool, slots, so, ins, index, leaves, handle, ctl[C_SEQUENCE])
-
-
-@kernel
-def modify(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, ins, px, qty, handle):
-    """REDUCE, REPLACE or AMEND of a resting order; there must be a row of tape. Returns its side if it enters anew.
-
-    Refused (NO_CANCEL, UNKNOWN_ORDER, or as a new order would be), the order stays as it is. A REDUCE by all that is
-    left cancels. 0 is returned where the message is done with.
-    """
-    row = ctl[C_ROWS]
-    ctl[C_ROWS] = row + 1
-    p = int(slots[handle]) << 3
-    i = ins << I_BITS
-    leaves = pool[p + P_LEAVES]
-    reason = 0
-    if state[i + I_CANCELS] == 0:
-        reason = REASON_NO_CANCEL
-    elif p == 0:
-        reason = REASON_UNKNOWN
-    if reason != 0:
-        emit(tape, row, t, _REJECTED, ins, 0, px, qty, handle, -1 - reason, leaves)
-        return 0
-    so = pool[p + P_SIDE]
-    own = (ins << (S_BITS + 1)) + (so & S_OTHER)
-    sd = -1 if so & S_OTHER else 1
-    at = sides[so + S_BASE] + sides[so + S_SIGN] * pool[p + P_INDEX]
-    in_place = k == REDUCE or (k == AMEND and px == at and 0 < qty <= leaves)
-    if in_place:
-        reason = open_to(state, i, k)
-        if reason == 0 and qty <= 0:
-            reason = REASON_LOT
-    else:
-        reason = admit(ctl, state, sides, levels, words, summary, pool, t, k, ins, sd, px, qty)
-    if reason > 0:
-        emit(tape, row, t, _REJECTED, ins, sd, px, qty, handle, -1 - reason, leaves)
-        return 0
-    if in_place and not (k == REDUCE and qty >= leaves):
-        kept = leaves - qty if k == REDUCE else qty
-        sides[own + S_WITHDRAWN] += leaves - kept
-        pool[p + P_LEAVES] = kept
-        levels[((sides[so + S_LEVELS] + pool[p + P_INDEX]) << 2) + L_QUANTITY] -= leaves - kept
-        emit(tape, row, t, _REDUCED if k == REDUCE else _REPLACED, ins, sd, at, qty, handle, -1, kept)
-        return 0
-    sides[own + S_WITHDRAWN] += leaves
-    remove(ctl, sides, levels, words, summary, pool, slots, p)
-    if in_place:
-        emit(tape, row, t, _CANCELLED, ins, sd, at, leaves, handle, -1, 0)
-        return 0
-    emit(tape, row, t, _REPLACED, ins, sd, px, qty, handle, -1, qty)
-    sides[own + S_ACCEPTED] += qty
-    ctl[C_SEQUENCE] += 1
-    if reason == WAIT:
-        wait(ctl, sides, levels, words, summary, pool, slots, own, ins, qty, handle)
-        return 0
-    return sd
-
-
-@kernel
-def wait(ctl, sides, levels, words, summary, pool, slots, so, ins, qty, handle):
-    """Put an order that `admit` has just judged to WAIT among those outside the cage."""
-    index = sides[so + S_SIZE] - 1 - ctl[C_INDEX]
-    ps = ctl[C_PARKED] + so
-    rest(ctl, sides, levels, words, summary, pool, slots, ps, ins, index, qty, handle, ctl[C_SEQUENCE])
+FEW = 8
+"""Books of at most so many instruments stay in the cache, so that nothing is fetched ahead."""
+FAR_AHEAD, NEAR_AHEAD, LAST_AHEAD = 24, 16, 8
+"""How many messages ahead memory is fetched."""
 
 
 @inlined
@@ -319,8 +119,8 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
     if ins < 0 or ins >= state.shape[0] >> I_BITS:
         return BAD_INSTRUMENT
     stage = ctl[C_STAGE]
-    if stage != _FRESH:
-        if stage >= _FOLLOWING:
+    if stage != FRESH:
+        if stage >= FOLLOWING:
             return follow(ctl, state, sides, levels, words, summary, pool, slots, tape, t)
         ins = ctl[C_FOLLOW]
     p = 0
@@ -350,11 +150,11 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
             return DONE
         so = pool[p + P_SIDE]
         px = sides[so + S_BASE] + sides[so + S_SIGN] * pool[p + P_INDEX]
-        sides[so + S_WITHDRAWN] += leaves
+        sides[so + S_NET] -= leaves
         remove(ctl, sides, levels, words, summary, pool, slots, p)
         emit(tape, row, t, _CANCELLED, ins, 1 - ((so >> (S_BITS - 1)) & 2), px, leaves, order, -1, 0)
     else:
-        if stage == _FRESH:
+        if stage == FRESH:
             if k < 0 or k > FIXED_PRICE:
                 return BAD_KIND
             if REDUCE <= k <= AMEND:
@@ -400,7 +200,7 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
                 row += 1
                 ctl[C_ROWS] = row
                 ctl[C_SEQUENCE] += 1
-                sides[so + S_ACCEPTED] += leaves
+                sides[so + S_NET] += leaves
                 if reason == WAIT:
                     wait(ctl, sides, levels, words, summary, pool, slots, so, ins, qty, order)
                     leaves = 0
@@ -411,7 +211,7 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
             depth = ctl[C_DEPTH]
             index = ctl[C_INDEX]
             bound = ctl[C_BOUND]
-            ctl[C_STAGE] = _FRESH
+            ctl[C_STAGE] = FRESH
         if leaves > 0:
             code = DONE
             if phase == CONTINUOUS:
@@ -430,11 +230,11 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
                     code = TAPE_FULL
                 else:
                     row = ctl[C_ROWS]
-                    sides[so + S_WITHDRAWN] += leaves
+                    sides[so + S_NET] -= leaves
                     emit(tape, row, t, _CANCELLED, ins, sd, px, leaves, order, -1, 0)
                     ctl[C_ROWS] = row + 1
             if code != DONE:
-                ctl[C_STAGE] = _ENTERED
+                ctl[C_STAGE] = ENTERED
                 ctl[C_FOLLOW] = ins
                 ctl[C_SIDE] = sd
                 ctl[C_LEAVES] = leaves
@@ -444,9 +244,58 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
                 return code
     if ctl[C_PARKS] != 0:
         ctl[C_FOLLOW] = ins
-        ctl[C_STAGE] = _FOLLOWING
+        ctl[C_STAGE] = FOLLOWING
         return follow(ctl, state, sides, levels, words, summary, pool, slots, tape, t)
     return DONE
+
+
+@inlined
+def fetch_far(state, sides, slots, ins, order):
+    """Ask the processor for what a message a good way ahead will touch first."""
+    if 0 <= order < slots.shape[0] and 0 <= ins < state.shape[0] >> I_BITS:
+        so = ins << (S_BITS + 1)
+        prefetch_line(slots, order)
+        prefetch_line(state, ins << I_BITS)
+        prefetch_line(sides, so)
+        prefetch_line(sides, so + S_OTHER)
+
+
+@inlined
+def fetch_near(state, sides, levels, words, summary, pool, slots, k, ins, sd, px, order):
+    """Ask for what it will touch next: the order's record, or the levels that a new order meets."""
+    if 0 <= order < slots.shape[0] and 0 <= ins < state.shape[0] >> I_BITS:
+        if k == CANCEL or k >= REDUCE:
+            prefetch_line(pool, int(slots[order]) << 3)
+        elif sd * sd == 1:
+            so = (ins << (S_BITS + 1)) + ((1 - sd) << (S_BITS - 1))
+            index = min(max((px - sides[so + S_BASE]) * sides[so + S_SIGN], 0), sides[so + S_SIZE] - 1)
+            prefetch_line(levels, (sides[so + S_LEVELS] + index) << 2)
+            prefetch_line(words, sides[so + S_WORDS] + (index >> 6))
+            prefetch_line(summary, sides[so + S_SUMMARY] + (index >> 12))
+            other = so ^ S_OTHER
+            prefetch_line(
+                levels, (sides[other + S_LEVELS] + min(sides[other + S_BEST], sides[other + S_SIZE] - 1)) << 2
+            )
+
+
+@inlined
+def fetch_last(sides, levels, words, pool, slots, k, ins, sd, px, order):
+    """Ask for what lies behind these: the level and the neighbours of an order, the first order that a new one hits."""
+    if 0 <= order < slots.shape[0] and 0 <= ins < sides.shape[0] >> (S_BITS + 2):
+        if k == CANCEL or k >= REDUCE:
+            p = int(slots[order]) << 3
+            so = pool[p + P_SIDE]
+            prefetch_line(levels, (sides[so + S_LEVELS] + pool[p + P_INDEX]) << 2)
+            prefetch_line(words, sides[so + S_WORDS] + (pool[p + P_INDEX] >> 6))
+            prefetch_line(pool, pool[p + P_NEXT])
+            prefetch_line(pool, pool[p + P_PREV])
+        elif sd * sd == 1:
+            other = (ins << (S_BITS + 1)) + ((1 + sd) << (S_BITS - 1))
+            best = min(sides[other + S_BEST], sides[other + S_SIZE] - 1)
+            so = other ^ S_OTHER
+            index = min(max((px - sides[so + S_BASE]) * sides[so + S_SIGN], 0), sides[so + S_SIZE] - 1)
+            prefetch_line(pool, levels[((sides[so + S_LEVELS] + index) << 2) + L_TAIL])
+            prefetch_line(pool, levels[((sides[other + S_LEVELS] + best) << 2) + L_HEAD])
 
 
 @kernel
@@ -459,7 +308,18 @@ def process(
     """
     code = DONE
     m = ctl[C_CURSOR]
-    while m < time.shape[0]:
+    n = time.shape[0]
+    many = state.shape[0] >> I_BITS > FEW
+    while m < n:
+        if many and m + FAR_AHEAD < n:
+            f = m + FAR_AHEAD
+            fetch_far(state, sides, slots, instrument[f], order[f])
+            f = m + NEAR_AHEAD
+            fetch_near(
+                state, sides, levels, words, summary, pool, slots, kind[f], instrument[f], side[f], price[f], order[f]
+            )
+            f = m + LAST_AHEAD
+            fetch_last(sides, levels, words, pool, slots, kind[f], instrument[f], side[f], price[f], order[f])
         code = handle(
             ctl, state, sides, levels, words, summary, pool, slots, tape,
             time[m], kind[m], instrument[m], side[m], price[m], quantity[m], order[m],
@@ -494,7 +354,7 @@ def expire(ctl, sides, levels, words, summary, pool, slots, tape, time):
             sd = -1 if so & S_OTHER else 1
             emit(tape, row, time, _EXPIRED, pool[p + P_INSTRUMENT], sd, px, leaves, handle, -1, 0)
             row += 1
-            sides[so + S_WITHDRAWN] += leaves
+            sides[so + S_NET] -= leaves
             remove(ctl, sides, levels, words, summary, pool, slots, p)
         if code != DONE:
             break

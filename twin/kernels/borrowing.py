@@ -58,3 +58,31 @@ def bit_length(typing_context, value):  # noqa: ARG001 - the signature that Numb
         return builder.sub(number.type(64), builder.ctlz(number, ir.IntType(1)(1)))
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def prefetch_line(typing_context, array, index):  # noqa: ARG001 - as above
+    """Ask the processor for the cache line of one element (int64 index), which is about to be written."""
+
+    def codegen(context, builder, signature, arguments):
+        source = make_array(signature.args[0])(context, builder, arguments[0])
+        byte = ir.IntType(8).as_pointer()
+        at = builder.gep(builder.bitcast(source.data, byte), [builder.mul(arguments[1], source.itemsize)])
+        word = ir.IntType(32)
+        fetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        )
+        builder.call(fetch, [at, word(1), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64), codegen
+
+
+@intrinsic
+def trailing_zeros(typing_context, value):  # noqa: ARG001 - as above
+    """Position of the lowest set bit of a uint64 that is not 0, as int64."""
+
+    def codegen(context, builder, signature, arguments):  # noqa: ARG001 - as above
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.int64(types.uint64), codegen

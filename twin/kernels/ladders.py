@@ -23,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from twin.kernels import inlined
+from twin.kernels.borrowing import trailing_zeros
 
 (
     C_CURSOR,
@@ -49,9 +50,8 @@ from twin.kernels import inlined
 CTL_SIZE = 24
 
 I_BITS = 5
+# What every message looks at fills the first line of 64 bytes.
 (
-    I_DOWN,
-    I_UP,
     I_PHASE,
     I_CANCELS,
     I_CEILING,
@@ -60,6 +60,8 @@ I_BITS = 5
     I_VOLUME,
     I_TURNOVER,
     I_TRADES,
+    I_DOWN,
+    I_UP,
     I_CLOSE,
     I_OPEN,
     I_TIE,
@@ -86,20 +88,11 @@ I_BITS = 5
     I_HALT_NS,
     I_HALT_UNTIL,
 ) = range(17, 32)
-S_BITS = 4
+S_BITS = 3
 S_OTHER = 1 << S_BITS
 """Set in the offset of a sell side."""
-(
-    S_BEST,
-    S_BASE,
-    S_SIGN,
-    S_SIZE,
-    S_LEVELS,
-    S_ACCEPTED,
-    S_WITHDRAWN,
-    S_WORDS,
-    S_SUMMARY,
-) = range(9)
+S_BEST, S_BASE, S_SIGN, S_SIZE, S_LEVELS, S_WORDS, S_SUMMARY, S_NET = range(8)
+"""S_NET: shares accepted less those withdrawn; that is, traded or resting."""
 L_HEAD, L_TAIL, L_QUANTITY, L_ORDERS = range(4)
 P_NEXT, P_PREV, P_LEAVES, P_INDEX, P_SIDE, P_HANDLE, P_SEQUENCE, P_INSTRUMENT = range(8)
 
@@ -111,16 +104,6 @@ refused, cancels taken (SUSPENDED)."""
 
 _ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-_SHIFT58 = np.uint64(58)
-# Position of the lowest set bit by multiplication (Leiserson, Prokop, Randall 1998): table of the de Bruijn sequence.
-_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-_BIT = np.array([((0x03F79D71B4CB0A89 << i) & (2**64 - 1)) >> 58 for i in range(64)]).argsort()
-
-
-@inlined
-def lowest_bit(word):
-    """Position of the lowest set bit of a uint64 that is not 0."""
-    return _BIT[((word & (~word + _ONE)) * _DE_BRUIJN) >> _SHIFT58]
 
 
 @inlined
@@ -145,7 +128,7 @@ def next_level(words, summary, first_word, first_summary, index, size):
     w = index >> 6
     word = words[first_word + w] & (_ALL << np.uint64(index & 63))
     if word != 0:
-        return (w << 6) + lowest_bit(word)
+        return (w << 6) + trailing_zeros(word)
     w += 1
     n_words = (size + 63) >> 6
     if w >= n_words:
@@ -158,8 +141,8 @@ def next_level(words, summary, first_word, first_summary, index, size):
         if s >= n_groups:
             return size
         group = summary[first_summary + s]
-    w = (s << 6) + lowest_bit(group)
-    return (w << 6) + lowest_bit(words[first_word + w])
+    w = (s << 6) + trailing_zeros(group)
+    return (w << 6) + trailing_zeros(words[first_word + w])
 
 
 @inlined

@@ -50,7 +50,7 @@ def audit(
     resting = np.zeros(n_sides, np.int64)
     np.add.at(resting, side, live[:, ladders.P_LEAVES])
     traded = np.repeat(state[ladders.I_VOLUME :: 1 << ladders.I_BITS], 2)
-    balance = both(field(ladders.S_ACCEPTED)) - both(field(ladders.S_WITHDRAWN)) - traded - both(resting)
+    balance = both(field(ladders.S_NET)) - traded - both(resting)
     _require(balance == 0, "accepted shares are not those traded, withdrawn and resting", instrument)
     _require(slots[live[:, ladders.P_HANDLE]] == at, "an order's handle leads elsewhere", owner)
     if len(live) != ctl[ladders.C_LIVE]:

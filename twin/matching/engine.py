@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 import twin.kernels.auction as auction
 import twin.kernels.book as book
 import twin.kernels.ladders as ladders
+import twin.kernels.matching as matching
 from twin.clock import Phase
-from twin.contracts import Exchange, Instruments, IntColumn, Messages, OrderRules, Quotes, Tape, TapeKind
-from twin.errors import CapacityError, DataError
+from twin.contracts import Instruments, IntColumn, Messages, OrderRules, Quotes, Tape, TapeKind
+from twin.errors import DataError
 from twin.matching.audit import audit, audit_crossing, resting_orders
+from twin.matching.books import Books, empty_books, lines
 
 BACKGROUND_BASE: Final = 1 << 26
 """First order handle of the background flow; the broker's own orders lie below."""
@@ -31,27 +33,8 @@ _PHASES: Final = {
     Phase.CLOSE_CALL: ladders.CALL,
     Phase.CONTINUOUS: ladders.CONTINUOUS,
 }
-_RULES: Final = {
-    "smallest": ladders.I_SMALLEST,
-    "step": ladders.I_STEP,
-    "largest_limit": ladders.I_LARGEST_LIMIT,
-    "largest_market": ladders.I_LARGEST_MARKET,
-    "kinds": ladders.I_KINDS,
-    "cage_ppm": ladders.I_CAGE_PPM,
-    "cage_ticks": ladders.I_CAGE_TICKS,
-    "cage_parks": ladders.I_CAGE_PARKS,
-    "open_low": ladders.I_OPEN_LOW,
-    "open_high": ladders.I_OPEN_HIGH,
-    "band_ppm": ladders.I_BAND_PPM,
-    "halt_first_ppm": ladders.I_HALT_FIRST,
-    "halt_second_ppm": ladders.I_HALT_SECOND,
-    "halt_ns": ladders.I_HALT_NS,
-    "halt_until": ladders.I_HALT_UNTIL,
-    "tie_break": ladders.I_TIE,
-}
 _MIN_TAPE_ROWS: Final = 2
 _MAX_TAPE_ROWS: Final = 1 << 17
-_MAX_LEVELS: Final = 1 << 30
 # Columns of the tape start 448 bytes apart modulo a page, so that they do not fight for the same cache sets.
 _STAGGER: Final = 56
 # A piece of tape is handed over without a copy where it fills at least a quarter of its buffer.
@@ -91,41 +74,11 @@ class MatchingEngine:
         n = len(instruments)
         self.n_instruments = n
         self._all = np.arange(n, dtype=np.int64)
-        size = _ladder_sizes(instruments)
         if rules is not None and len(rules) != n:
             raise DataError(f"rules for {len(rules)} of {n} instruments", hint="One row of OrderRules per instrument.")
-        self._state = _state_of(instruments, rules)
-        state = self._field
-        parks = state(ladders.I_CAGE_PARKS) != 0
-        waiting = np.where(parks, size, 0)
-        per_side = np.concatenate([np.repeat(size, 2), np.repeat(waiting, 2)])
-        n_words = (per_side + 63) >> 6
-        n_groups = (n_words + 63) >> 6
-        if int(per_side.sum()) > _MAX_LEVELS:
-            raise CapacityError(
-                f"{int(per_side.sum())} price levels", hint=f"At most {_MAX_LEVELS} in all: narrow the price limits."
-            )
-        self._ctl = np.zeros(ladders.CTL_SIZE, np.int64)
-        self._ctl[ladders.C_USED] = 1
-        self._ctl[ladders.C_RULES] = int(rules is not None)
-        self._ctl[ladders.C_PARKS] = int(parks.any())
-        self._ctl[ladders.C_PARKED] = n << (ladders.S_BITS + 1)
-        sides = np.zeros((4 * n, 1 << ladders.S_BITS), np.int64)
-        sides[:, ladders.S_LEVELS] = np.cumsum(per_side) - per_side
-        sides[:, ladders.S_WORDS] = np.cumsum(n_words) - n_words
-        sides[:, ladders.S_SUMMARY] = np.cumsum(n_groups) - n_groups
-        sides[:, ladders.S_BEST] = sides[:, ladders.S_SIZE] = per_side
-        low, high = instruments.limit_down, instruments.limit_up
-        sides[:, ladders.S_BASE] = np.concatenate([np.stack([high, low], 1), np.stack([low, high], 1)]).reshape(-1)
-        sides[:, ladders.S_SIGN] = np.repeat([[-1, 1], [1, -1]], n, axis=0).reshape(-1)
-        self._sides = sides.reshape(-1)
-        self._books = (
-            self._sides,
-            np.zeros(4 * int(per_side.sum()), np.int64),
-            np.zeros(int(n_words.sum()), np.uint64),
-            np.zeros(int(n_groups.sum()), np.uint64),
-        )
-        self._pool = np.zeros(8 * max(2, pool_orders), np.int64)
+        self._ctl, self._state, self._books = empty_books(instruments, rules)
+        self._sides = self._books[0]
+        self._pool = lines(8 * max(2, pool_orders))
         self._slots = np.zeros(max_orders, np.int32)
         self._tape_rows = max(_MIN_TAPE_ROWS, tape_rows)
         self._tapes: list[NDArray[np.int64]] = []
@@ -136,6 +89,20 @@ class MatchingEngine:
     def phase(self) -> Phase:
         """The phase set last for all instruments."""
         return self._phase
+
+    @property
+    def arrays(self) -> tuple[IntColumn, IntColumn, *Books, IntColumn, NDArray[np.int32]]:
+        """What `twin.kernels.book.handle` takes first: ctl, state, sides, levels, words, summary, pool, slots.
+
+        For kernels that hand messages to the books themselves. Ask again after `grow_pool`.
+        """
+        return self._ctl, self._state, *self._books, self._pool, self._slots
+
+    def grow_pool(self) -> None:
+        """Twice the room for resting orders (after POOL_FULL)."""
+        pool = lines(2 * len(self._pool))
+        pool[: len(self._pool)] = self._pool
+        self._pool = pool
 
     @property
     def resting(self) -> int:
@@ -326,7 +293,7 @@ class MatchingEngine:
         phase = self._field(ladders.I_PHASE)[chosen]
         chosen = chosen[(phase != ladders.CONTINUOUS) & (phase != ladders.SHUT)]
         if self._ctl[ladders.C_PARKS] and len(chosen):
-            book.admit_all_waiting(self._ctl, *self._books, self._pool, self._slots, chosen)
+            matching.admit_all_waiting(self._ctl, *self._books, self._pool, self._slots, chosen)
 
     def _sweep(self, kernel: Callable[..., int], time: int, *extra: IntColumn) -> Tape:
         def step() -> int:
@@ -354,7 +321,7 @@ class MatchingEngine:
             if code == ladders.DONE:
                 break
             if code == ladders.POOL_FULL:
-                self._pool = np.concatenate([self._pool, np.zeros_like(self._pool)])
+                self.grow_pool()
             elif code == ladders.TAPE_FULL:
                 self._tape_rows = min(2 * self._tape_rows, max(_MAX_TAPE_ROWS, self._tape_rows))
             else:
@@ -379,32 +346,6 @@ class MatchingEngine:
         what, hint = _BAD_MESSAGE[code]
         values = {} if messages is None else {k: int(v[row]) for k, v in vars(messages).items()}
         raise DataError(what.format(**values), where=f"message {row}", hint=hint)
-
-
-def _ladder_sizes(instruments: Instruments) -> IntColumn:
-    """Price levels of each instrument, checked."""
-    size = instruments.limit_up - instruments.limit_down + 1
-    if len(size) and (int(size.min()) < 1 or int(instruments.limit_down.min()) < 1):
-        row = int(np.argmax((size < 1) | (instruments.limit_down < 1)))
-        raise DataError(
-            f"price limits {instruments.limit_down[row]}..{instruments.limit_up[row]} ticks",
-            where=f"instrument {row}",
-            hint="The lower limit must be at least 1 tick and not above the upper.",
-        )
-    return size
-
-
-def _state_of(instruments: Instruments, rules: OrderRules | None) -> IntColumn:
-    """The `state` array of the books before the first message."""
-    state = np.zeros((len(instruments), 1 << ladders.I_BITS), np.int64)
-    state[:, ladders.I_DOWN] = instruments.limit_down
-    state[:, ladders.I_UP] = instruments.limit_up
-    state[:, ladders.I_CLOSE] = instruments.previous_close
-    state[:, ladders.I_TIE] = instruments.exchange != Exchange.SSE
-    if rules is not None:
-        for name, field in _RULES.items():
-            state[:, field] = getattr(rules, name)
-    return state.reshape(-1)
 
 
 def _idle_count() -> int:
