@@ -1,4 +1,4 @@
-"""Call auctions over the books of `twin.kernels.book`: price, trades at one price, and quotes in every phase.
+"""Call auctions over the books of `twin.kernels.ladders`: price, trades at one price, and quotes in every phase.
 
 Price (domain rows M20 to M23): the most volume, every better-priced order filled, one side filled at the price itself.
 Among several, rule 0 (Shanghai) takes the order price with the least unmatched volume and then the middle of the tied

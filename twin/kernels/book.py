@@ -106,6 +106,9 @@ FAR_AHEAD, NEAR_AHEAD, LAST_AHEAD = 24, 16, 8
 def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, ins, sd, px, qty, order):
     """Handle one message of time t (ns), kind k, instrument, side, price (ticks), quantity and order handle.
 
+    The arrays come from `MatchingEngine.arrays`; a loop over many instruments gains much by `fetch_far`, `fetch_near`
+    and `fetch_last` for the messages ahead, as in `process`.
+
     Writes its reports to `tape` from row ctl[C_ROWS] on and moves that field; the caller empties the tape by setting it
     to 0. Returns DONE; TAPE_FULL (make room, call again with the same message), POOL_FULL (likewise, with a longer
     pool); or BAD_HANDLE, BAD_INSTRUMENT, BAD_SIDE, BAD_KIND: the message is malformed and nothing has happened. A halt

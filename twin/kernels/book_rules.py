@@ -1,4 +1,4 @@
-"""What the exchange demands of an order: kinds, sizes, limits, price cage; and which trades halt an instrument.
+"""What the exchange demands of an order (kinds, sizes, limits, price cage) and which trades halt an instrument.
 
 Rounding: edges of the cage and of the band are percentages of a reference price rounded half up to the tick and at
 least one tick away from it, as for the day's limits (domain M35); recorded Shenzhen days are matched by this rounding.

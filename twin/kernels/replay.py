@@ -3,7 +3,7 @@
 Every row becomes messages to the engine: an execution becomes an immediate-or-cancel order of its size and price, which
 must hit exactly the recorded resting order; a published book must equal the engine's. Where they differ, the difference
 is counted and the engine's book put right as recorded, so that one wrong row is one difference. Arrays:
-`twin.kernels.replay_orders`.
+`twin.kernels.replay_orders` and `twin.kernels.ladders`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Nothing here sends: each function looks at the engine as it is and appends orders for it to `r.ops`, which the loop of
 `twin.kernels.replay` sends, in one place (every copy of the engine's code costs seconds of compilation). `e`
-(`EngineArrays`) is the engine of `twin.kernels.book` with a tape of its own, `r` (`ReplayArrays`) the bookkeeping:
+(`EngineArrays`) is the engine of `twin.kernels.ladders` with a tape of its own, `r` (`ReplayArrays`) the bookkeeping:
 
     st       the T_* fields: cursor, what is free, counters
     orders   8 per order handle, the O_* fields; handle 0 is the aggressor of re-created executions
