@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.kernels import background as kernel
+from agents.kernels import flow
 from agents.sampling import alias_table
 from twin.clock import SECOND, SESSIONS, Phase, at
 from twin.contracts import Instruments, Messages, Quotes, Tape
@@ -82,6 +83,11 @@ class BackgroundParameters:
     informed_from: float
     informed_slope: float
     attention_half_life_s: float
+    selective: float = 0.0
+    branching: float = 0.0
+    fast_share: float = 0.5
+    fast_decay: float = 1.0
+    slow_decay: float = 0.01
     attention_elasticity: float = 0.0
     attention_typical: float = 0.0
 
@@ -90,6 +96,9 @@ class BackgroundParameters:
         if (
             bad
             or not 0 <= self.follow < 1
+            or not 0 <= self.branching < 1
+            or not 0 <= self.fast_share <= 1
+            or not 0 < min(self.fast_decay, self.slow_decay)
             or self.placement.shape != (3, 4)
             or self.placement.min() < 0
             or len(self.open_call) < 2
@@ -151,34 +160,39 @@ class BackgroundParameters:
 
     def numbers(self) -> NDArray[np.float64]:
         """The vector that the kernel reads."""
-        vector = np.zeros(kernel.NUMBERS)
+        vector = np.zeros(flow.NUMBERS)
         named = {
-            kernel.WIDE: self.wide,
-            kernel.UNIT_SLOPE: self.unit_slope,
-            kernel.BEHIND_SCALE: self.behind_scale,
-            kernel.BEHIND_EXPONENT: self.behind_exponent,
-            kernel.THROUGH_SHARE: self.through_share,
-            kernel.THROUGH_SCALE: self.through_scale,
-            kernel.THROUGH_EXPONENT: self.through_exponent,
-            kernel.LOG_VALUE: self.log_value,
-            kernel.LOG_VALUE_SD: self.log_value_sd,
-            kernel.SPIKE_SHARE: self.spike_share,
-            kernel.ROUND_SHARE: self.round_share,
-            kernel.WILLING_SHARE: self.willing_share,
-            kernel.LOG_PATIENCE: self.log_patience,
-            kernel.LOG_PATIENCE_SD: self.log_patience_sd,
-            kernel.RUN_EXPONENT: self.run_exponent,
-            kernel.SIGN_LOGIT: 2 * math.atanh(self.follow),
-            kernel.TILT: self.tilt,
-            kernel.TILT_PASSIVE: self.tilt_passive,
-            kernel.INFORMED_FROM: self.informed_from,
-            kernel.INFORMED_SLOPE: self.informed_slope,
+            flow.WIDE: self.wide,
+            flow.UNIT_SLOPE: self.unit_slope,
+            flow.BEHIND_SCALE: self.behind_scale,
+            flow.BEHIND_EXPONENT: self.behind_exponent,
+            flow.THROUGH_SHARE: self.through_share,
+            flow.THROUGH_SCALE: self.through_scale,
+            flow.THROUGH_EXPONENT: self.through_exponent,
+            flow.LOG_VALUE: self.log_value,
+            flow.LOG_VALUE_SD: self.log_value_sd,
+            flow.SPIKE_SHARE: self.spike_share,
+            flow.ROUND_SHARE: self.round_share,
+            flow.WILLING_SHARE: self.willing_share,
+            flow.LOG_PATIENCE: self.log_patience,
+            flow.LOG_PATIENCE_SD: self.log_patience_sd,
+            flow.RUN_EXPONENT: self.run_exponent,
+            flow.SIGN_LOGIT: 2 * math.atanh(self.follow),
+            flow.TILT: self.tilt,
+            flow.TILT_PASSIVE: self.tilt_passive,
+            flow.INFORMED_FROM: self.informed_from,
+            flow.INFORMED_SLOPE: self.informed_slope,
+            flow.SELECTIVE: self.selective,
+            flow.BRANCHING: self.branching,
+            flow.FAST_SHARE: self.fast_share,
+            flow.FAST_DECAY: self.fast_decay,
+            flow.SLOW_DECAY: self.slow_decay,
         }
         vector[list(named)] = list(named.values())
         return vector
 
 
-class _Profile:
+class Profile:
     """Cumulated share of the day's orders as a function of time."""
 
     def __init__(self, bins: Mapping[int, float]) -> None:
@@ -191,10 +205,36 @@ class _Profile:
         self._times = np.array(times, np.float64)
         self._shares = np.array(shares) / shares[-1]
 
+    def at_edges(self, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Share of the day's orders before each instant (ns since midnight)."""
+        return np.interp(edges, self._times, self._shares)
+
     def between(self, t0: int, t1: int) -> float:
         """Share of the day's orders in [t0, t1)."""
         low, high = np.interp((t0, t1), self._times, self._shares)
         return float(high - low)
+
+
+class Attention:
+    """How busy the market is: activity grows with the largest recent move of the index (per cent, decaying)."""
+
+    def __init__(self, parameters: BackgroundParameters) -> None:
+        self._parameters = parameters
+        self._largest, self._at = 0.0, 0
+
+    def factor(self, t_ns: int, move: float) -> float:
+        """Factor on the arrival rate now; call with increasing times.
+
+        Args:
+            t_ns: ns since midnight.
+            move: return of the index on its previous close (-0.03 = three per cent down).
+        """
+        p = self._parameters
+        elapsed_s = max(t_ns - self._at, 0) / SECOND
+        self._largest = max(100 * abs(math.log1p(move)), self._largest * 0.5 ** (elapsed_s / p.attention_half_life_s))
+        self._at = t_ns
+        factor = math.exp(p.attention_elasticity * (self._largest - p.attention_typical))
+        return min(max(factor, _LEAST_ACTIVITY), _MOST_ACTIVITY)
 
 
 class BackgroundFlow:
@@ -221,7 +261,7 @@ class BackgroundFlow:
         n = len(instruments)
         self.parameters = parameters
         self._streams = streams
-        self._profile = _Profile(parameters.profile)
+        self._profile = Profile(parameters.profile)
         self._orders_day = parameters.orders_per_day * float(order_weight.sum())
         self._alias = alias_table(np.asarray(order_weight, np.float64))
         self._close = instruments.previous_close.astype(np.float64)

@@ -36,6 +36,7 @@ class Stream(IntEnum):
     NEWS_INSTRUMENT = 23
     INSTITUTION = 24
     INSTRUMENT = 25
+    BACKGROUND_RUN = 26
     GATEWAY = 40
     AUTHENTICATION = 41
     CHECK = 42

@@ -1,0 +1,538 @@
+"""Compiled order flow of the rest of the market, fused with the matching of `twin.kernels.book`.
+
+Instrument by instrument, so that one book stays in the cache, the loop takes the earliest of three: the next message of
+others, the next new order, the next cancel; a new order is placed relative to the book as it is at that instant.
+
+New orders form a self-exciting process (Hawkes 1971) in business time: the integral of the instrument's expected rate.
+Its intensity is 1 - n plus two parts that jump by n x share x decay at each order and decay exponentially; between
+two orders each part's next event is drawn by inversion (Dassios and Zhao 2013). Cancels wait in a pairing heap
+(Fredman et al. 1986) per instrument, in patience time: nanoseconds of the windows in which cancels are taken.
+
+An order is a node; its handle is base + node. A node is free again when its order has ended and it is not in the heap.
+Layout of the state (all arrays C-contiguous):
+    place   int64[PLACES]: where a suspended call goes on, free nodes, live orders
+    own     int64[n, OWN_WORDS]: orders drawn, heap root, metaorder under way, cancels, digest of the tape
+    clock   float64[n, CLOCK_WORDS]: business time to the next order, the gap it belongs to, two excitations, ns reached
+    nodes   int64[nodes, 4]: due (patience ns), child | sibling << 32 (node + 1, 0 = none), number << 2 | flags, shares
+    stack   int32[nodes]: free nodes, the first place[FREE] of them
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from twin.kernels import book, kernel, philox
+
+DONE, TAPE_FULL, POOL_FULL = book.DONE, book.TAPE_FULL, book.POOL_FULL
+NODES_FULL, LOG_FULL, CONTRADICTION = 100, 101, 102
+ARRIVAL_STREAM, ORDER_STREAM, RUN_STREAM = 20, 21, 26
+"""Equal to Stream.BACKGROUND_ARRIVAL, BACKGROUND_ORDER and BACKGROUND_RUN (a test checks it)."""
+
+INSTRUMENT, TICK, OTHER, PENDING, ENTERED, KEPT, FREE, LIVE, LOGGED, PLACES = range(10)
+ORDERS, ROOT, RUN_LEFT, RUN_SIGN, RUNS, CANCELS, DIGEST, OWN_WORDS = 0, 1, 2, 3, 4, 5, 6, 8
+DUE_IN, GAP, FAST, SLOW, SINCE, CLOCK_WORDS = 0, 1, 2, 3, 4, 8
+DUE, LINKS, TAG, LEFT, NODE_WORDS = 0, 1, 2, 3, 4
+IS_LIVE, IS_QUEUED = 1, 2
+CONTINUOUS, CALL = 0, 1
+KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED = 0, 1, 2
+"""Which rows of the tape stay: those of others; all; all, with order numbers of the instrument instead of handles."""
+MARKETABLE, INSIDE, BEST = 0, 1, 2
+LOT, SMALLEST, LARGEST = 0, 1, 2
+
+(
+    WIDE,
+    UNIT_SLOPE,
+    BEHIND_SCALE,
+    BEHIND_EXPONENT,
+    THROUGH_SHARE,
+    THROUGH_SCALE,
+    THROUGH_EXPONENT,
+    LOG_VALUE,
+    LOG_VALUE_SD,
+    SPIKE_SHARE,
+    ROUND_SHARE,
+    WILLING_SHARE,
+    LOG_PATIENCE,
+    LOG_PATIENCE_SD,
+    RUN_EXPONENT,
+    SIGN_LOGIT,
+    TILT,
+    TILT_PASSIVE,
+    INFORMED_FROM,
+    INFORMED_SLOPE,
+    SELECTIVE,
+    BRANCHING,
+    FAST_SHARE,
+    FAST_DECAY,
+    SLOW_DECAY,
+    NUMBERS,
+) = range(26)
+"""Positions of the fitted and assumed numbers in the parameter vector (see agents/background.py)."""
+
+_MAX_RUN = 100_000
+_END = 1 << 62
+"""An instant after all others."""
+_NEW, _CANCEL = 0, 2
+_TRADE, _REJECTED = 1, 3
+_S16, _MASK16 = np.uint64(16), np.uint64(0xFFFF)
+_LOW = 0xFFFFFFFF
+_MIX = np.int64(-0x61C8864680B583EB)
+
+
+@kernel
+def lomax(u, scale, exponent, most):
+    """Quantile u of a Lomax (Pareto II) distance with the given tail exponent, truncated at `most` (all float64)."""
+    if most <= 0.0:
+        return 0.0
+    beyond = (1.0 + most / scale) ** -exponent
+    return scale * ((1.0 - u * (1.0 - beyond)) ** (-1.0 / exponent) - 1.0)
+
+
+@kernel
+def _logistic(x):
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@kernel
+def gap_after(u0, u1, u2, fast, slow, numbers):
+    """Business time to the next order, given three uniforms and the two excitations now."""
+    gap = -math.log(u0) / (1.0 - numbers[BRANCHING])
+    reach = -math.log(u1) * numbers[FAST_DECAY]
+    if reach < fast:
+        gap = min(gap, -math.log1p(-reach / fast) / numbers[FAST_DECAY])
+    reach = -math.log(u2) * numbers[SLOW_DECAY]
+    if reach < slow:
+        gap = min(gap, -math.log1p(-reach / slow) / numbers[SLOW_DECAY])
+    return gap
+
+
+@kernel
+def begin(seed, replication, ids, numbers, own, clock):
+    """Put every instrument at the start of the day, with the mean excitation; draw its first order's time."""
+    for i in range(ids.shape[0]):
+        own[i, ROOT] = 0
+        clock[i, FAST] = numbers[BRANCHING] * numbers[FAST_SHARE]
+        clock[i, SLOW] = numbers[BRANCHING] * (1.0 - numbers[FAST_SHARE])
+        a, b, c, _ = philox.block(seed, replication, ARRIVAL_STREAM, ids[i], 0)
+        gap = gap_after(philox.unit32(a), philox.unit32(b), philox.unit32(c), clock[i, FAST], clock[i, SLOW], numbers)
+        clock[i, GAP] = clock[i, DUE_IN] = gap
+
+
+@kernel
+def _excite(i, a, b, c, numbers, clock):
+    """An order has arrived: let the excitations decay over its gap and jump; draw the next gap."""
+    gap = clock[i, GAP]
+    n = numbers[BRANCHING]
+    fast, slow = clock[i, FAST], clock[i, SLOW]
+    fast = fast * math.exp(-numbers[FAST_DECAY] * gap) + n * numbers[FAST_SHARE] * numbers[FAST_DECAY]
+    slow = slow * math.exp(-numbers[SLOW_DECAY] * gap) + n * (1.0 - numbers[FAST_SHARE]) * numbers[SLOW_DECAY]
+    clock[i, FAST], clock[i, SLOW] = fast, slow
+    gap = gap_after(philox.unit32(a), philox.unit32(b), philox.unit32(c), fast, slow, numbers)
+    clock[i, GAP] = clock[i, DUE_IN] = gap
+
+
+@kernel
+def _link(a, b, nodes):
+    """Join two heaps (roots as node + 1, not 0); return the root: the earlier due, at equal times the older order."""
+    p, q = a - 1, b - 1
+    if nodes[q, DUE] < nodes[p, DUE] or (nodes[q, DUE] == nodes[p, DUE] and nodes[q, TAG] < nodes[p, TAG]):
+        a, b, p, q = b, a, q, p
+    nodes[q, LINKS] = (nodes[q, LINKS] & _LOW) | ((nodes[p, LINKS] & _LOW) << 32)
+    nodes[p, LINKS] = (nodes[p, LINKS] & ~_LOW) | b
+    return a
+
+
+@kernel
+def heap_add(root, node, due, nodes):
+    """Add a node to a heap; return the root."""
+    nodes[node, DUE] = due
+    nodes[node, LINKS] = 0
+    return node + 1 if root == 0 else _link(root, node + 1, nodes)
+
+
+@kernel
+def heap_drop(root, nodes):
+    """Take the root off a heap (two passes over its children); return the new root, 0 if the heap is empty."""
+    child = nodes[root - 1, LINKS] & _LOW
+    done = np.int64(0)
+    while child != 0:
+        pair = nodes[child - 1, LINKS] >> 32
+        nodes[child - 1, LINKS] &= _LOW
+        if pair != 0:
+            after = nodes[pair - 1, LINKS] >> 32
+            nodes[pair - 1, LINKS] &= _LOW
+            child, pair = _link(child, pair, nodes), after
+        nodes[child - 1, LINKS] |= done << 32
+        done, child = child, pair
+    new = np.int64(0)
+    while done != 0:
+        after = nodes[done - 1, LINKS] >> 32
+        nodes[done - 1, LINKS] &= _LOW
+        new = done if new == 0 else _link(new, done, nodes)
+        done = after
+    return new
+
+
+@kernel
+def _free(node, place, stack):
+    stack[place[FREE]] = node
+    place[FREE] += 1
+
+
+@kernel
+def _end(node, place, nodes, stack):
+    """An order has ended; its node stays in the heap if it is there."""
+    if nodes[node, TAG] & IS_LIVE:
+        nodes[node, TAG] &= ~IS_LIVE
+        place[LIVE] -= 1
+        if nodes[node, TAG] & IS_QUEUED == 0:
+            _free(node, place, stack)
+
+
+@kernel
+def _fill(handle, quantity, base, nodes):
+    """Take shares off a background order; return False if it has fewer or has ended."""
+    node = handle - base
+    if node < 0:
+        return True
+    nodes[node, LEFT] -= quantity
+    return nodes[node, LEFT] >= 0 and nodes[node, TAG] & IS_LIVE != 0
+
+
+@kernel
+def absorb(base, current, first, last, keep, place, own, nodes, stack, slots, tape, shares, cash):
+    """Book the rows first..last-1 of the tape; return the row that contradicts, or -1.
+
+    An order has ended when it is filled, and when any other row names it and it does not rest, unless it is the message
+    under way (its handle, int64; -1 = none).
+
+    Args:
+        shares: int64[n] net shares bought by the background; cash: int64[1] its net cash in fen.
+    """
+    for row in range(first, last):
+        kind, i = tape[1, row], tape[2, row]
+        handle, counter = tape[6, row], tape[7, row]
+        mixed = own[i, DIGEST] ^ tape[0, row]
+        mixed = (mixed ^ (kind << 1) ^ tape[3, row]) * _MIX
+        mixed ^= (mixed >> 29) ^ (tape[4, row] << 32) ^ tape[5, row]
+        own[i, DIGEST] = mixed * _MIX + tape[8, row]
+        if keep == KEEP_NUMBERED:
+            if handle >= base:
+                tape[6, row] = nodes[handle - base, TAG] >> 2
+            if counter >= base:
+                tape[7, row] = nodes[counter - base, TAG] >> 2
+        if kind == _TRADE:
+            amount = tape[3, row] * tape[5, row]
+            if handle >= base:
+                shares[i] += amount
+                cash[0] -= amount * tape[4, row]
+            if counter >= base:
+                shares[i] -= amount
+                cash[0] += amount * tape[4, row]
+            if not (_fill(handle, tape[5, row], base, nodes) and _fill(counter, tape[5, row], base, nodes)):
+                return row
+            if counter >= base and nodes[counter - base, LEFT] == 0:
+                _end(counter - base, place, nodes, stack)
+            if handle >= base and nodes[handle - base, LEFT] == 0:
+                _end(handle - base, place, nodes, stack)
+        elif handle >= base and handle != current and slots[handle] == 0:
+            _end(handle - base, place, nodes, stack)
+    return -1
+
+
+@kernel
+def absorb_tape(base, rows, keep, place, own, nodes, stack, slots, tape, shares, cash):
+    """`absorb` of a tape that came of no message: an auction, the end of the day."""
+    return absorb(base, -1, 0, rows, keep, place, own, nodes, stack, slots, tape, shares, cash)
+
+
+@kernel
+def _keep_others(base, first, last, place, tape):
+    """Move the rows that concern others to the front of the tape; return how many rows remain."""
+    kept = place[KEPT]
+    for row in range(first, last):
+        if tape[6, row] < base or 0 <= tape[7, row] < base:
+            for column in range(9):
+                tape[column, kept] = tape[column, row]
+            kept += 1
+    place[KEPT] = kept
+    return kept
+
+
+@kernel
+def _run_sign(i, seed, replication, ids, numbers, own):
+    """Sign of the metaorder to which the next marketable order belongs; Pareto lengths (Lillo, Mike, Farmer 2005)."""
+    if own[i, RUN_LEFT] <= 0:
+        a, b, _, _ = philox.block(seed, replication, RUN_STREAM, ids[i], own[i, RUNS])
+        length = philox.unit32(a) ** (-1.0 / numbers[RUN_EXPONENT])
+        own[i, RUN_LEFT] = np.int64(min(length, np.float64(_MAX_RUN)))
+        own[i, RUN_SIGN] = 1 if b & np.uint64(1) else -1
+        own[i, RUNS] += 1
+    own[i, RUN_LEFT] -= 1
+    return own[i, RUN_SIGN]
+
+
+@kernel
+def _size(z, u, factor, price, lot, smallest, largest, numbers):
+    """Order size: lognormal in CNY, whole lots, spikes at one lot and at ten lots (u: uniform)."""
+    if u < numbers[SPIKE_SHARE] and factor == 1.0:
+        return max(lot, smallest)
+    shares = factor * math.exp(numbers[LOG_VALUE] + numbers[LOG_VALUE_SD] * z) * 100.0 / price
+    lots = max(1, np.int64(min(shares, 1e9) / lot + 0.5))
+    if lots >= 5 and u > 1.0 - numbers[ROUND_SHARE]:
+        lots = (lots + 5) // 10 * 10
+    return min(max(lots * lot, smallest), largest)
+
+
+@kernel
+def _call_order(u_side, u_place, fair, call):
+    """Side and price in a call auction: a recorded quantile of the distance from the value, on the waiting side."""
+    side = 1 if u_side < 0.5 else -1
+    point = u_place * (call.shape[0] - 1)
+    low = min(np.int64(point), call.shape[0] - 2)
+    x = call[low] + (point - low) * (call[low + 1] - call[low])
+    return side, np.int64(math.floor(fair * (1.0 - side * x) + 0.5))
+
+
+@kernel
+def _gap_to_value(fair, mid, unit, up, down):
+    """Natural spreads from mid to value, bounded; at a price limit the crowd queues."""
+    gap = min(max((fair - mid) / unit, -50.0), 50.0)
+    if fair >= up:
+        return max(gap, 2.0)
+    if fair <= down:
+        return min(gap, -2.0)
+    return gap
+
+
+@kernel
+def _marketable(side, u, opposite, gap, unit, fair, up, down, cage, numbers):
+    """Price and size factor of an order that trades at once; it stays within the price cage."""
+    factor = 1.0
+    price = np.float64(opposite)
+    if gap * side > numbers[INFORMED_FROM]:
+        # informed: the further the price is from the value the more is wanted, up to the value itself
+        factor = 1.0 + numbers[INFORMED_SLOPE] * (gap * side - numbers[INFORMED_FROM])
+        price = math.floor(fair) if side > 0 else math.ceil(fair)
+    elif u < numbers[THROUGH_SHARE]:
+        room = (up - opposite if side > 0 else opposite - down) / unit
+        x = lomax(u / numbers[THROUGH_SHARE], numbers[THROUGH_SCALE], numbers[THROUGH_EXPONENT], room)
+        price += side * (1 + math.floor(x * unit))
+    if cage > 0:
+        price = min(price, np.float64(opposite + cage)) if side > 0 else max(price, np.float64(opposite - cage))
+    return np.int64(min(max(price, np.float64(down)), np.float64(up))), factor
+
+
+@kernel
+def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids, sizes, cages,
+           placement, numbers, call, own, drawn):  # fmt: skip
+    """Draw order k of an instrument against its book; drawn = side, price, quantity, patience in ns (0 = never).
+
+    Args:
+        live: 1 in continuous trading; spare: uint64 word that the arrival left over.
+    """
+    w0, w1, x0, x1 = philox.block(seed, replication, ORDER_STREAM, ids[i], k)
+    u_side, u = philox.unit32(w0), philox.unit32(w1)
+    up, down = state[(i << 3) + book.I_UP], state[(i << 3) + book.I_DOWN]
+    bo, ao = i << 4, (i << 4) + 8
+    reach = up - down
+    bid, ask = np.int64(0), np.int64(0)
+    if sides[bo + book.S_BEST] <= reach:
+        bid = up - sides[bo + book.S_BEST]
+    if sides[ao + book.S_BEST] <= reach:
+        ask = down + sides[ao + book.S_BEST]
+    unit = 1.0 + numbers[UNIT_SLOPE] * fair
+    factor = 1.0
+    depth = np.int64(0)
+    if live == 0 or (bid == 0 and ask == 0):
+        side, price = _call_order(u_side, u, fair, call)
+    else:
+        if bid == 0 or ask == 0:
+            kind, mid = 0, np.float64(bid + ask)
+        else:
+            kind, mid = 0 if ask - bid <= 1 else (1 if ask - bid <= numbers[WIDE] * unit else 2), 0.5 * (bid + ask)
+        gap = _gap_to_value(fair, mid, unit, up, down)
+        share = placement[kind, MARKETABLE]
+        if u < share:
+            u /= share
+            sign = _run_sign(i, seed, replication, ids, numbers, own)
+            side = 1 if u_side < _logistic(numbers[TILT] * gap + numbers[SIGN_LOGIT] * sign) else -1
+            opposite = ask if side > 0 else bid
+            price = bid if side > 0 else ask
+            if opposite > 0:
+                cage = np.int64(0)
+                if cages[0, i] > 0:
+                    cage = max(opposite * cages[0, i] // 1_000_000, cages[1, i])
+                price, factor = _marketable(side, u, opposite, gap, unit, fair, up, down, cage, numbers)
+                if factor == 1.0 and u > 1.0 - numbers[SELECTIVE]:
+                    so = ao if side > 0 else bo
+                    depth = levels[((sides[so + book.S_LEVELS] + sides[so + book.S_BEST]) << 2) + book.L_QUANTITY]
+        else:
+            u = (u - share) / (1.0 - share)
+            side = 1 if u_side < _logistic(numbers[TILT_PASSIVE] * gap) else -1
+            own_best = bid if side > 0 else ask
+            if own_best == 0:
+                own_best = (ask if side > 0 else bid) - side * max(1, np.int64(unit + 0.5))
+            inside = placement[kind, INSIDE] / (1.0 - share)
+            best = placement[kind, BEST] / (1.0 - share)
+            if u < inside:
+                price = own_best + side * (1 + np.int64(u / inside * max(ask - bid - 1, 0)))
+            elif u < inside + best:
+                price = own_best
+            else:
+                u = min((u - inside - best) / (1.0 - inside - best), 1.0)
+                room = (own_best - down if side > 0 else up - own_best) - 1
+                x = lomax(u, numbers[BEHIND_SCALE], numbers[BEHIND_EXPONENT], room / unit)
+                price = own_best - side * (1 + np.int64(x * unit))
+    price = min(max(price, down), up)
+    radius = math.sqrt(-2.0 * math.log(philox.unit32(x0)))
+    angle = 2.0 * math.pi * philox.unit32(x1)
+    u_round = (np.float64(spare >> _S16) + 0.5) / 65536.0
+    u_willing = (np.float64(spare & _MASK16) + 0.5) / 65536.0
+    lot, smallest, largest = sizes[LOT, i], sizes[SMALLEST, i], sizes[LARGEST, i]
+    quantity = _size(radius * math.cos(angle), u_round, factor, fair, lot, smallest, largest, numbers)
+    if depth > 0:
+        quantity = min(quantity, max(depth // lot * lot, smallest))
+    wait = 0.0
+    if u_willing < numbers[WILLING_SHARE]:
+        wait = math.exp(numbers[LOG_PATIENCE] + numbers[LOG_PATIENCE_SD] * radius * math.sin(angle)) * 1e9
+    drawn[0], drawn[1], drawn[2] = side, price, quantity
+    drawn[3] = np.int64(min(wait, 1e15)) + 1 if wait > 0.0 else 0
+
+
+@kernel
+def advance(
+    ctl, state, sides, levels, words, summary, pool, slots, tape,
+    m_time, m_kind, m_instrument, m_side, m_price, m_quantity, m_order,
+    seed, replication, base, mode, patience_moves, last_patience, keep,
+    edges, patience, pace, value, weight, ids, sizes, cages, placement, numbers, call,
+    place, own, clock, nodes, stack, drawn, shares, cash,
+    starts, o_time, o_kind, o_side, o_price, o_quantity, o_order, log,
+):  # fmt: skip
+    """Run every instrument through all ticks of one phase; return DONE, what is full, or CONTRADICTION.
+
+    Call again with more room after TAPE_FULL (rows taken away, ctl[C_ROWS] = place[KEPT] = 0), POOL_FULL, NODES_FULL or
+    LOG_FULL (place[LOGGED] = 0): it goes on exactly there. CONTRADICTION and the codes of the book cannot be resumed.
+
+    Args:
+        ctl .. tape: the arrays of `twin.kernels.book`; m_time .. m_order: int64[1], the message under way.
+        base: first handle of the background; mode: CONTINUOUS or CALL; patience_moves: 1 while cancels are taken.
+        last_patience: patience time at the end of the day, int64 ns; keep: KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED.
+        edges: int64[ticks + 1] ns; patience: int64[ticks + 1] patience time at them.
+        pace: float64[ticks] orders per ns of an instrument of weight 1; value: float64[ticks, n] ticks.
+        weight: float64[n]; ids: int64[n] identity for randomness; sizes: int64[3, n] lot, smallest, largest order.
+        cages: int64[2, n] ppm of the opposite best price and least ticks, 0 = none.
+        placement: float64[3, 4]; numbers: float64[NUMBERS]; call: float64[points] quantiles of the distance from the
+            value in a call auction, as shares of it; drawn: int64[4].
+        starts: int64[n + 1] where an instrument's messages of others start; o_*: those, by time within an instrument.
+        log: int64[7, capacity] the messages as sent, instrument by instrument; capacity 0 = not wanted.
+    """
+    n, ticks = own.shape[0], edges.shape[0] - 1
+    logging = log.shape[1] > 0
+    while place[INSTRUMENT] < n:
+        i = place[INSTRUMENT]
+        if place[OTHER] < starts[i]:
+            place[OTHER] = starts[i]
+        while place[TICK] < ticks:
+            j = place[TICK]
+            t0, t1 = edges[j], edges[j + 1]
+            rate = pace[j] * weight[i]
+            if place[ENTERED] == 0:
+                place[ENTERED] = 1
+                clock[i, SINCE] = np.float64(t0)
+            while True:
+                if place[PENDING] == 0:
+                    at = _END
+                    what = 0
+                    if patience_moves:
+                        root = own[i, ROOT]
+                        while root != 0 and nodes[root - 1, TAG] & IS_LIVE == 0 and nodes[root - 1, DUE] < patience[j + 1]:
+                            own[i, ROOT] = heap_drop(root, nodes)
+                            _free(root - 1, place, stack)
+                            root = own[i, ROOT]
+                        if root != 0 and nodes[root - 1, DUE] < patience[j + 1]:
+                            at, what = t0 + max(nodes[root - 1, DUE] - patience[j], 0), 1
+                    if rate > 0.0:
+                        due = clock[i, SINCE] + clock[i, DUE_IN] / rate
+                        if due < t1 and np.int64(due) <= at:
+                            at, what = np.int64(due), 2
+                    o = place[OTHER]
+                    if o < starts[i + 1] and o_time[o] < t1 and o_time[o] <= at:
+                        at, what = o_time[o], 3
+                    if what == 0:
+                        break
+                    if logging and place[LOGGED] == log.shape[1]:
+                        return LOG_FULL
+                    m_time[0], m_instrument[0] = at, i
+                    if what == 3:
+                        m_kind[0], m_side[0], m_price[0] = o_kind[o], o_side[o], o_price[o]
+                        m_quantity[0], m_order[0] = o_quantity[o], o_order[o]
+                        place[OTHER] = o + 1
+                        number = m_order[0]
+                    elif what == 2:
+                        if place[FREE] == 0:
+                            return NODES_FULL
+                        k = own[i, ORDERS]
+                        a, b, c, spare = philox.block(seed, replication, ARRIVAL_STREAM, ids[i], k + 1)
+                        live = 1 if mode == CONTINUOUS else 0
+                        _order(i, seed, replication, value[j, i], live, k, spare, state, sides, levels, ids, sizes,
+                               cages, placement, numbers, call, own, drawn)  # fmt: skip
+                        clock[i, SINCE] += clock[i, DUE_IN] / rate
+                        _excite(i, a, b, c, numbers, clock)
+                        own[i, ORDERS] = k + 1
+                        place[FREE] -= 1
+                        node = np.int64(stack[place[FREE]])
+                        place[LIVE] += 1
+                        nodes[node, TAG], nodes[node, LEFT] = k << 2 | IS_LIVE, drawn[2]
+                        if drawn[3] > 0:
+                            entered = patience[j] + (at - t0 if patience_moves else 0)
+                            if entered + drawn[3] < last_patience:
+                                nodes[node, TAG] |= IS_QUEUED
+                                own[i, ROOT] = heap_add(own[i, ROOT], node, entered + drawn[3], nodes)
+                        m_kind[0], m_side[0], m_price[0], m_quantity[0] = _NEW, drawn[0], drawn[1], drawn[2]
+                        m_order[0] = base + node
+                        number = k
+                    else:
+                        node = own[i, ROOT] - 1
+                        own[i, ROOT] = heap_drop(node + 1, nodes)
+                        nodes[node, TAG] &= ~IS_QUEUED
+                        own[i, CANCELS] += 1
+                        m_kind[0], m_side[0], m_price[0], m_quantity[0] = _CANCEL, 0, 0, 0
+                        m_order[0] = base + node
+                        number = nodes[node, TAG] >> 2
+                    if logging:
+                        q = place[LOGGED]
+                        log[0, q], log[1, q], log[2, q], log[3, q] = at, m_kind[0], i, m_side[0]
+                        log[4, q], log[5, q] = m_price[0], m_quantity[0]
+                        log[6, q] = number if keep == KEEP_NUMBERED else m_order[0]
+                        place[LOGGED] = q + 1
+                    ctl[book.C_CURSOR] = 0
+                place[PENDING] = 1
+                first = ctl[book.C_ROWS]
+                code = book.process(
+                    ctl, state, sides, levels, words, summary, pool, slots, tape,
+                    m_time, m_kind, m_instrument, m_side, m_price, m_quantity, m_order,
+                )  # fmt: skip
+                last = ctl[book.C_ROWS]
+                row = absorb(base, m_order[0], first, last, keep, place, own, nodes, stack, slots, tape, shares, cash)
+                if row >= 0:
+                    ctl[book.C_CURSOR] = row
+                    return CONTRADICTION
+                if keep == KEEP_OTHERS:
+                    ctl[book.C_ROWS] = _keep_others(base, first, last, place, tape)
+                if code == TAPE_FULL and ctl[book.C_ROWS] < last:
+                    continue
+                if code != DONE:
+                    return code
+                place[PENDING] = 0
+                if m_order[0] >= base and slots[m_order[0]] == 0:
+                    _end(m_order[0] - base, place, nodes, stack)
+            clock[i, DUE_IN] = max(clock[i, DUE_IN] - (t1 - clock[i, SINCE]) * rate, 0.0)
+            place[ENTERED] = 0
+            place[TICK] = j + 1
+        place[TICK] = 0
+        place[INSTRUMENT] = i + 1
+    place[INSTRUMENT] = place[OTHER] = 0
+    return DONE

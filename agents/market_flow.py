@@ -1,0 +1,291 @@
+"""The rest of the market at event level: what reaches the exchange through other brokers, fused with the matching.
+
+For one interval, instrument by instrument, the messages of others and the background's own orders and cancels are
+handled in time order, and each background order is placed relative to the book as it then is. Every draw is keyed by
+(instrument, order number): a market may be split by instrument over processes, and a message of others in one
+instrument changes nothing in another.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.background import (
+    BACKGROUND_BASE,
+    Attention,
+    BackgroundParameters,
+    Profile,
+    patience_time,
+)
+from agents.kernels import flow as kernel
+from twin.clock import Phase, at
+from twin.contracts import Board, Instruments, IntColumn, Messages, OrderRules, Tape
+from twin.errors import CapacityError, ConservationError, ScenarioError
+from twin.kernels import book
+from twin.matching.engine import MatchingEngine
+from twin.randomness import Streams
+from twin.world import largest_orders
+
+_MAX_NODES = 1 << 25
+_NOBODY = Messages.empty()
+_NO_LOG = np.zeros((7, 0), np.int64)
+
+
+class Keep(IntEnum):
+    """Which rows of the tape are handed back."""
+
+    OTHERS = kernel.KEEP_OTHERS
+    """Those that name an order of others."""
+    ALL = kernel.KEEP_ALL
+    NUMBERED = kernel.KEEP_NUMBERED
+    """All, with the instrument's order numbers (unique in the day) in place of handles; only where there are no others."""
+
+
+class MarketFlow:
+    """Orders and cancels of the rest of the market; its order handles are `BACKGROUND_BASE` + node.
+
+    Args:
+        parameters: see `BackgroundParameters`.
+        order_weight: daily orders of each instrument relative to the mean (`InstrumentTraits.order_weight`).
+        ids: identity of each instrument for randomness; the row if not given. Shards of one market give their own.
+        rules: what the exchange demands today; without, whole lots of 100 and no price cage.
+        nodes: orders that may live at first; grows by doubling.
+
+    Attributes:
+        shares: net shares bought today, per instrument.
+        sent: messages of background and others as the exchange took them, if `advance` was asked to log.
+    """
+
+    def __init__(
+        self,
+        parameters: BackgroundParameters,
+        instruments: Instruments,
+        order_weight: NDArray[np.float64],
+        streams: Streams,
+        *,
+        ids: IntColumn | None = None,
+        rules: OrderRules | None = None,
+        nodes: int = 1 << 16,
+    ) -> None:
+        n = len(instruments)
+        self.parameters = parameters
+        self._streams = streams
+        self._profile = Profile(parameters.profile)
+        self._attention = Attention(parameters)
+        self._weight = np.ascontiguousarray(order_weight, np.float64)
+        self._ids = np.arange(n, dtype=np.int64) if ids is None else np.ascontiguousarray(ids, np.int64)
+        self._sizes, self._cages = _sizes(instruments, rules), _cages(n, rules)
+        self._numbers = parameters.numbers()
+        self._placement = np.ascontiguousarray(parameters.placement)
+        self._calls = {
+            Phase.OPEN_CALL: parameters.open_call,
+            Phase.CONTINUOUS: parameters.open_call,
+            Phase.CLOSE_CALL: parameters.close_call,
+        }
+        self._place = np.zeros(kernel.PLACES, np.int64)
+        self._place[kernel.FREE] = nodes
+        self._own = np.zeros((n, kernel.OWN_WORDS), np.int64)
+        self._clock = np.zeros((n, kernel.CLOCK_WORDS))
+        self._nodes = np.zeros((nodes, kernel.NODE_WORDS), np.int64)
+        self._stack = np.arange(nodes - 1, -1, -1, dtype=np.int32)
+        self._message = tuple(np.zeros(1, np.int64) for _ in range(7))
+        self._drawn = np.zeros(4, np.int64)
+        self._last_patience = patience_time(at("15:00"))
+        self._cash = np.zeros(1, np.int64)
+        self.shares = np.zeros(n, np.int64)
+        self._log = _NO_LOG
+        self.sent = Messages.empty()
+        kernel.begin(streams.key, streams.replication, self._ids, self._numbers, self._own, self._clock)
+
+    @property
+    def cash(self) -> int:
+        """Net cash received today in fen; negative when the background bought more than it sold."""
+        return int(self._cash[0])
+
+    @property
+    def live(self) -> int:
+        """Background orders that are at the exchange."""
+        return int(self._place[kernel.LIVE])
+
+    @property
+    def orders(self) -> int:
+        """New orders sent today."""
+        return int(self._own[:, kernel.ORDERS].sum())
+
+    @property
+    def cancels(self) -> int:
+        """Cancels sent today."""
+        return int(self._own[:, kernel.CANCELS].sum())
+
+    @property
+    def counts(self) -> tuple[IntColumn, IntColumn]:
+        """New orders and cancels of each instrument."""
+        return self._own[:, kernel.ORDERS].copy(), self._own[:, kernel.CANCELS].copy()
+
+    @property
+    def digests(self) -> IntColumn:
+        """Of each instrument, a number that depends on every row of its tape but for the handles."""
+        return self._own[:, kernel.DIGEST].copy()
+
+    def step(
+        self,
+        engine: MatchingEngine,
+        t0: int,
+        t1: int,
+        phase: Phase,
+        value: NDArray[np.float64],
+        move: float,
+        others: Messages = _NOBODY,
+        *,
+        keep: Keep = Keep.OTHERS,
+    ) -> Tape:
+        """One interval [t0, t1), with activity as the market's move (a return, such as -0.03) commands; see `advance`."""
+        activity = np.array([self._attention.factor(t0, move)])
+        edges = np.array([t0, t1], np.int64)
+        return self.advance(engine, edges, phase, value.reshape(1, -1), activity, others, keep=keep)
+
+    def advance(
+        self,
+        engine: MatchingEngine,
+        edges: IntColumn,
+        phase: Phase,
+        value: NDArray[np.float64],
+        activity: NDArray[np.float64],
+        others: Messages = _NOBODY,
+        *,
+        keep: Keep = Keep.OTHERS,
+        log: bool = False,
+    ) -> Tape:
+        """Run all instruments over consecutive intervals of one phase; returns the tape, instrument by instrument.
+
+        Args:
+            engine: its phase must be set already.
+            edges: borders of the intervals, ns since midnight; all on one side of 09:20.
+            phase: nothing of the background is sent outside calls and continuous trading.
+            value: float64[intervals, instruments], the value in ticks.
+            activity: factor on the arrival rate in each interval.
+            others: messages to merge in, by time; at equal times they go first.
+            keep: which rows are returned.
+            log: append the messages to `sent`, in the order in which they were handled.
+
+        Raises:
+            ConservationError: the exchange fills more of an order than is left of it.
+        """
+        if phase not in self._calls:
+            return engine.process(others) if len(others) else Tape.empty()
+        if keep == Keep.NUMBERED and len(others):
+            raise ScenarioError("order numbers and messages of others do not go together", where="Keep.NUMBERED")
+        share = self._profile.at_edges(edges)
+        pace = np.diff(share) * activity * self.parameters.orders_per_day / np.diff(edges)
+        patience = np.array([patience_time(int(t)) for t in edges], np.int64)
+        starts, grouped = _by_instrument(others, len(self._ids))
+        if log and not self._log.shape[1]:
+            self._log = np.zeros((7, 1 << 14), np.int64)
+        tapes: list[NDArray[np.int64]] = []
+        logs: list[NDArray[np.int64]] = []
+        engine._ctl[book.C_ROWS] = 0
+        while True:
+            code = kernel.advance(
+                *_arrays(engine), *self._message, self._streams.key, self._streams.replication, BACKGROUND_BASE,
+                kernel.CONTINUOUS if phase == Phase.CONTINUOUS else kernel.CALL, int(patience[-1] > patience[0]),
+                self._last_patience, int(keep), edges, patience, pace, np.ascontiguousarray(value, np.float64),
+                self._weight, self._ids, self._sizes, self._cages, self._placement, self._numbers, self._calls[phase],
+                self._place, self._own, self._clock, self._nodes, self._stack, self._drawn, self.shares, self._cash,
+                starts, *grouped, self._log if log else _NO_LOG,
+            )  # fmt: skip
+            if code in (kernel.DONE, kernel.TAPE_FULL):
+                tapes.append(_take_rows(engine))
+                self._place[kernel.KEPT] = 0
+            if log and code in (kernel.DONE, kernel.LOG_FULL):
+                logs.append(self._log[:, : self._place[kernel.LOGGED]].copy())
+                self._place[kernel.LOGGED] = 0
+            if code == kernel.DONE:
+                break
+            self._make_room(code, engine)
+        if log:
+            self.sent = Messages(*np.concatenate([np.stack(list(vars(self.sent).values())), *logs], axis=1))
+        return Tape(*(tapes[0] if len(tapes) == 1 else np.concatenate(tapes, axis=1)))
+
+    def absorb(self, engine: MatchingEngine, tape: Tape, *, keep: Keep = Keep.OTHERS) -> Tape:
+        """Book what came of no message: an auction, the end of the day. Returns the tape, numbered if `keep` says so."""
+        rows = np.array(list(vars(tape).values()), np.int64)
+        row = kernel.absorb_tape(
+            BACKGROUND_BASE, len(tape), int(keep), self._place, self._own, self._nodes, self._stack,
+            engine._slots, rows, self.shares, self._cash,
+        )  # fmt: skip
+        if row >= 0:
+            self._contradiction(rows, row)
+        return Tape(*rows)
+
+    def _make_room(self, code: int, engine: MatchingEngine) -> None:
+        """Double what is full."""
+        if code == kernel.NODES_FULL:
+            count = len(self._nodes)
+            if 2 * count > _MAX_NODES:
+                raise CapacityError(f"{count} orders of the background live at once", hint="Lower orders_per_day.")
+            self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
+            self._stack = np.concatenate([np.arange(2 * count - 1, count - 1, -1, dtype=np.int32), self._stack])
+            self._place[kernel.FREE] = count
+        elif code == kernel.LOG_FULL:
+            if self._log.shape[1] < 1 << 17:
+                self._log = np.zeros((7, 2 * self._log.shape[1]), np.int64)
+        elif code == kernel.CONTRADICTION:
+            self._contradiction(engine._tape, int(engine._ctl[book.C_CURSOR]))
+        else:
+            _make_room(code, engine, Messages(*self._message))
+
+    def _contradiction(self, rows: NDArray[np.int64], row: int) -> None:
+        time, _, instrument, _, _, quantity, order, counter, _ = rows[:, row].tolist()
+        raise ConservationError(
+            f"{quantity} shares filled, more than is left of order {order} or {counter}",
+            where=f"instrument {instrument}, {time} ns",
+        )
+
+
+def _by_instrument(others: Messages, n: int) -> tuple[IntColumn, tuple[IntColumn, ...]]:
+    """Where each instrument's messages start, and the columns (all but the instrument) in that order."""
+    if not len(others):
+        empty = np.empty(0, np.int64)
+        return np.zeros(n + 1, np.int64), (empty,) * 6
+    order = np.argsort(others.instrument, kind="stable")
+    starts = np.searchsorted(others.instrument[order], np.arange(n + 1)).astype(np.int64)
+    columns = (others.time, others.kind, others.side, others.price, others.quantity, others.order)
+    return starts, tuple(np.ascontiguousarray(c[order], np.int64) for c in columns)
+
+
+def _sizes(instruments: Instruments, rules: OrderRules | None) -> NDArray[np.int64]:
+    """Usual lot, smallest and largest order; funds count tens of units, so that their lot of 100 units is 10."""
+    lot = np.where(instruments.board == Board.FUND, 10, 100).astype(np.int64)
+    if rules is None:
+        return np.array([lot, instruments.lot, largest_orders(instruments)], np.int64)
+    smallest = np.maximum(rules.smallest, lot)
+    largest = np.where(rules.largest_limit > 0, rules.largest_limit, 1_000_000)
+    return np.array([lot, smallest, largest // lot * lot], np.int64)
+
+
+def _cages(n: int, rules: OrderRules | None) -> NDArray[np.int64]:
+    return np.zeros((2, n), np.int64) if rules is None else np.array([rules.cage_ppm, rules.cage_ticks], np.int64)
+
+
+def _arrays(engine):
+    return engine._ctl, *engine._ladders, engine._pool, engine._slots, engine._tape
+
+
+def _take_rows(engine):
+    rows = int(engine._ctl[book.C_ROWS])
+    engine._ctl[book.C_ROWS] = 0
+    return engine._tape[:, :rows].copy()
+
+
+def _make_room(code, engine, messages):
+    if code == book.POOL_FULL:
+        engine._pool = np.concatenate([engine._pool, np.zeros_like(engine._pool)])
+    elif code == book.TAPE_FULL:
+        if engine._tape_rows < 1 << 17:
+            engine._tape_rows *= 2
+            engine._tape = engine._new_tape()
+    else:
+        engine._refuse(code, messages)
