@@ -88,6 +88,9 @@ class BackgroundParameters:
     fast_share: float = 0.5
     fast_decay: float = 1.0
     slow_decay: float = 0.01
+    signal: float = 0.0
+    signal_decay: float = 0.001
+    inside_power: float = 1.0
     attention_elasticity: float = 0.0
     attention_typical: float = 0.0
 
@@ -131,7 +134,7 @@ class BackgroundParameters:
         placement = np.array([[*row, max(0.0, 1.0 - sum(row))] for row in rows])
         calls = [0.01 * np.array(list(pooled(name).values())) for name in ("open_call", "close_call")]
         behind, through, sizes, patience = (pooled(name) for name in ("behind", "through", "sizes", "patience"))
-        signs = pooled("signs")
+        signs, excitement = pooled("signs"), pooled("excitement")
         return cls(
             profile={at(key): share for key, share in pooled("profile").items()},
             placement=placement,
@@ -153,8 +156,15 @@ class BackgroundParameters:
             log_patience_sd=patience["log_seconds_sd"],
             run_exponent=signs["run_exponent"],
             follow=signs["follow"],
+            selective=pooled("selective")["share"],
+            inside_power=pooled("inside")["power"],
+            branching=excitement["branching"],
+            fast_share=excitement["fast_share"],
+            fast_decay=excitement["fast_decay"],
+            slow_decay=excitement["slow_decay"],
             attention_elasticity=elasticity,
             attention_typical=typical,
+            **{name: float(value) for name, value in fit["simulated"]["values"].items()},
             **{name: float(entry["value"]) for name, entry in fit["assumed"].items()},
         )
 
@@ -187,6 +197,9 @@ class BackgroundParameters:
             flow.FAST_SHARE: self.fast_share,
             flow.FAST_DECAY: self.fast_decay,
             flow.SLOW_DECAY: self.slow_decay,
+            flow.SIGNAL: self.signal,
+            flow.SIGNAL_DECAY: self.signal_decay,
+            flow.INSIDE_POWER: self.inside_power,
         }
         vector[list(named)] = list(named.values())
         return vector

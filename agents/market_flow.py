@@ -32,6 +32,7 @@ from twin.world import largest_orders
 _MAX_NODES = 1 << 25
 _NOBODY = Messages.empty()
 _NO_LOG = np.zeros((7, 0), np.int64)
+_NO_SAMPLE = np.zeros((0, 0, 4), np.int64)
 
 
 class Keep(IntEnum):
@@ -158,6 +159,7 @@ class MarketFlow:
         *,
         keep: Keep = Keep.OTHERS,
         log: bool = False,
+        sample: IntColumn | None = None,
     ) -> Tape:
         """Run all instruments over consecutive intervals of one phase; returns the tape, instrument by instrument.
 
@@ -170,6 +172,7 @@ class MarketFlow:
             others: messages to merge in, by time; at equal times they go first.
             keep: which rows are returned.
             log: append the messages to `sent`, in the order in which they were handled.
+            sample: int64[intervals, instruments, 4], filled with best bid, ask and their shares at the end of each.
 
         Raises:
             ConservationError: the exchange fills more of an order than is left of it.
@@ -195,6 +198,7 @@ class MarketFlow:
                 self._weight, self._ids, self._sizes, self._cages, self._placement, self._numbers, self._calls[phase],
                 self._place, self._own, self._clock, self._nodes, self._stack, self._drawn, self.shares, self._cash,
                 starts, *grouped, self._log if log else _NO_LOG,
+                _NO_SAMPLE if sample is None else sample,
             )  # fmt: skip
             if code in (kernel.DONE, kernel.TAPE_FULL):
                 tapes.append(_take_rows(engine))

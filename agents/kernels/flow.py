@@ -32,7 +32,7 @@ ARRIVAL_STREAM, ORDER_STREAM, RUN_STREAM = 20, 21, 26
 
 INSTRUMENT, TICK, OTHER, PENDING, ENTERED, KEPT, FREE, LIVE, LOGGED, PLACES = range(10)
 ORDERS, ROOT, RUN_LEFT, RUN_SIGN, RUNS, CANCELS, DIGEST, OWN_WORDS = 0, 1, 2, 3, 4, 5, 6, 8
-DUE_IN, GAP, FAST, SLOW, SINCE, CLOCK_WORDS = 0, 1, 2, 3, 4, 8
+DUE_IN, GAP, FAST, SLOW, SINCE, OPINION, CLOCK_WORDS = 0, 1, 2, 3, 4, 5, 8
 DUE, LINKS, TAG, LEFT, NODE_WORDS = 0, 1, 2, 3, 4
 IS_LIVE, IS_QUEUED = 1, 2
 CONTINUOUS, CALL = 0, 1
@@ -67,11 +67,16 @@ LOT, SMALLEST, LARGEST = 0, 1, 2
     FAST_SHARE,
     FAST_DECAY,
     SLOW_DECAY,
+    SIGNAL,
+    SIGNAL_DECAY,
+    INSIDE_POWER,
     NUMBERS,
-) = range(26)
+) = range(29)
 """Positions of the fitted and assumed numbers in the parameter vector (see agents/background.py)."""
 
 _MAX_RUN = 100_000
+_MOST_OPINION = 40.0
+"""Largest distance of the opinion from the value, natural spreads."""
 _END = 1 << 62
 """An instant after all others."""
 _NEW, _CANCEL = 0, 2
@@ -129,6 +134,7 @@ def _excite(i, a, b, c, numbers, clock):
     fast = fast * math.exp(-numbers[FAST_DECAY] * gap) + n * numbers[FAST_SHARE] * numbers[FAST_DECAY]
     slow = slow * math.exp(-numbers[SLOW_DECAY] * gap) + n * (1.0 - numbers[FAST_SHARE]) * numbers[SLOW_DECAY]
     clock[i, FAST], clock[i, SLOW] = fast, slow
+    clock[i, OPINION] *= math.exp(-numbers[SIGNAL_DECAY] * gap)
     gap = gap_after(philox.unit32(a), philox.unit32(b), philox.unit32(c), fast, slow, numbers)
     clock[i, GAP] = clock[i, DUE_IN] = gap
 
@@ -262,24 +268,61 @@ def _keep_others(base, first, last, place, tape):
 
 
 @kernel
-def _run_sign(i, seed, replication, ids, numbers, own):
-    """Sign of the metaorder to which the next marketable order belongs; Pareto lengths (Lillo, Mike, Farmer 2005)."""
+def best_prices(i, state, sides):
+    """Best bid and ask of an instrument in ticks, 0 = none."""
+    bid, ask = np.int64(0), np.int64(0)
+    up, down = state[(i << 3) + book.I_UP], state[(i << 3) + book.I_DOWN]
+    if sides[(i << 4) + book.S_BEST] <= up - down:
+        bid = up - sides[(i << 4) + book.S_BEST]
+    if sides[(i << 4) + 8 + book.S_BEST] <= up - down:
+        ask = down + sides[(i << 4) + 8 + book.S_BEST]
+    return bid, ask
+
+
+@kernel
+def best_shares(i, side, sides, levels):
+    """Shares at the best price of a side (0 = bids, 1 = asks) that is not empty."""
+    so = (i << 4) + (side << 3)
+    return levels[((sides[so + book.S_LEVELS] + sides[so + book.S_BEST]) << 2) + book.L_QUANTITY]
+
+
+@kernel
+def _look(i, j, state, sides, levels, sample):
+    """Write best bid, ask and their shares after interval j."""
+    bid, ask = best_prices(i, state, sides)
+    sample[j, i, 0], sample[j, i, 1] = bid, ask
+    sample[j, i, 2] = best_shares(i, 0, sides, levels) if bid > 0 else 0
+    sample[j, i, 3] = best_shares(i, 1, sides, levels) if ask > 0 else 0
+
+
+@kernel
+def _run_sign(i, seed, replication, ids, numbers, own, clock):
+    """Sign of the metaorder to which the next marketable order belongs; Pareto lengths (Lillo, Mike, Farmer 2005).
+
+    A new metaorder tells the others something: what they take the instrument to be worth moves with the square root of
+    its length (Gabaix et al. 2003: with lengths of tail exponent 1.5 this gives returns one of 3).
+    """
     if own[i, RUN_LEFT] <= 0:
         a, b, _, _ = philox.block(seed, replication, RUN_STREAM, ids[i], own[i, RUNS])
         length = philox.unit32(a) ** (-1.0 / numbers[RUN_EXPONENT])
         own[i, RUN_LEFT] = np.int64(min(length, np.float64(_MAX_RUN)))
         own[i, RUN_SIGN] = 1 if b & np.uint64(1) else -1
         own[i, RUNS] += 1
+        moved = clock[i, OPINION] + numbers[SIGNAL] * own[i, RUN_SIGN] * math.sqrt(own[i, RUN_LEFT])
+        clock[i, OPINION] = min(max(moved, -_MOST_OPINION), _MOST_OPINION)
     own[i, RUN_LEFT] -= 1
     return own[i, RUN_SIGN]
 
 
 @kernel
 def _size(z, u, factor, price, lot, smallest, largest, numbers):
-    """Order size: lognormal in CNY, whole lots, spikes at one lot and at ten lots (u: uniform)."""
+    """Order size: lognormal around a value plus one lot, whole lots, spikes at one and at ten lots (u: uniform).
+
+    Who has less than a lot's money does not trade the stock, so that the usual order grows with the price of a lot.
+    """
     if u < numbers[SPIKE_SHARE] and factor == 1.0:
         return max(lot, smallest)
-    shares = factor * math.exp(numbers[LOG_VALUE] + numbers[LOG_VALUE_SD] * z) * 100.0 / price
+    shares = factor * math.exp(numbers[LOG_VALUE_SD] * z) * (math.exp(numbers[LOG_VALUE]) * 100.0 / price + lot)
     lots = max(1, np.int64(min(shares, 1e9) / lot + 0.5))
     if lots >= 5 and u > 1.0 - numbers[ROUND_SHARE]:
         lots = (lots + 5) // 10 * 10
@@ -327,7 +370,7 @@ def _marketable(side, u, opposite, gap, unit, fair, up, down, cage, numbers):
 
 @kernel
 def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids, sizes, cages,
-           placement, numbers, call, own, drawn):  # fmt: skip
+           placement, numbers, call, own, clock, drawn):  # fmt: skip
     """Draw order k of an instrument against its book; drawn = side, price, quantity, patience in ns (0 = never).
 
     Args:
@@ -336,13 +379,7 @@ def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids
     w0, w1, x0, x1 = philox.block(seed, replication, ORDER_STREAM, ids[i], k)
     u_side, u = philox.unit32(w0), philox.unit32(w1)
     up, down = state[(i << 3) + book.I_UP], state[(i << 3) + book.I_DOWN]
-    bo, ao = i << 4, (i << 4) + 8
-    reach = up - down
-    bid, ask = np.int64(0), np.int64(0)
-    if sides[bo + book.S_BEST] <= reach:
-        bid = up - sides[bo + book.S_BEST]
-    if sides[ao + book.S_BEST] <= reach:
-        ask = down + sides[ao + book.S_BEST]
+    bid, ask = best_prices(i, state, sides)
     unit = 1.0 + numbers[UNIT_SLOPE] * fair
     factor = 1.0
     depth = np.int64(0)
@@ -353,11 +390,14 @@ def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids
             kind, mid = 0, np.float64(bid + ask)
         else:
             kind, mid = 0 if ask - bid <= 1 else (1 if ask - bid <= numbers[WIDE] * unit else 2), 0.5 * (bid + ask)
-        gap = _gap_to_value(fair, mid, unit, up, down)
         share = placement[kind, MARKETABLE]
+        sign = 0
+        if u < share:
+            sign = _run_sign(i, seed, replication, ids, numbers, own, clock)
+        worth = min(max(fair + clock[i, OPINION] * unit, np.float64(down)), np.float64(up))
+        gap = _gap_to_value(worth, mid, unit, up, down)
         if u < share:
             u /= share
-            sign = _run_sign(i, seed, replication, ids, numbers, own)
             side = 1 if u_side < _logistic(numbers[TILT] * gap + numbers[SIGN_LOGIT] * sign) else -1
             opposite = ask if side > 0 else bid
             price = bid if side > 0 else ask
@@ -365,10 +405,9 @@ def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids
                 cage = np.int64(0)
                 if cages[0, i] > 0:
                     cage = max(opposite * cages[0, i] // 1_000_000, cages[1, i])
-                price, factor = _marketable(side, u, opposite, gap, unit, fair, up, down, cage, numbers)
+                price, factor = _marketable(side, u, opposite, gap, unit, worth, up, down, cage, numbers)
                 if factor == 1.0 and u > 1.0 - numbers[SELECTIVE]:
-                    so = ao if side > 0 else bo
-                    depth = levels[((sides[so + book.S_LEVELS] + sides[so + book.S_BEST]) << 2) + book.L_QUANTITY]
+                    depth = best_shares(i, 1 if side > 0 else 0, sides, levels)
         else:
             u = (u - share) / (1.0 - share)
             side = 1 if u_side < _logistic(numbers[TILT_PASSIVE] * gap) else -1
@@ -378,7 +417,8 @@ def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids
             inside = placement[kind, INSIDE] / (1.0 - share)
             best = placement[kind, BEST] / (1.0 - share)
             if u < inside:
-                price = own_best + side * (1 + np.int64(u / inside * max(ask - bid - 1, 0)))
+                way = (u / inside) ** numbers[INSIDE_POWER]
+                price = own_best + side * (1 + np.int64(way * max(ask - bid - 1, 0)))
             elif u < inside + best:
                 price = own_best
             else:
@@ -409,7 +449,7 @@ def advance(
     seed, replication, base, mode, patience_moves, last_patience, keep,
     edges, patience, pace, value, weight, ids, sizes, cages, placement, numbers, call,
     place, own, clock, nodes, stack, drawn, shares, cash,
-    starts, o_time, o_kind, o_side, o_price, o_quantity, o_order, log,
+    starts, o_time, o_kind, o_side, o_price, o_quantity, o_order, log, sample,
 ):  # fmt: skip
     """Run every instrument through all ticks of one phase; return DONE, what is full, or CONTRADICTION.
 
@@ -428,6 +468,7 @@ def advance(
             value in a call auction, as shares of it; drawn: int64[4].
         starts: int64[n + 1] where an instrument's messages of others start; o_*: those, by time within an instrument.
         log: int64[7, capacity] the messages as sent, instrument by instrument; capacity 0 = not wanted.
+        sample: int64[ticks, n, 4] best bid, ask and their shares at the end of each tick; no ticks = not wanted.
     """
     n, ticks = own.shape[0], edges.shape[0] - 1
     logging = log.shape[1] > 0
@@ -478,7 +519,7 @@ def advance(
                         a, b, c, spare = philox.block(seed, replication, ARRIVAL_STREAM, ids[i], k + 1)
                         live = 1 if mode == CONTINUOUS else 0
                         _order(i, seed, replication, value[j, i], live, k, spare, state, sides, levels, ids, sizes,
-                               cages, placement, numbers, call, own, drawn)  # fmt: skip
+                               cages, placement, numbers, call, own, clock, drawn)  # fmt: skip
                         clock[i, SINCE] += clock[i, DUE_IN] / rate
                         _excite(i, a, b, c, numbers, clock)
                         own[i, ORDERS] = k + 1
@@ -531,6 +572,8 @@ def advance(
                     _end(m_order[0] - base, place, nodes, stack)
             clock[i, DUE_IN] = max(clock[i, DUE_IN] - (t1 - clock[i, SINCE]) * rate, 0.0)
             place[ENTERED] = 0
+            if sample.shape[0] > 0:
+                _look(i, j, state, sides, levels, sample)
             place[TICK] = j + 1
         place[TICK] = 0
         place[INSTRUMENT] = i + 1

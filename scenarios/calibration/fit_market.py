@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from scenarios.calibration.fits import fit_lomax, fit_patience, fit_signs, fit_sizes
+from agents.background import Profile
+from scenarios.calibration.fits import fit_excitement, fit_lomax, fit_patience, fit_signs, fit_sizes
 from scenarios.calibration.recording import CONTINUOUS, Recording, SeenOrder, elapsed, read_recording
-from twin.clock import MINUTE, at, clock_text
+from twin.clock import MINUTE, SECOND, at, clock_text
 
 WIDE = 1.5
 """A spread above this many natural spreads counts as wide (chosen; it splits the recorded days about 2 : 1)."""
@@ -90,13 +91,56 @@ def _placement(recording: Recording, slope: float) -> dict[str, float]:
 
 
 def _through(recording: Recording, slope: float) -> dict[str, float]:
-    """Marketable orders priced beyond the other side's best (a lower bound where the limit price is not published)."""
+    """Marketable orders priced beyond the other side's best.
+
+    The feed shows the last trade's price in place of a limit price that was better, so that the share is taken among
+    orders that wanted more than the best level held; the distance stays a lower bound.
+    """
     orders = [o for o in _seen(recording) if _is_marketable(o)]
     ticks = np.array([(o.price - o.ask) if o.side > 0 else (o.bid - o.price) for o in orders])
     unit = np.array([1 + slope * o.bid for o in orders])
     beyond = ticks > 0
+    short = np.array([o.quantity > (o.ask_shares if o.side > 0 else o.bid_shares) for o in orders])
     fit = fit_lomax(ticks[beyond] - 1, unit[beyond], np.array([LIMIT * o.bid for o in orders])[beyond])
-    return {"share": float(np.mean(beyond)), **asdict(fit)}
+    return {"share": float(np.mean(beyond[short | beyond])), **asdict(fit)}
+
+
+def _inside(recording: Recording) -> dict[str, float]:
+    """Place between the best prices, 0 = next to the own side, as u ** power of a uniform u: fitted to the mean."""
+    place = [
+        ((o.price - o.bid if o.side > 0 else o.ask - o.price) - 1) / (o.ask - o.bid - 2)
+        for o in _seen(recording)
+        if o.bid < o.price < o.ask and o.ask - o.bid > 2
+    ]
+    return {"power": 1.0 / max(float(np.mean(place)), 0.01) - 1.0 if place else 1.0}
+
+
+def _selective(recording: Recording) -> dict[str, float]:
+    """Share of marketable orders that are cut to the best level: how much rarer it is to want more than by chance.
+
+    By chance = the sizes dealt anew to the same depths.
+    """
+    orders = [o for o in _seen(recording) if _is_marketable(o)]
+    size = np.array([o.quantity for o in orders])
+    depth = np.array([o.ask_shares if o.side > 0 else o.bid_shares for o in orders])
+    ranks = np.searchsorted(np.sort(depth), size, side="left")
+    by_chance = float(np.mean(ranks)) / len(orders)
+    return {"share": max(0.0, 1.0 - float(np.mean(size > depth)) / by_chance)}
+
+
+def business_times(recording: Recording, profile: Profile) -> NDArray[np.float64]:
+    """Times of the orders of continuous trading in business time: the integral of the profile, at a mean rate of 1.
+
+    Within a hundredth of a second, the feed's resolution, orders of one instant are spread evenly.
+    """
+    t = np.array([o.time for o in recording.orders if any(a <= o.time < b for a, b in CONTINUOUS)], np.float64)
+    _, first, where, count = np.unique(t, return_index=True, return_inverse=True, return_counts=True)
+    t += (np.arange(len(t)) - first[where] + 0.5) / count[where] * SECOND / 100
+    start, noon = at("09:30"), at("13:00")
+    lunch = profile.between(at("11:30"), noon)
+    share = profile.at_edges(t) - profile.between(0, start) - lunch * (t >= noon)
+    whole = sum(profile.between(a, b) for a, b in CONTINUOUS)
+    return share / whole * len(t)
 
 
 def _behind(recording: Recording, slope: float) -> dict[str, float]:
@@ -154,9 +198,11 @@ def fit(recordings: Sequence[Recording]) -> dict[str, Any]:
         "profile": section("share of the day's new orders from each start to the next", _profile),
         "placement": section("shares by spread class; the rest is behind the best", lambda r: _placement(r, slope)),
         "behind": section("truncated Lomax, discrete maximum likelihood, natural spreads", lambda r: _behind(r, slope)),
-        "through": section("marketable orders priced beyond the other best; as above", lambda r: _through(r, slope)),
+        "through": section("priced beyond the other best, of those that wanted more than it held; distance as above", lambda r: _through(r, slope)),
+        "inside": section("mean place between the best prices; spreads of three ticks and more", _inside),
+        "selective": section("marketable orders beyond the best level, against sizes dealt anew", _selective),
         "sizes": section(
-            "interval-censored lognormal value with a spike at one lot, maximum likelihood",
+            "interval-censored lognormal around a value plus one lot, a spike at one lot, maximum likelihood",
             lambda r: asdict(fit_sizes([o.quantity for o in r.orders], [o.price / 100 for o in r.orders])),
         ),
         "patience": section(
@@ -176,6 +222,13 @@ def fit(recordings: Sequence[Recording]) -> dict[str, Any]:
     }  # fmt: skip
     shares: NDArray[np.float64] = np.array(list(result["profile"]["pooled"].values()))
     result["profile"]["pooled"] = dict(zip(result["profile"]["pooled"], (shares / shares.sum()).tolist(), strict=True))
+    bins = {at(key): share for key, share in result["profile"]["pooled"].items()}
+    times = [business_times(r, Profile(bins)) for r in recordings]
+    result["excitement"] = {
+        "method": "two exponential kernels in business time, joint maximum likelihood; gain = per order over Poisson",
+        "pooled": asdict(fit_excitement(times)),
+        "days": {name: asdict(fit_excitement([t])) for name, t in zip(names, times, strict=True)},
+    }
     result["profile"]["fit"] = {"total_variation": _profile_distance(result["profile"])}
     return {
         "source": "Shanghai Stock Exchange Level-2, orders and trades of single days: " + ", ".join(names),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares, minimize
 from scipy.special import ndtr, zeta
+
+from agents.kernels.excitement import log_likelihood
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ class Lomax:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Order sizes: lognormal in CNY on whole lots, a spike at one lot, thousands preferred; `ks` on lots."""
+    """Order sizes: lognormal around a value plus one lot, in whole lots, spikes at one and ten lots; `ks` on lots."""
 
     log_value: float
     log_value_sd: float
@@ -124,7 +126,8 @@ def fit_sizes(shares: ArrayLike, price_cny: ArrayLike) -> Sizes:
     high = np.log(k + 0.5) + v
 
     def mass(x: Floats) -> Floats:
-        return np.asarray(ndtr((high - x[0]) / np.exp(x[1])) - ndtr((low - x[0]) / np.exp(x[1])))
+        centre = np.logaddexp(x[0], v)
+        return np.asarray(ndtr((high - centre) / np.exp(x[1])) - ndtr((low - centre) / np.exp(x[1])))
 
     def likelihood(x: Floats) -> Floats:
         spike = 1.0 / (1.0 + np.exp(-x[2]))
@@ -149,8 +152,42 @@ def _size_ks(lots: NDArray[np.int64], value: Floats, found: Floats, spike: float
     marks = np.unique(lots)
     observed = np.searchsorted(np.sort(lots), marks, side="right") / len(lots)
     prices, weights = np.unique(np.round(value, 2), return_counts=True)
-    below = ndtr((np.log(marks + 0.5)[:, None] + prices - found[0]) / np.exp(found[1])) @ (weights / weights.sum())
+    scaled = np.log(marks + 0.5)[:, None] + prices - np.logaddexp(found[0], prices)
+    below = ndtr(scaled / np.exp(found[1])) @ (weights / weights.sum())
     return float(np.max(np.abs(spike + (1 - spike) * below - observed)))
+
+
+@dataclass(frozen=True)
+class Excitement:
+    """Self-exciting arrivals in business time; `gain` is the log likelihood per order beyond that of a Poisson flow."""
+
+    branching: float
+    fast_share: float
+    fast_decay: float
+    slow_decay: float
+    gain: float
+
+
+def fit_excitement(days: Sequence[ArrayLike]) -> Excitement:
+    """Fit one self-exciting process to several days by maximum likelihood.
+
+    Args:
+        days: of each day the arrival times in business time: from 0, at a mean rate of 1, increasing.
+    """
+    times = [np.asarray(day, np.float64) for day in days]
+
+    def natural(x: Floats) -> tuple[float, float, float, float]:
+        share = 1.0 / (1.0 + np.exp(-x[:2]))
+        return float(share[0]), float(share[1]), math.exp(x[2]), math.exp(min(x[3], x[2]))
+
+    def loss(x: Floats) -> float:
+        return -float(np.mean([log_likelihood(t, float(len(t)), *natural(x)) / len(t) for t in times]))
+
+    x: Floats = np.array([0.8, -1.0, 3.0, -2.5])
+    for _ in range(2):
+        found = minimize(loss, x, method="Nelder-Mead", options={"maxiter": 800, "xatol": 1e-4, "fatol": 1e-7})
+        x = np.asarray(found.x, np.float64)
+    return Excitement(*natural(x), gain=1.0 - loss(x))
 
 
 def fit_patience(life_s: ArrayLike, cancelled: ArrayLike) -> Patience:

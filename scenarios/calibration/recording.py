@@ -39,6 +39,9 @@ class SeenOrder:
     """False where the feed gives only a bound of the limit price (the order was filled at once)."""
     bid: int
     ask: int
+    bid_shares: int = 0
+    """Shares at the best bid."""
+    ask_shares: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,9 @@ class _Book:
         if order[2] == 0:
             del self.orders[number]
         return order[2] == 0
+
+    def shares(self, side: int, price: int) -> int:
+        return self._levels[side].get(price, 0)
 
     def best(self, side: int) -> int:
         heap, level = self._heaps[side], self._levels[side]
@@ -183,7 +189,8 @@ class _Replay:
         bid, ask = self._book.best(1), self._book.best(-1)
         self._weigh_spread(t, bid, ask)
         self._row[key] = len(self._orders)
-        self._orders.append(SeenOrder(t, side, price, shares, not int(str(ioc)), bid, ask))
+        depth = self._book.shares(1, bid), self._book.shares(-1, ask)
+        self._orders.append(SeenOrder(t, side, price, shares, not int(str(ioc)), bid, ask, *depth))
         self._entered.append(elapsed(t))
         self._life.append(-1.0)
         self._cancelled.append(False)
