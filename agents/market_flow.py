@@ -24,7 +24,7 @@ from agents.kernels import flow as kernel
 from twin.clock import Phase, at
 from twin.contracts import Board, Instruments, IntColumn, Messages, OrderRules, Tape
 from twin.errors import CapacityError, ConservationError, ScenarioError
-from twin.kernels import book
+from twin.kernels.ladders import C_CURSOR
 from twin.matching.engine import MatchingEngine
 from twin.randomness import Streams
 from twin.world import largest_orders
@@ -92,7 +92,7 @@ class MarketFlow:
         self._clock = np.zeros((n, kernel.CLOCK_WORDS))
         self._nodes = np.zeros((nodes, kernel.NODE_WORDS), np.int64)
         self._stack = np.arange(nodes - 1, -1, -1, dtype=np.int32)
-        self._message = tuple(np.zeros(1, np.int64) for _ in range(7))
+        self._message = np.zeros(6, np.int64)
         self._drawn = np.zeros(4, np.int64)
         self._last_patience = patience_time(at("15:00"))
         self._cash = np.zeros(1, np.int64)
@@ -120,6 +120,11 @@ class MarketFlow:
     def cancels(self) -> int:
         """Cancels sent today."""
         return int(self._own[:, kernel.CANCELS].sum())
+
+    @property
+    def trades(self) -> int:
+        """Trades that were handed to the flow."""
+        return int(self._own[:, kernel.TRADES].sum())
 
     @property
     def counts(self) -> tuple[IntColumn, IntColumn]:
@@ -185,61 +190,59 @@ class MarketFlow:
         pace = np.diff(share) * activity * self.parameters.orders_per_day / np.diff(edges)
         patience = np.array([patience_time(int(t)) for t in edges], np.int64)
         starts, grouped = _by_instrument(others, len(self._ids))
+        logs: list[NDArray[np.int64]] = []
         if log and not self._log.shape[1]:
             self._log = np.zeros((7, 1 << 14), np.int64)
-        tapes: list[NDArray[np.int64]] = []
-        logs: list[NDArray[np.int64]] = []
-        engine._ctl[book.C_ROWS] = 0
-        while True:
-            code = kernel.advance(
-                *_arrays(engine), *self._message, self._streams.key, self._streams.replication, BACKGROUND_BASE,
-                kernel.CONTINUOUS if phase == Phase.CONTINUOUS else kernel.CALL, int(patience[-1] > patience[0]),
-                self._last_patience, int(keep), edges, patience, pace, np.ascontiguousarray(value, np.float64),
-                self._weight, self._ids, self._sizes, self._cages, self._placement, self._numbers, self._calls[phase],
-                self._place, self._own, self._clock, self._nodes, self._stack, self._drawn, self.shares, self._cash,
-                starts, *grouped, self._log if log else _NO_LOG,
-                _NO_SAMPLE if sample is None else sample,
-            )  # fmt: skip
-            if code in (kernel.DONE, kernel.TAPE_FULL):
-                tapes.append(_take_rows(engine))
-                self._place[kernel.KEPT] = 0
-            if log and code in (kernel.DONE, kernel.LOG_FULL):
-                logs.append(self._log[:, : self._place[kernel.LOGGED]].copy())
-                self._place[kernel.LOGGED] = 0
-            if code == kernel.DONE:
-                break
-            self._make_room(code, engine)
+        value = np.ascontiguousarray(value, np.float64)
+
+        def step(*books: NDArray[np.int64]) -> int:
+            self._place[kernel.KEPT] = 0
+            while True:
+                code = int(kernel.advance(
+                    *books, self._message, self._streams.key, self._streams.replication, BACKGROUND_BASE,
+                    int(patience[-1] > patience[0]), self._last_patience, int(keep), edges, patience, pace, value,
+                    self._weight, self._ids, self._sizes, self._cages, self._placement, self._numbers,
+                    self._calls[phase], self._place, self._own, self._clock, self._nodes, self._stack, self._drawn,
+                    self.shares, self._cash, starts, *grouped, self._log if log else _NO_LOG,
+                    _NO_SAMPLE if sample is None else sample,
+                ))  # fmt: skip
+                if log and code in (kernel.DONE, kernel.LOG_FULL):
+                    logs.append(self._log[:, : self._place[kernel.LOGGED]].copy())
+                    self._place[kernel.LOGGED] = 0
+                if code == kernel.CONTRADICTION:
+                    self._contradiction(books[-1], int(books[0][C_CURSOR]))
+                if code not in (kernel.NODES_FULL, kernel.LOG_FULL):
+                    return code
+                self._make_room(code)
+
+        tape = engine.run(step)
         if log:
             self.sent = Messages(*np.concatenate([np.stack(list(vars(self.sent).values())), *logs], axis=1))
-        return Tape(*(tapes[0] if len(tapes) == 1 else np.concatenate(tapes, axis=1)))
+        return tape
 
     def absorb(self, engine: MatchingEngine, tape: Tape, *, keep: Keep = Keep.OTHERS) -> Tape:
         """Book what came of no message: an auction, the end of the day. Returns the tape, numbered if `keep` says so."""
         rows = np.array(list(vars(tape).values()), np.int64)
         row = kernel.absorb_tape(
             BACKGROUND_BASE, len(tape), int(keep), self._place, self._own, self._nodes, self._stack,
-            engine._slots, rows, self.shares, self._cash,
+            engine.handles, rows, self.shares, self._cash,
         )  # fmt: skip
         if row >= 0:
             self._contradiction(rows, row)
         return Tape(*rows)
 
-    def _make_room(self, code: int, engine: MatchingEngine) -> None:
+    def _make_room(self, code: int) -> None:
         """Double what is full."""
-        if code == kernel.NODES_FULL:
-            count = len(self._nodes)
-            if 2 * count > _MAX_NODES:
-                raise CapacityError(f"{count} orders of the background live at once", hint="Lower orders_per_day.")
-            self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
-            self._stack = np.concatenate([np.arange(2 * count - 1, count - 1, -1, dtype=np.int32), self._stack])
-            self._place[kernel.FREE] = count
-        elif code == kernel.LOG_FULL:
+        if code == kernel.LOG_FULL:
             if self._log.shape[1] < 1 << 17:
                 self._log = np.zeros((7, 2 * self._log.shape[1]), np.int64)
-        elif code == kernel.CONTRADICTION:
-            self._contradiction(engine._tape, int(engine._ctl[book.C_CURSOR]))
-        else:
-            _make_room(code, engine, Messages(*self._message))
+            return
+        count = len(self._nodes)
+        if 2 * count > _MAX_NODES:
+            raise CapacityError(f"{count} orders of the background live at once", hint="Lower orders_per_day.")
+        self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
+        self._stack = np.concatenate([np.arange(2 * count - 1, count - 1, -1, dtype=np.int32), self._stack])
+        self._place[kernel.FREE] = count
 
     def _contradiction(self, rows: NDArray[np.int64], row: int) -> None:
         time, _, instrument, _, _, quantity, order, counter, _ = rows[:, row].tolist()
@@ -273,23 +276,3 @@ def _sizes(instruments: Instruments, rules: OrderRules | None) -> NDArray[np.int
 def _cages(n: int, rules: OrderRules | None) -> NDArray[np.int64]:
     return np.zeros((2, n), np.int64) if rules is None else np.array([rules.cage_ppm, rules.cage_ticks], np.int64)
 
-
-def _arrays(engine):
-    return engine._ctl, *engine._ladders, engine._pool, engine._slots, engine._tape
-
-
-def _take_rows(engine):
-    rows = int(engine._ctl[book.C_ROWS])
-    engine._ctl[book.C_ROWS] = 0
-    return engine._tape[:, :rows].copy()
-
-
-def _make_room(code, engine, messages):
-    if code == book.POOL_FULL:
-        engine._pool = np.concatenate([engine._pool, np.zeros_like(engine._pool)])
-    elif code == book.TAPE_FULL:
-        if engine._tape_rows < 1 << 17:
-            engine._tape_rows *= 2
-            engine._tape = engine._new_tape()
-    else:
-        engine._refuse(code, messages)

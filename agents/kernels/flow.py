@@ -23,19 +23,39 @@ import math
 
 import numpy as np
 
-from twin.kernels import book, kernel, philox
+from twin.kernels import inlined, kernel, philox
+from twin.kernels.book import handle
+from twin.kernels.ladders import (
+    C_CURSOR,
+    C_ROWS,
+    CONTINUOUS,
+    DONE,
+    I_BITS,
+    I_DOWN,
+    I_PHASE,
+    I_UP,
+    L_QUANTITY,
+    S_BASE,
+    S_BEST,
+    S_BITS,
+    S_LEVELS,
+    S_OTHER,
+    S_SIGN,
+    S_SIZE,
+    SUSPENDED,
+    TAPE_FULL,
+)
 
-DONE, TAPE_FULL, POOL_FULL = book.DONE, book.TAPE_FULL, book.POOL_FULL
 NODES_FULL, LOG_FULL, CONTRADICTION = 100, 101, 102
 ARRIVAL_STREAM, ORDER_STREAM, RUN_STREAM = 20, 21, 26
 """Equal to Stream.BACKGROUND_ARRIVAL, BACKGROUND_ORDER and BACKGROUND_RUN (a test checks it)."""
 
 INSTRUMENT, TICK, OTHER, PENDING, ENTERED, KEPT, FREE, LIVE, LOGGED, PLACES = range(10)
-ORDERS, ROOT, RUN_LEFT, RUN_SIGN, RUNS, CANCELS, DIGEST, OWN_WORDS = 0, 1, 2, 3, 4, 5, 6, 8
+ORDERS, ROOT, RUN_LEFT, RUN_SIGN, RUNS, CANCELS, DIGEST, TRADES, OWN_WORDS = range(9)
+TIME, KIND, SIDE, PRICE, QUANTITY, HANDLE = range(6)
 DUE_IN, GAP, FAST, SLOW, SINCE, OPINION, CLOCK_WORDS = 0, 1, 2, 3, 4, 5, 8
 DUE, LINKS, TAG, LEFT, NODE_WORDS = 0, 1, 2, 3, 4
 IS_LIVE, IS_QUEUED = 1, 2
-CONTINUOUS, CALL = 0, 1
 KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED = 0, 1, 2
 """Which rows of the tape stay: those of others; all; all, with order numbers of the instrument instead of handles."""
 MARKETABLE, INSIDE, BEST = 0, 1, 2
@@ -198,9 +218,9 @@ def _end(node, place, nodes, stack):
 
 
 @kernel
-def _fill(handle, quantity, base, nodes):
+def _fill(order, quantity, base, nodes):
     """Take shares off a background order; return False if it has fewer or has ended."""
-    node = handle - base
+    node = order - base
     if node < 0:
         return True
     nodes[node, LEFT] -= quantity
@@ -219,32 +239,33 @@ def absorb(base, current, first, last, keep, place, own, nodes, stack, slots, ta
     """
     for row in range(first, last):
         kind, i = tape[1, row], tape[2, row]
-        handle, counter = tape[6, row], tape[7, row]
+        order, counter = tape[6, row], tape[7, row]
         mixed = own[i, DIGEST] ^ tape[0, row]
         mixed = (mixed ^ (kind << 1) ^ tape[3, row]) * _MIX
         mixed ^= (mixed >> 29) ^ (tape[4, row] << 32) ^ tape[5, row]
         own[i, DIGEST] = mixed * _MIX + tape[8, row]
         if keep == KEEP_NUMBERED:
-            if handle >= base:
-                tape[6, row] = nodes[handle - base, TAG] >> 2
+            if order >= base:
+                tape[6, row] = nodes[order - base, TAG] >> 2
             if counter >= base:
                 tape[7, row] = nodes[counter - base, TAG] >> 2
         if kind == _TRADE:
             amount = tape[3, row] * tape[5, row]
-            if handle >= base:
+            if order >= base:
                 shares[i] += amount
                 cash[0] -= amount * tape[4, row]
             if counter >= base:
                 shares[i] -= amount
                 cash[0] += amount * tape[4, row]
-            if not (_fill(handle, tape[5, row], base, nodes) and _fill(counter, tape[5, row], base, nodes)):
+            if not (_fill(order, tape[5, row], base, nodes) and _fill(counter, tape[5, row], base, nodes)):
                 return row
+            own[i, TRADES] += 1
             if counter >= base and nodes[counter - base, LEFT] == 0:
                 _end(counter - base, place, nodes, stack)
-            if handle >= base and nodes[handle - base, LEFT] == 0:
-                _end(handle - base, place, nodes, stack)
-        elif handle >= base and handle != current and slots[handle] == 0:
-            _end(handle - base, place, nodes, stack)
+            if order >= base and nodes[order - base, LEFT] == 0:
+                _end(order - base, place, nodes, stack)
+        elif order >= base and order != current and slots[order] == 0:
+            _end(order - base, place, nodes, stack)
     return -1
 
 
@@ -267,32 +288,27 @@ def _keep_others(base, first, last, place, tape):
     return kept
 
 
-@kernel
-def best_prices(i, state, sides):
-    """Best bid and ask of an instrument in ticks, 0 = none."""
-    bid, ask = np.int64(0), np.int64(0)
-    up, down = state[(i << 3) + book.I_UP], state[(i << 3) + book.I_DOWN]
-    if sides[(i << 4) + book.S_BEST] <= up - down:
-        bid = up - sides[(i << 4) + book.S_BEST]
-    if sides[(i << 4) + 8 + book.S_BEST] <= up - down:
-        ask = down + sides[(i << 4) + 8 + book.S_BEST]
-    return bid, ask
+@inlined
+def best_price(so, sides):
+    """Best price of a side (offset in `sides`) in ticks, 0 = none."""
+    best = sides[so + S_BEST]
+    return sides[so + S_BASE] + sides[so + S_SIGN] * best if best < sides[so + S_SIZE] else 0
+
+
+@inlined
+def best_shares(so, sides, levels):
+    """Shares at the best price of a side that is not empty."""
+    return levels[((sides[so + S_LEVELS] + sides[so + S_BEST]) << 2) + L_QUANTITY]
 
 
 @kernel
-def best_shares(i, side, sides, levels):
-    """Shares at the best price of a side (0 = bids, 1 = asks) that is not empty."""
-    so = (i << 4) + (side << 3)
-    return levels[((sides[so + book.S_LEVELS] + sides[so + book.S_BEST]) << 2) + book.L_QUANTITY]
-
-
-@kernel
-def _look(i, j, state, sides, levels, sample):
+def _look(i, j, sides, levels, sample):
     """Write best bid, ask and their shares after interval j."""
-    bid, ask = best_prices(i, state, sides)
-    sample[j, i, 0], sample[j, i, 1] = bid, ask
-    sample[j, i, 2] = best_shares(i, 0, sides, levels) if bid > 0 else 0
-    sample[j, i, 3] = best_shares(i, 1, sides, levels) if ask > 0 else 0
+    for s in range(2):
+        so = (i << (S_BITS + 1)) + s * S_OTHER
+        price = best_price(so, sides)
+        sample[j, i, s] = price
+        sample[j, i, 2 + s] = best_shares(so, sides, levels) if price > 0 else 0
 
 
 @kernel
@@ -369,21 +385,22 @@ def _marketable(side, u, opposite, gap, unit, fair, up, down, cage, numbers):
 
 
 @kernel
-def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids, sizes, cages,
+def _order(i, seed, replication, fair, k, spare, state, sides, levels, ids, sizes, cages,
            placement, numbers, call, own, clock, drawn):  # fmt: skip
     """Draw order k of an instrument against its book; drawn = side, price, quantity, patience in ns (0 = never).
 
     Args:
-        live: 1 in continuous trading; spare: uint64 word that the arrival left over.
+        spare: uint64 word that the arrival left over.
     """
     w0, w1, x0, x1 = philox.block(seed, replication, ORDER_STREAM, ids[i], k)
     u_side, u = philox.unit32(w0), philox.unit32(w1)
-    up, down = state[(i << 3) + book.I_UP], state[(i << 3) + book.I_DOWN]
-    bid, ask = best_prices(i, state, sides)
+    up, down = state[(i << I_BITS) + I_UP], state[(i << I_BITS) + I_DOWN]
+    bo = i << (S_BITS + 1)
+    bid, ask = best_price(bo, sides), best_price(bo + S_OTHER, sides)
     unit = 1.0 + numbers[UNIT_SLOPE] * fair
     factor = 1.0
     depth = np.int64(0)
-    if live == 0 or (bid == 0 and ask == 0):
+    if state[(i << I_BITS) + I_PHASE] != CONTINUOUS or (bid == 0 and ask == 0):
         side, price = _call_order(u_side, u, fair, call)
     else:
         if bid == 0 or ask == 0:
@@ -407,7 +424,7 @@ def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids
                     cage = max(opposite * cages[0, i] // 1_000_000, cages[1, i])
                 price, factor = _marketable(side, u, opposite, gap, unit, worth, up, down, cage, numbers)
                 if factor == 1.0 and u > 1.0 - numbers[SELECTIVE]:
-                    depth = best_shares(i, 1 if side > 0 else 0, sides, levels)
+                    depth = best_shares(bo + S_OTHER if side > 0 else bo, sides, levels)
         else:
             u = (u - share) / (1.0 - share)
             side = 1 if u_side < _logistic(numbers[TILT_PASSIVE] * gap) else -1
@@ -445,8 +462,7 @@ def _order(i, seed, replication, fair, live, k, spare, state, sides, levels, ids
 @kernel
 def advance(
     ctl, state, sides, levels, words, summary, pool, slots, tape,
-    m_time, m_kind, m_instrument, m_side, m_price, m_quantity, m_order,
-    seed, replication, base, mode, patience_moves, last_patience, keep,
+    message, seed, replication, base, patience_moves, last_patience, keep,
     edges, patience, pace, value, weight, ids, sizes, cages, placement, numbers, call,
     place, own, clock, nodes, stack, drawn, shares, cash,
     starts, o_time, o_kind, o_side, o_price, o_quantity, o_order, log, sample,
@@ -457,8 +473,8 @@ def advance(
     LOG_FULL (place[LOGGED] = 0): it goes on exactly there. CONTRADICTION and the codes of the book cannot be resumed.
 
     Args:
-        ctl .. tape: the arrays of `twin.kernels.book`; m_time .. m_order: int64[1], the message under way.
-        base: first handle of the background; mode: CONTINUOUS or CALL; patience_moves: 1 while cancels are taken.
+        ctl .. tape: the arrays of `twin.kernels.ladders`; message: int64[6], the message under way.
+        base: first handle of the background; patience_moves: 1 while cancels are taken.
         last_patience: patience time at the end of the day, int64 ns; keep: KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED.
         edges: int64[ticks + 1] ns; patience: int64[ticks + 1] patience time at them.
         pace: float64[ticks] orders per ns of an instrument of weight 1; value: float64[ticks, n] ticks.
@@ -479,7 +495,7 @@ def advance(
         while place[TICK] < ticks:
             j = place[TICK]
             t0, t1 = edges[j], edges[j + 1]
-            rate = pace[j] * weight[i]
+            rate = pace[j] * weight[i] if state[(i << I_BITS) + I_PHASE] != SUSPENDED else 0.0
             if place[ENTERED] == 0:
                 place[ENTERED] = 1
                 clock[i, SINCE] = np.float64(t0)
@@ -506,19 +522,18 @@ def advance(
                         break
                     if logging and place[LOGGED] == log.shape[1]:
                         return LOG_FULL
-                    m_time[0], m_instrument[0] = at, i
+                    message[TIME] = at
                     if what == 3:
-                        m_kind[0], m_side[0], m_price[0] = o_kind[o], o_side[o], o_price[o]
-                        m_quantity[0], m_order[0] = o_quantity[o], o_order[o]
+                        message[KIND], message[SIDE], message[PRICE] = o_kind[o], o_side[o], o_price[o]
+                        message[QUANTITY], message[HANDLE] = o_quantity[o], o_order[o]
                         place[OTHER] = o + 1
-                        number = m_order[0]
+                        number = message[HANDLE]
                     elif what == 2:
                         if place[FREE] == 0:
                             return NODES_FULL
                         k = own[i, ORDERS]
                         a, b, c, spare = philox.block(seed, replication, ARRIVAL_STREAM, ids[i], k + 1)
-                        live = 1 if mode == CONTINUOUS else 0
-                        _order(i, seed, replication, value[j, i], live, k, spare, state, sides, levels, ids, sizes,
+                        _order(i, seed, replication, value[j, i], k, spare, state, sides, levels, ids, sizes,
                                cages, placement, numbers, call, own, clock, drawn)  # fmt: skip
                         clock[i, SINCE] += clock[i, DUE_IN] / rate
                         _excite(i, a, b, c, numbers, clock)
@@ -532,48 +547,47 @@ def advance(
                             if entered + drawn[3] < last_patience:
                                 nodes[node, TAG] |= IS_QUEUED
                                 own[i, ROOT] = heap_add(own[i, ROOT], node, entered + drawn[3], nodes)
-                        m_kind[0], m_side[0], m_price[0], m_quantity[0] = _NEW, drawn[0], drawn[1], drawn[2]
-                        m_order[0] = base + node
+                        message[KIND], message[SIDE], message[PRICE] = _NEW, drawn[0], drawn[1]
+                        message[QUANTITY], message[HANDLE] = drawn[2], base + node
                         number = k
                     else:
                         node = own[i, ROOT] - 1
                         own[i, ROOT] = heap_drop(node + 1, nodes)
                         nodes[node, TAG] &= ~IS_QUEUED
                         own[i, CANCELS] += 1
-                        m_kind[0], m_side[0], m_price[0], m_quantity[0] = _CANCEL, 0, 0, 0
-                        m_order[0] = base + node
+                        message[KIND], message[SIDE], message[PRICE], message[QUANTITY] = _CANCEL, 0, 0, 0
+                        message[HANDLE] = base + node
                         number = nodes[node, TAG] >> 2
                     if logging:
                         q = place[LOGGED]
-                        log[0, q], log[1, q], log[2, q], log[3, q] = at, m_kind[0], i, m_side[0]
-                        log[4, q], log[5, q] = m_price[0], m_quantity[0]
-                        log[6, q] = number if keep == KEEP_NUMBERED else m_order[0]
+                        log[0, q], log[1, q], log[2, q], log[3, q] = at, message[KIND], i, message[SIDE]
+                        log[4, q], log[5, q] = message[PRICE], message[QUANTITY]
+                        log[6, q] = number if keep == KEEP_NUMBERED else message[HANDLE]
                         place[LOGGED] = q + 1
-                    ctl[book.C_CURSOR] = 0
                 place[PENDING] = 1
-                first = ctl[book.C_ROWS]
-                code = book.process(
-                    ctl, state, sides, levels, words, summary, pool, slots, tape,
-                    m_time, m_kind, m_instrument, m_side, m_price, m_quantity, m_order,
+                first = ctl[C_ROWS]
+                code = handle(
+                    ctl, state, sides, levels, words, summary, pool, slots, tape, message[TIME], message[KIND], i,
+                    message[SIDE], message[PRICE], message[QUANTITY], message[HANDLE],
                 )  # fmt: skip
-                last = ctl[book.C_ROWS]
-                row = absorb(base, m_order[0], first, last, keep, place, own, nodes, stack, slots, tape, shares, cash)
+                last = ctl[C_ROWS]
+                row = absorb(base, message[HANDLE], first, last, keep, place, own, nodes, stack, slots, tape, shares, cash)
                 if row >= 0:
-                    ctl[book.C_CURSOR] = row
+                    ctl[C_CURSOR] = row
                     return CONTRADICTION
                 if keep == KEEP_OTHERS:
-                    ctl[book.C_ROWS] = _keep_others(base, first, last, place, tape)
-                if code == TAPE_FULL and ctl[book.C_ROWS] < last:
+                    ctl[C_ROWS] = _keep_others(base, first, last, place, tape)
+                if code == TAPE_FULL and ctl[C_ROWS] < last:
                     continue
                 if code != DONE:
                     return code
                 place[PENDING] = 0
-                if m_order[0] >= base and slots[m_order[0]] == 0:
-                    _end(m_order[0] - base, place, nodes, stack)
+                if message[HANDLE] >= base and slots[message[HANDLE]] == 0:
+                    _end(message[HANDLE] - base, place, nodes, stack)
             clock[i, DUE_IN] = max(clock[i, DUE_IN] - (t1 - clock[i, SINCE]) * rate, 0.0)
             place[ENTERED] = 0
             if sample.shape[0] > 0:
-                _look(i, j, state, sides, levels, sample)
+                _look(i, j, sides, levels, sample)
             place[TICK] = j + 1
         place[TICK] = 0
         place[INSTRUMENT] = i + 1

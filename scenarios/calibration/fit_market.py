@@ -32,10 +32,6 @@ LIMIT = 0.1
 
 ASSUMED: dict[str, dict[str, Any]] = {
     "orders_per_day": {"value": 21_000, "why": "new orders per instrument; with cancels about 27,000 messages a day"},
-    "tilt": {"value": 0.6, "why": "logit of the side per natural spread between value and mid; value is unobservable"},
-    "tilt_passive": {"value": 0.25, "why": "the same for resting orders"},
-    "informed_from": {"value": 4.0, "why": "natural spreads from the value at which orders grow (Kyle 1985)"},
-    "informed_slope": {"value": 0.5, "why": "growth of such orders per further natural spread"},
     "attention_half_life_s": {"value": 1800.0, "why": "half-life of the largest index move in people's minds"},
 }
 

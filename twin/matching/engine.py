@@ -219,6 +219,22 @@ class MatchingEngine:
 
         return self._collect(step, messages)
 
+    def run(self, step: Callable[..., int]) -> Tape:
+        """Let a compiled loop that calls `book.handle` work on the books; returns the tape.
+
+        Args:
+            step: called with ctl, state, sides, levels, words, summary, pool, slots and an empty tape; again, with more
+                room, until it returns DONE. It keeps its own place, and ctl[C_CURSOR] at the message of a bad code.
+        """
+        return self._start(
+            lambda: step(self._ctl, self._state, *self._books, self._pool, self._slots, self._tape)
+        )
+
+    @property
+    def handles(self) -> NDArray[np.int32]:
+        """Of every order handle: not 0 while the order rests or waits outside a price cage."""
+        return self._slots
+
     def uncross(self, time: int, instruments: IntColumn | None = None) -> Tape:
         """Hold the call auction of instruments: trades at one price each; what is left stays in the book.
 
