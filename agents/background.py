@@ -101,7 +101,7 @@ class BackgroundParameters:
             or not 0 <= self.follow < 1
             or not 0 <= self.branching < 1
             or not 0 <= self.fast_share <= 1
-            or not 0 < min(self.fast_decay, self.slow_decay)
+            or not min(self.fast_decay, self.slow_decay) > 0
             or self.placement.shape != (3, 4)
             or self.placement.min() < 0
             or len(self.open_call) < 2

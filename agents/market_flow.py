@@ -21,10 +21,10 @@ from agents.background import (
     patience_time,
 )
 from agents.kernels import flow as kernel
-from twin.clock import Phase, at
+from twin.clock import at
 from twin.contracts import Board, Instruments, IntColumn, Messages, OrderRules, Tape
-from twin.errors import CapacityError, ConservationError, ScenarioError
-from twin.kernels.ladders import C_CURSOR
+from twin.errors import CapacityError, ScenarioError
+from twin.kernels.ladders import DONE
 from twin.matching.engine import MatchingEngine
 from twin.randomness import Streams
 from twin.world import largest_orders
@@ -56,7 +56,7 @@ class MarketFlow:
         nodes: orders that may live at first; grows by doubling.
 
     Attributes:
-        shares: net shares bought today, per instrument.
+        shares: net shares bought today, per instrument, as `absorb` was told.
         sent: messages of background and others as the exchange took them, if `advance` was asked to log.
     """
 
@@ -81,11 +81,7 @@ class MarketFlow:
         self._sizes, self._cages = _sizes(instruments, rules), _cages(n, rules)
         self._numbers = parameters.numbers()
         self._placement = np.ascontiguousarray(parameters.placement)
-        self._calls = {
-            Phase.OPEN_CALL: parameters.open_call,
-            Phase.CONTINUOUS: parameters.open_call,
-            Phase.CLOSE_CALL: parameters.close_call,
-        }
+        self._calls = np.array([parameters.open_call, parameters.close_call])
         self._place = np.zeros(kernel.PLACES, np.int64)
         self._place[kernel.FREE] = nodes
         self._own = np.zeros((n, kernel.OWN_WORDS), np.int64)
@@ -123,13 +119,14 @@ class MarketFlow:
 
     @property
     def trades(self) -> int:
-        """Trades that were handed to the flow."""
+        """Trades between its own orders and with others."""
         return int(self._own[:, kernel.TRADES].sum())
 
     @property
-    def counts(self) -> tuple[IntColumn, IntColumn]:
-        """New orders and cancels of each instrument."""
-        return self._own[:, kernel.ORDERS].copy(), self._own[:, kernel.CANCELS].copy()
+    def counts(self) -> tuple[IntColumn, IntColumn, IntColumn]:
+        """New orders, cancels and trades of each instrument."""
+        orders, cancels, trades = self._own[:, [kernel.ORDERS, kernel.CANCELS, kernel.TRADES]].T.copy()
+        return orders, cancels, trades
 
     @property
     def digests(self) -> IntColumn:
@@ -141,23 +138,21 @@ class MarketFlow:
         engine: MatchingEngine,
         t0: int,
         t1: int,
-        phase: Phase,
         value: NDArray[np.float64],
         move: float,
         others: Messages = _NOBODY,
         *,
-        keep: Keep = Keep.OTHERS,
+        keep: Keep = Keep.ALL,
     ) -> Tape:
         """One interval [t0, t1), with activity as the market's move (a return, such as -0.03) commands; see `advance`."""
         activity = np.array([self._attention.factor(t0, move)])
         edges = np.array([t0, t1], np.int64)
-        return self.advance(engine, edges, phase, value.reshape(1, -1), activity, others, keep=keep)
+        return self.advance(engine, edges, value.reshape(1, -1), activity, others, keep=keep)
 
     def advance(
         self,
         engine: MatchingEngine,
         edges: IntColumn,
-        phase: Phase,
         value: NDArray[np.float64],
         activity: NDArray[np.float64],
         others: Messages = _NOBODY,
@@ -166,24 +161,21 @@ class MarketFlow:
         log: bool = False,
         sample: IntColumn | None = None,
     ) -> Tape:
-        """Run all instruments over consecutive intervals of one phase; returns the tape, instrument by instrument.
+        """Run all instruments over consecutive intervals; returns the tape, instrument by instrument.
+
+        What an instrument does follows from its phase at the engine, which changes in between by halts alone: nothing
+        is sent while it is shut or suspended, and no cancel while none is taken.
 
         Args:
-            engine: its phase must be set already.
-            edges: borders of the intervals, ns since midnight; all on one side of 09:20.
-            phase: nothing of the background is sent outside calls and continuous trading.
+            engine: the books.
+            edges: borders of the intervals, ns since midnight.
             value: float64[intervals, instruments], the value in ticks.
             activity: factor on the arrival rate in each interval.
             others: messages to merge in, by time; at equal times they go first.
             keep: which rows are returned.
             log: append the messages to `sent`, in the order in which they were handled.
             sample: int64[intervals, instruments, 4], filled with best bid, ask and their shares at the end of each.
-
-        Raises:
-            ConservationError: the exchange fills more of an order than is left of it.
         """
-        if phase not in self._calls:
-            return engine.process(others) if len(others) else Tape.empty()
         if keep == Keep.NUMBERED and len(others):
             raise ScenarioError("order numbers and messages of others do not go together", where="Keep.NUMBERED")
         share = self._profile.at_edges(edges)
@@ -200,17 +192,15 @@ class MarketFlow:
             while True:
                 code = int(kernel.advance(
                     *books, self._message, self._streams.key, self._streams.replication, BACKGROUND_BASE,
-                    int(patience[-1] > patience[0]), self._last_patience, int(keep), edges, patience, pace, value,
+                    self._last_patience, int(keep), edges, patience, pace, value,
                     self._weight, self._ids, self._sizes, self._cages, self._placement, self._numbers,
-                    self._calls[phase], self._place, self._own, self._clock, self._nodes, self._stack, self._drawn,
-                    self.shares, self._cash, starts, *grouped, self._log if log else _NO_LOG,
+                    self._calls, self._place, self._own, self._clock, self._nodes, self._stack, self._drawn,
+                    starts, *grouped, self._log if log else _NO_LOG,
                     _NO_SAMPLE if sample is None else sample,
                 ))  # fmt: skip
-                if log and code in (kernel.DONE, kernel.LOG_FULL):
+                if log and code in (DONE, kernel.LOG_FULL):
                     logs.append(self._log[:, : self._place[kernel.LOGGED]].copy())
                     self._place[kernel.LOGGED] = 0
-                if code == kernel.CONTRADICTION:
-                    self._contradiction(books[-1], int(books[0][C_CURSOR]))
                 if code not in (kernel.NODES_FULL, kernel.LOG_FULL):
                     return code
                 self._make_room(code)
@@ -220,15 +210,20 @@ class MarketFlow:
             self.sent = Messages(*np.concatenate([np.stack(list(vars(self.sent).values())), *logs], axis=1))
         return tape
 
-    def absorb(self, engine: MatchingEngine, tape: Tape, *, keep: Keep = Keep.OTHERS) -> Tape:
-        """Book what came of no message: an auction, the end of the day. Returns the tape, numbered if `keep` says so."""
-        rows = np.array(list(vars(tape).values()), np.int64)
-        row = kernel.absorb_tape(
-            BACKGROUND_BASE, len(tape), int(keep), self._place, self._own, self._nodes, self._stack,
-            engine.handles, rows, self.shares, self._cash,
+    def absorb(self, engine: MatchingEngine, tape: Tape) -> None:
+        """Book shares and cash, and what came of no message: auctions, the end of the day. Takes every row once."""
+        kernel.follow(
+            BACKGROUND_BASE, tape.kind, tape.instrument, tape.side, tape.price, tape.quantity, tape.order,
+            tape.counter, self._place, self._nodes, self._stack, engine.handles, self.shares, self._cash,
         )  # fmt: skip
-        if row >= 0:
-            self._contradiction(rows, row)
+
+    def number(self, engine: MatchingEngine, tape: Tape) -> Tape:
+        """Take note of a tape that came of no message, in a market without others; returns it with order numbers."""
+        rows = np.array(list(vars(tape).values()), np.int64)
+        kernel.note(
+            BACKGROUND_BASE, -1, 0, len(tape), int(Keep.NUMBERED), self._place, self._own, self._nodes, self._stack,
+            engine.handles, rows,
+        )  # fmt: skip
         return Tape(*rows)
 
     def _make_room(self, code: int) -> None:
@@ -243,13 +238,6 @@ class MarketFlow:
         self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
         self._stack = np.concatenate([np.arange(2 * count - 1, count - 1, -1, dtype=np.int32), self._stack])
         self._place[kernel.FREE] = count
-
-    def _contradiction(self, rows: NDArray[np.int64], row: int) -> None:
-        time, _, instrument, _, _, quantity, order, counter, _ = rows[:, row].tolist()
-        raise ConservationError(
-            f"{quantity} shares filled, more than is left of order {order} or {counter}",
-            where=f"instrument {instrument}, {time} ns",
-        )
 
 
 def _by_instrument(others: Messages, n: int) -> tuple[IntColumn, tuple[IntColumn, ...]]:
@@ -275,4 +263,3 @@ def _sizes(instruments: Instruments, rules: OrderRules | None) -> NDArray[np.int
 
 def _cages(n: int, rules: OrderRules | None) -> NDArray[np.int64]:
     return np.zeros((2, n), np.int64) if rules is None else np.array([rules.cage_ppm, rules.cage_ticks], np.int64)
-

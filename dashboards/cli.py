@@ -12,6 +12,7 @@ import typer
 from dashboards.cli_realism import realism
 from dashboards.cli_replay import replay
 from dashboards.cli_rules import rules
+from dashboards.cli_market import market
 from dashboards.i18n import LANGUAGES, say
 from twin.errors import ConservationError, ScenarioError, TwinError
 
@@ -233,6 +234,9 @@ def dashboard(
     options = ["--server.address=127.0.0.1", f"--server.port={port}", "--browser.gatherUsageStats=false"]
     command = [sys.executable, "-m", "streamlit", "run", str(page), *options]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+app.command()(market)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -157,6 +157,17 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "Install the extra: pip install 'broker-twin[dashboard]'",
         "请安装：pip install 'broker-twin[dashboard]'",
     ),
+    # a day of the exchange alone
+    "market_progress": ("{done} of {n} instruments", "已完成 {done}/{n} 只证券"),
+    "market_instruments": ("instruments", "证券"),
+    "market_orders": ("new orders", "新委托"),
+    "market_cancels": ("cancels", "撤单"),
+    "market_trades": ("trades", "成交"),
+    "market_turnover_cny": ("turnover, CNY", "成交额（元）"),
+    "market_seconds": ("wall time, s", "用时（秒）"),
+    "market_messages_per_second": ("messages per second", "每秒消息数"),
+    "market_memory_mib": ("peak memory, MiB (at most)", "内存峰值上限（MiB）"),
+    "market_digest": ("digest", "摘要"),
 }
 
 

@@ -13,7 +13,7 @@ Layout of the state (all arrays C-contiguous):
     place   int64[PLACES]: where a suspended call goes on, free nodes, live orders
     own     int64[n, OWN_WORDS]: orders drawn, heap root, metaorder under way, cancels, digest of the tape
     clock   float64[n, CLOCK_WORDS]: business time to the next order, the gap it belongs to, two excitations, ns reached
-    nodes   int64[nodes, 4]: due (patience ns), child | sibling << 32 (node + 1, 0 = none), number << 2 | flags, shares
+    nodes   int64[nodes, 4]: due (patience ns), child | sibling << 32 (node + 1, 0 = none), number << 2 | flags, spare
     stack   int32[nodes]: free nodes, the first place[FREE] of them
 """
 
@@ -26,11 +26,12 @@ import numpy as np
 from twin.kernels import inlined, kernel, philox
 from twin.kernels.book import handle
 from twin.kernels.ladders import (
-    C_CURSOR,
     C_ROWS,
+    CALL,
     CONTINUOUS,
     DONE,
     I_BITS,
+    I_CANCELS,
     I_DOWN,
     I_PHASE,
     I_UP,
@@ -42,11 +43,12 @@ from twin.kernels.ladders import (
     S_OTHER,
     S_SIGN,
     S_SIZE,
+    SHUT,
     SUSPENDED,
     TAPE_FULL,
 )
 
-NODES_FULL, LOG_FULL, CONTRADICTION = 100, 101, 102
+NODES_FULL, LOG_FULL = 100, 101
 ARRIVAL_STREAM, ORDER_STREAM, RUN_STREAM = 20, 21, 26
 """Equal to Stream.BACKGROUND_ARRIVAL, BACKGROUND_ORDER and BACKGROUND_RUN (a test checks it)."""
 
@@ -54,7 +56,7 @@ INSTRUMENT, TICK, OTHER, PENDING, ENTERED, KEPT, FREE, LIVE, LOGGED, PLACES = ra
 ORDERS, ROOT, RUN_LEFT, RUN_SIGN, RUNS, CANCELS, DIGEST, TRADES, OWN_WORDS = range(9)
 TIME, KIND, SIDE, PRICE, QUANTITY, HANDLE = range(6)
 DUE_IN, GAP, FAST, SLOW, SINCE, OPINION, CLOCK_WORDS = 0, 1, 2, 3, 4, 5, 8
-DUE, LINKS, TAG, LEFT, NODE_WORDS = 0, 1, 2, 3, 4
+DUE, LINKS, TAG, NODE_WORDS = 0, 1, 2, 4
 IS_LIVE, IS_QUEUED = 1, 2
 KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED = 0, 1, 2
 """Which rows of the tape stay: those of others; all; all, with order numbers of the instrument instead of handles."""
@@ -217,26 +219,16 @@ def _end(node, place, nodes, stack):
             _free(node, place, stack)
 
 
-@kernel
-def _fill(order, quantity, base, nodes):
-    """Take shares off a background order; return False if it has fewer or has ended."""
-    node = order - base
-    if node < 0:
-        return True
-    nodes[node, LEFT] -= quantity
-    return nodes[node, LEFT] >= 0 and nodes[node, TAG] & IS_LIVE != 0
+@inlined
+def _end_if_gone(order, base, place, nodes, stack, slots):
+    """A background order that the exchange does not hold any more has ended."""
+    if order >= base and slots[order] == 0:
+        _end(order - base, place, nodes, stack)
 
 
 @kernel
-def absorb(base, current, first, last, keep, place, own, nodes, stack, slots, tape, shares, cash):
-    """Book the rows first..last-1 of the tape; return the row that contradicts, or -1.
-
-    An order has ended when it is filled, and when any other row names it and it does not rest, unless it is the message
-    under way (its handle, int64; -1 = none).
-
-    Args:
-        shares: int64[n] net shares bought by the background; cash: int64[1] its net cash in fen.
-    """
+def note(base, current, first, last, keep, place, own, nodes, stack, slots, tape):
+    """Take note of the rows first..last-1 of the tape; `current` is the handle of the message under way, -1 = none."""
     for row in range(first, last):
         kind, i = tape[1, row], tape[2, row]
         order, counter = tape[6, row], tape[7, row]
@@ -244,35 +236,39 @@ def absorb(base, current, first, last, keep, place, own, nodes, stack, slots, ta
         mixed = (mixed ^ (kind << 1) ^ tape[3, row]) * _MIX
         mixed ^= (mixed >> 29) ^ (tape[4, row] << 32) ^ tape[5, row]
         own[i, DIGEST] = mixed * _MIX + tape[8, row]
+        if kind == _TRADE:
+            own[i, TRADES] += 1
         if keep == KEEP_NUMBERED:
             if order >= base:
                 tape[6, row] = nodes[order - base, TAG] >> 2
             if counter >= base:
                 tape[7, row] = nodes[counter - base, TAG] >> 2
-        if kind == _TRADE:
-            amount = tape[3, row] * tape[5, row]
-            if order >= base:
-                shares[i] += amount
-                cash[0] -= amount * tape[4, row]
-            if counter >= base:
-                shares[i] -= amount
-                cash[0] += amount * tape[4, row]
-            if not (_fill(order, tape[5, row], base, nodes) and _fill(counter, tape[5, row], base, nodes)):
-                return row
-            own[i, TRADES] += 1
-            if counter >= base and nodes[counter - base, LEFT] == 0:
-                _end(counter - base, place, nodes, stack)
-            if order >= base and nodes[order - base, LEFT] == 0:
-                _end(order - base, place, nodes, stack)
-        elif order >= base and order != current and slots[order] == 0:
-            _end(order - base, place, nodes, stack)
-    return -1
+        if counter != current:
+            _end_if_gone(counter, base, place, nodes, stack, slots)
+        if order != current:
+            _end_if_gone(order, base, place, nodes, stack, slots)
 
 
 @kernel
-def absorb_tape(base, rows, keep, place, own, nodes, stack, slots, tape, shares, cash):
-    """`absorb` of a tape that came of no message: an auction, the end of the day."""
-    return absorb(base, -1, 0, rows, keep, place, own, nodes, stack, slots, tape, shares, cash)
+def follow(base, kind, instrument, side, price, quantity, order, counter, place, nodes, stack, slots, shares, cash):
+    """Book the background's part in the tape's rows (columns of Tape): orders that ended, shares and cash.
+
+    May be told of rows that `advance` has seen already: an order that it has replaced is held by the exchange.
+
+    Args:
+        shares: int64[n] net shares bought; cash: int64[1] net cash in fen.
+    """
+    for row in range(kind.shape[0]):
+        if kind[row] == _TRADE:
+            amount = side[row] * quantity[row]
+            if order[row] >= base:
+                shares[instrument[row]] += amount
+                cash[0] -= amount * price[row]
+            if counter[row] >= base:
+                shares[instrument[row]] -= amount
+                cash[0] += amount * price[row]
+        _end_if_gone(counter[row], base, place, nodes, stack, slots)
+        _end_if_gone(order[row], base, place, nodes, stack, slots)
 
 
 @kernel
@@ -346,12 +342,12 @@ def _size(z, u, factor, price, lot, smallest, largest, numbers):
 
 
 @kernel
-def _call_order(u_side, u_place, fair, call):
+def _call_order(u_side, u_place, fair, which, calls):
     """Side and price in a call auction: a recorded quantile of the distance from the value, on the waiting side."""
     side = 1 if u_side < 0.5 else -1
-    point = u_place * (call.shape[0] - 1)
-    low = min(np.int64(point), call.shape[0] - 2)
-    x = call[low] + (point - low) * (call[low + 1] - call[low])
+    point = u_place * (calls.shape[1] - 1)
+    low = min(np.int64(point), calls.shape[1] - 2)
+    x = calls[which, low] + (point - low) * (calls[which, low + 1] - calls[which, low])
     return side, np.int64(math.floor(fair * (1.0 - side * x) + 0.5))
 
 
@@ -386,7 +382,7 @@ def _marketable(side, u, opposite, gap, unit, fair, up, down, cage, numbers):
 
 @kernel
 def _order(i, seed, replication, fair, k, spare, state, sides, levels, ids, sizes, cages,
-           placement, numbers, call, own, clock, drawn):  # fmt: skip
+           placement, numbers, calls, own, clock, drawn):  # fmt: skip
     """Draw order k of an instrument against its book; drawn = side, price, quantity, patience in ns (0 = never).
 
     Args:
@@ -400,8 +396,9 @@ def _order(i, seed, replication, fair, k, spare, state, sides, levels, ids, size
     unit = 1.0 + numbers[UNIT_SLOPE] * fair
     factor = 1.0
     depth = np.int64(0)
-    if state[(i << I_BITS) + I_PHASE] != CONTINUOUS or (bid == 0 and ask == 0):
-        side, price = _call_order(u_side, u, fair, call)
+    phase = state[(i << I_BITS) + I_PHASE]
+    if phase != CONTINUOUS or (bid == 0 and ask == 0):
+        side, price = _call_order(u_side, u, fair, 1 if phase == CALL else 0, calls)
     else:
         if bid == 0 or ask == 0:
             kind, mid = 0, np.float64(bid + ask)
@@ -462,26 +459,26 @@ def _order(i, seed, replication, fair, k, spare, state, sides, levels, ids, size
 @kernel
 def advance(
     ctl, state, sides, levels, words, summary, pool, slots, tape,
-    message, seed, replication, base, patience_moves, last_patience, keep,
-    edges, patience, pace, value, weight, ids, sizes, cages, placement, numbers, call,
-    place, own, clock, nodes, stack, drawn, shares, cash,
+    message, seed, replication, base, last_patience, keep,
+    edges, patience, pace, value, weight, ids, sizes, cages, placement, numbers, calls,
+    place, own, clock, nodes, stack, drawn,
     starts, o_time, o_kind, o_side, o_price, o_quantity, o_order, log, sample,
 ):  # fmt: skip
-    """Run every instrument through all ticks of one phase; return DONE, what is full, or CONTRADICTION.
+    """Run every instrument through all ticks, in which its phase changes only by halts; return DONE, what is full, or a bad code.
 
     Call again with more room after TAPE_FULL (rows taken away, ctl[C_ROWS] = place[KEPT] = 0), POOL_FULL, NODES_FULL or
-    LOG_FULL (place[LOGGED] = 0): it goes on exactly there. CONTRADICTION and the codes of the book cannot be resumed.
+    LOG_FULL (place[LOGGED] = 0): it goes on exactly there. A bad code of the book cannot be resumed.
 
     Args:
         ctl .. tape: the arrays of `twin.kernels.ladders`; message: int64[6], the message under way.
-        base: first handle of the background; patience_moves: 1 while cancels are taken.
+        base: first handle of the background.
         last_patience: patience time at the end of the day, int64 ns; keep: KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED.
         edges: int64[ticks + 1] ns; patience: int64[ticks + 1] patience time at them.
         pace: float64[ticks] orders per ns of an instrument of weight 1; value: float64[ticks, n] ticks.
         weight: float64[n]; ids: int64[n] identity for randomness; sizes: int64[3, n] lot, smallest, largest order.
         cages: int64[2, n] ppm of the opposite best price and least ticks, 0 = none.
-        placement: float64[3, 4]; numbers: float64[NUMBERS]; call: float64[points] quantiles of the distance from the
-            value in a call auction, as shares of it; drawn: int64[4].
+        placement: float64[3, 4]; numbers: float64[NUMBERS]; calls: float64[2, points] quantiles of the distance from
+            the value in an opening and a closing call, as shares of it; drawn: int64[4].
         starts: int64[n + 1] where an instrument's messages of others start; o_*: those, by time within an instrument.
         log: int64[7, capacity] the messages as sent, instrument by instrument; capacity 0 = not wanted.
         sample: int64[ticks, n, 4] best bid, ask and their shares at the end of each tick; no ticks = not wanted.
@@ -495,7 +492,9 @@ def advance(
         while place[TICK] < ticks:
             j = place[TICK]
             t0, t1 = edges[j], edges[j + 1]
-            rate = pace[j] * weight[i] if state[(i << I_BITS) + I_PHASE] != SUSPENDED else 0.0
+            phase = state[(i << I_BITS) + I_PHASE]
+            rate = pace[j] * weight[i] if phase != SHUT and phase != SUSPENDED else 0.0
+            patience_moves = state[(i << I_BITS) + I_CANCELS]
             if place[ENTERED] == 0:
                 place[ENTERED] = 1
                 clock[i, SINCE] = np.float64(t0)
@@ -505,7 +504,9 @@ def advance(
                     what = 0
                     if patience_moves:
                         root = own[i, ROOT]
-                        while root != 0 and nodes[root - 1, TAG] & IS_LIVE == 0 and nodes[root - 1, DUE] < patience[j + 1]:
+                        while (
+                            root != 0 and nodes[root - 1, TAG] & IS_LIVE == 0 and nodes[root - 1, DUE] < patience[j + 1]
+                        ):
                             own[i, ROOT] = heap_drop(root, nodes)
                             _free(root - 1, place, stack)
                             root = own[i, ROOT]
@@ -534,14 +535,14 @@ def advance(
                         k = own[i, ORDERS]
                         a, b, c, spare = philox.block(seed, replication, ARRIVAL_STREAM, ids[i], k + 1)
                         _order(i, seed, replication, value[j, i], k, spare, state, sides, levels, ids, sizes,
-                               cages, placement, numbers, call, own, clock, drawn)  # fmt: skip
+                               cages, placement, numbers, calls, own, clock, drawn)  # fmt: skip
                         clock[i, SINCE] += clock[i, DUE_IN] / rate
                         _excite(i, a, b, c, numbers, clock)
                         own[i, ORDERS] = k + 1
                         place[FREE] -= 1
                         node = np.int64(stack[place[FREE]])
                         place[LIVE] += 1
-                        nodes[node, TAG], nodes[node, LEFT] = k << 2 | IS_LIVE, drawn[2]
+                        nodes[node, TAG] = k << 2 | IS_LIVE
                         if drawn[3] > 0:
                             entered = patience[j] + (at - t0 if patience_moves else 0)
                             if entered + drawn[3] < last_patience:
@@ -571,10 +572,7 @@ def advance(
                     message[SIDE], message[PRICE], message[QUANTITY], message[HANDLE],
                 )  # fmt: skip
                 last = ctl[C_ROWS]
-                row = absorb(base, message[HANDLE], first, last, keep, place, own, nodes, stack, slots, tape, shares, cash)
-                if row >= 0:
-                    ctl[C_CURSOR] = row
-                    return CONTRADICTION
+                note(base, message[HANDLE], first, last, keep, place, own, nodes, stack, slots, tape)
                 if keep == KEEP_OTHERS:
                     ctl[C_ROWS] = _keep_others(base, first, last, place, tape)
                 if code == TAPE_FULL and ctl[C_ROWS] < last:
@@ -582,8 +580,7 @@ def advance(
                 if code != DONE:
                     return code
                 place[PENDING] = 0
-                if message[HANDLE] >= base and slots[message[HANDLE]] == 0:
-                    _end(message[HANDLE] - base, place, nodes, stack)
+                _end_if_gone(message[HANDLE], base, place, nodes, stack, slots)
             clock[i, DUE_IN] = max(clock[i, DUE_IN] - (t1 - clock[i, SINCE]) * rate, 0.0)
             place[ENTERED] = 0
             if sample.shape[0] > 0:
