@@ -14,7 +14,6 @@ from twin.contracts import Messages
 from twin.kernels import philox
 from twin.matching.engine import MatchingEngine
 
-
 EACH = 10_000
 
 
@@ -154,7 +153,9 @@ class Reference:
             opposite = ask if side > 0 else bid
             if not opposite:
                 return side, bid if side > 0 else ask, 1.0, 0
-            return self.marketable(i, u / marketable, side, opposite, gap, unit, worth, ask_depth if side > 0 else bid_depth)
+            return self.marketable(
+                i, u / marketable, side, opposite, gap, unit, worth, ask_depth if side > 0 else bid_depth
+            )
         u = (u - marketable) / (1 - marketable)
         side = 1 if u_side < 1 / (1 + math.exp(-p.tilt_passive * gap)) else -1
         own = bid if side > 0 else ask

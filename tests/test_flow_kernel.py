@@ -31,7 +31,13 @@ PLAN = [
     ("14:57:00", "15:00:00", Phase.CLOSE_CALL, False),
 ]
 LIVELY = replace(
-    PARAMETERS, orders_per_day=9_000.0, log_patience=2.0, willing_share=0.9, selective=0.3, signal=1.0, informed_from=2.0
+    PARAMETERS,
+    orders_per_day=9_000.0,
+    log_patience=2.0,
+    willing_share=0.9,
+    selective=0.3,
+    signal=1.0,
+    informed_from=2.0,
 )
 
 
@@ -71,7 +77,9 @@ def test_kernel_equals_plain_python(seed: int) -> None:
             books.set_phase(phase, cancels_allowed=cancels)
         for t0 in range(at(start), at(end), 10 * SECOND):
             t1 = t0 + 10 * SECOND
-            value = np.clip(value * np.exp(0.002 * rng.standard_normal(4)), instruments.limit_down, instruments.limit_up)
+            value = np.clip(
+                value * np.exp(0.002 * rng.standard_normal(4)), instruments.limit_down, instruments.limit_up
+            )
             rows = _others(seed, t0, t1, instruments.previous_close) if seed == 3 else []
             others = Messages(*np.array(rows, np.int64).reshape(-1, 7).T.copy())
             reference.sent, reference.tape = [], []

@@ -2,7 +2,7 @@
 
     python -m scenarios.calibration.fit_market DIR... --out scenarios/calibration/background.yaml
 
-Each quantity is fitted day by day; the pooled value is the median of the days, so that no single stock decides. Prices
+Each quantity is fitted day by day; the pooled value is the median of the days unless its method says otherwise. Prices
 are measured in units of the natural spread, 1 tick + slope x price, which makes stocks of 14 and 1,800 CNY alike.
 """
 
@@ -70,11 +70,11 @@ def _profile(recording: Recording) -> dict[str, float]:
     return {clock_text(edge): float(c) / counts.sum() for edge, c in zip(edges[:-1], counts, strict=True) if c}
 
 
-def _placement(recording: Recording, slope: float) -> dict[str, float]:
-    """Shares of marketable, inside, at best and behind, given the spread: one tick, normal, wide."""
+def _placement(recordings: Sequence[Recording], slope: float) -> dict[str, float]:
+    """Shares of marketable, inside, at best and behind, given the spread: one tick, normal, wide; all orders alike."""
     shares: dict[str, float] = {}
     kinds: dict[str, list[SeenOrder]] = {"one_tick": [], "normal": [], "wide": []}
-    for o in _seen(recording):
+    for o in [o for recording in recordings for o in _seen(recording)]:
         spread = o.ask - o.bid
         kinds["one_tick" if spread == 1 else "normal" if spread <= WIDE * (1 + slope * o.bid) else "wide"].append(o)
     for name, orders in kinds.items():
@@ -157,6 +157,11 @@ def _call(orders: list[SeenOrder], price: int) -> dict[str, float]:
     return {f"q{level:.4f}": float(q) for level, q in zip(levels, np.quantile(distance, levels), strict=True)}
 
 
+def _sizes(recordings: Sequence[Recording]) -> dict[str, float]:
+    orders = [o for r in recordings for o in r.orders]
+    return asdict(fit_sizes([o.quantity for o in orders], [o.price / 100 for o in orders]))
+
+
 def _checks(recording: Recording) -> dict[str, float]:
     """What a run of the background alone is compared with; not used as input."""
     seen = _seen(recording)
@@ -179,9 +184,14 @@ def fit(recordings: Sequence[Recording]) -> dict[str, Any]:
     names = [f"{r.code} {r.day}" for r in recordings]
     slope = float(np.median([max(r.spread - 1, 0.0) / r.open_price for r in recordings]))
 
-    def section(method: str, one_day: Callable[[Recording], dict[str, float]]) -> dict[str, Any]:
+    def section(
+        method: str,
+        one_day: Callable[[Recording], dict[str, float]],
+        all_days: Callable[[Sequence[Recording]], dict[str, float]] | None = None,
+    ) -> dict[str, Any]:
         days = [one_day(r) for r in recordings]
-        return {"method": method, "pooled": _pool(days), "days": dict(zip(names, days, strict=True))}
+        pooled = all_days(recordings) if all_days else _pool(days)
+        return {"method": method, "pooled": pooled, "days": dict(zip(names, days, strict=True))}
 
     def natural(r: Recording) -> dict[str, float]:
         return {"slope": max(r.spread - 1, 0.0) / r.open_price}
@@ -192,14 +202,23 @@ def fit(recordings: Sequence[Recording]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "unit": section("time-weighted spread = 1 tick + slope x price", natural),
         "profile": section("share of the day's new orders from each start to the next", _profile),
-        "placement": section("shares by spread class; the rest is behind the best", lambda r: _placement(r, slope)),
+        "placement": section(
+            "shares by spread class; the rest is behind the best; pooled over orders",
+            lambda r: _placement([r], slope),
+            lambda rs: _placement(rs, slope),
+        ),
         "behind": section("truncated Lomax, discrete maximum likelihood, natural spreads", lambda r: _behind(r, slope)),
-        "through": section("priced beyond the other best, of those that wanted more than it held; distance as above", lambda r: _through(r, slope)),
+        "through": section(
+            "priced beyond the other best, of those that wanted more than it held; distance as above",
+            lambda r: _through(r, slope),
+        ),
         "inside": section("mean place between the best prices; spreads of three ticks and more", _inside),
         "selective": section("marketable orders beyond the best level, against sizes dealt anew", _selective),
         "sizes": section(
-            "interval-censored lognormal around a value plus one lot, a spike at one lot, maximum likelihood",
-            lambda r: asdict(fit_sizes([o.quantity for o in r.orders], [o.price / 100 for o in r.orders])),
+            "interval-censored lognormal around a value plus one lot, a spike at one lot, maximum likelihood; pooled "
+            "over orders",
+            lambda r: _sizes([r]),
+            _sizes,
         ),
         "patience": section(
             "lognormal mixture cure model, fills and close as censoring, against Kaplan-Meier",
@@ -228,7 +247,7 @@ def fit(recordings: Sequence[Recording]) -> dict[str, Any]:
     result["profile"]["fit"] = {"total_variation": _profile_distance(result["profile"])}
     return {
         "source": "Shanghai Stock Exchange Level-2, orders and trades of single days: " + ", ".join(names),
-        "pooling": "median of the days",
+        "pooling": "median of the days, unless the method says otherwise",
         "wide": WIDE,
         "assumed": ASSUMED,
         **result,

@@ -177,11 +177,13 @@ def fit_excitement(days: Sequence[ArrayLike]) -> Excitement:
     times = [np.asarray(day, np.float64) for day in days]
 
     def natural(x: Floats) -> tuple[float, float, float, float]:
-        share = 1.0 / (1.0 + np.exp(-x[:2]))
-        return float(share[0]), float(share[1]), math.exp(x[2]), math.exp(min(x[3], x[2]))
+        share = 1.0 / (1.0 + np.exp(-np.clip(x[:2], -12.0, 12.0)))
+        fast = math.exp(min(x[2], 10.0))
+        return float(share[0]), float(share[1]), fast, min(math.exp(max(x[3], -12.0)), fast)
 
     def loss(x: Floats) -> float:
-        return -float(np.mean([log_likelihood(t, float(len(t)), *natural(x)) / len(t) for t in times]))
+        value = -float(np.mean([log_likelihood(t, max(float(len(t)), t[-1]), *natural(x)) / len(t) for t in times]))
+        return value if math.isfinite(value) else 1e6
 
     x: Floats = np.array([0.8, -1.0, 3.0, -2.5])
     for _ in range(2):
