@@ -1,12 +1,13 @@
-"""The rest of the market: the orders that reach the exchange through other brokers.
+"""The rest of the market: parameters of the orders that reach the exchange through other brokers, and its activity.
 
-Orders arrive as a Poisson process with the recorded intraday profile and are placed around the best quotes of the last
-tick with the recorded shares, sizes and patience (scenarios/calibration/background.yaml). Three mechanisms tie the
-price to the news: the side of an order leans to the value (logit `tilt` per natural spread between value and mid), an
-order that trades towards a far value grows and may pay up to it, and activity rises with the move of the whole market.
+Orders arrive as a self-exciting process in business time, the recorded intraday profile times the market's activity.
+They are placed around the best prices with the recorded shares, sizes and patience. What ties the price to the news:
+orders lean to the value (logit `tilt` per natural spread between value and mid), an order that trades towards a far
+value grows and may pay up to it, and activity rises with the move of the whole market. Marketable orders come in
+metaorders of Pareto length (Lillo, Mike and Farmer 2005), each of which moves what the others believe the value to be
+(scenarios/calibration/background.yaml; the flow itself: agents/market_flow.py).
 
-Assumes: all quantities are independent given quotes and value, except that marketable orders come in metaorders of
-Pareto length (Lillo, Mike and Farmer 2005). Does not model: reaction within a tick, order modification, icebergs.
+Does not model: order modification, icebergs, traders who watch several instruments.
 """
 
 from __future__ import annotations
@@ -17,16 +18,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from agents.kernels import background as kernel
 from agents.kernels import flow
-from agents.sampling import alias_table
-from twin.clock import SECOND, SESSIONS, Phase, at
-from twin.contracts import Instruments, Messages, Quotes, Tape
-from twin.errors import CapacityError, ConservationError, ScenarioError
-from twin.randomness import Streams
-from twin.world import largest_orders
+from twin.clock import SECOND, SESSIONS, at
+from twin.errors import ScenarioError
 
 BACKGROUND_BASE = 1 << 26
 """First order handle of the background flow (as in `twin.matching.engine`)."""
@@ -34,9 +30,7 @@ BACKGROUND_BASE = 1 << 26
 PATIENCE_WINDOWS = ((at("09:15"), at("09:20")), (at("09:30"), at("11:30")), (at("13:00"), at("14:57")))
 """Windows in which patience elapses: the exchange accepts cancels (domain M02)."""
 
-_MAX_SLOTS = 1 << 25
 _MOST_ACTIVITY, _LEAST_ACTIVITY = 5.0, 0.4
-_NOBODY = Messages.empty()
 
 
 def patience_time(t_ns: int) -> int:
@@ -218,9 +212,9 @@ class Profile:
         self._times = np.array(times, np.float64)
         self._shares = np.array(shares) / shares[-1]
 
-    def at_edges(self, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    def at_edges(self, edges: ArrayLike) -> NDArray[np.float64]:
         """Share of the day's orders before each instant (ns since midnight)."""
-        return np.interp(edges, self._times, self._shares)
+        return np.asarray(np.interp(np.asarray(edges, np.float64), self._times, self._shares), np.float64)
 
     def between(self, t0: int, t1: int) -> float:
         """Share of the day's orders in [t0, t1)."""
@@ -248,153 +242,3 @@ class Attention:
         self._at = t_ns
         factor = math.exp(p.attention_elasticity * (self._largest - p.attention_typical))
         return min(max(factor, _LEAST_ACTIVITY), _MOST_ACTIVITY)
-
-
-class BackgroundFlow:
-    """Orders and cancels of the rest of the market; its order handles are `BACKGROUND_BASE` + slot.
-
-    Args:
-        parameters: see `BackgroundParameters`.
-        order_weight: daily orders of each instrument relative to the mean (`InstrumentTraits.order_weight`).
-
-    Attributes:
-        shares: net shares bought today, per instrument; cash: net cash received, fen (both from the tape).
-        orders, cancels: messages emitted so far.
-    """
-
-    def __init__(
-        self,
-        parameters: BackgroundParameters,
-        instruments: Instruments,
-        order_weight: NDArray[np.float64],
-        streams: Streams,
-        *,
-        slots: int = 1 << 18,
-    ) -> None:
-        n = len(instruments)
-        self.parameters = parameters
-        self._streams = streams
-        self._profile = Profile(parameters.profile)
-        self._orders_day = parameters.orders_per_day * float(order_weight.sum())
-        self._alias = alias_table(np.asarray(order_weight, np.float64))
-        self._close = instruments.previous_close.astype(np.float64)
-        self._limits = np.array([instruments.limit_down, instruments.limit_up], np.int64)
-        self._sizes = np.array([instruments.lot, largest_orders(instruments)], np.int64)
-        self._numbers = parameters.numbers()
-        self._calls = {
-            Phase.OPEN_CALL: parameters.open_call,
-            Phase.CONTINUOUS: parameters.open_call,
-            Phase.CLOSE_CALL: parameters.close_call,
-        }
-        self._quotes = np.zeros((2, n), np.int64)
-
-        self._counters = np.zeros(kernel.COUNTERS, np.int64)
-        self._hazard = np.array([-math.log(0.5), 0.0])
-        self._slots = np.zeros((slots, kernel.SLOT_WORDS), np.int32)
-        self._stack = np.arange(slots - 1, -1, -1, dtype=np.int32)
-        self._counters[kernel.FREE] = slots
-        buckets = patience_time(at("15:00")) // kernel.BUCKET_NS + 2
-        self._heads = np.full(buckets, -1, np.int32)
-        self._runs = np.zeros((2, n), np.int64)
-        self._rows = np.zeros((1 << 13, 6), np.int64)
-        self._cancel_rows = np.zeros((2, 1 << 12), np.int64)
-        self._attention, self._attention_at = 0.0, 0
-        self.shares = np.zeros(n, np.int64)
-        self._cash = np.zeros(1, np.int64)
-        self.orders = self.cancels = 0
-
-    @property
-    def cash(self) -> int:
-        """Net cash received today in fen; negative when the background bought more than it sold."""
-        return int(self._cash[0])
-
-    @property
-    def live(self) -> int:
-        """Orders that are at the exchange."""
-        return int(self._counters[kernel.LIVE])
-
-    def activity(self, t_ns: int, fundamental: NDArray[np.float64]) -> float:
-        """Factor on the arrival rate: it grows with the largest recent move of the market (per cent, decaying)."""
-        p = self.parameters
-        move = 100 * abs(float(np.mean(np.log(fundamental / self._close))))
-        elapsed_s = max(t_ns - self._attention_at, 0) / SECOND
-        self._attention = max(move, self._attention * 0.5 ** (elapsed_s / p.attention_half_life_s))
-        self._attention_at = t_ns
-        factor = math.exp(p.attention_elasticity * (self._attention - p.attention_typical))
-        return min(max(factor, _LEAST_ACTIVITY), _MOST_ACTIVITY)
-
-    def step(
-        self,
-        t0: int,
-        t1: int,
-        phase: Phase,
-        quotes: Quotes,
-        fundamental: NDArray[np.float64],
-        others: Messages = _NOBODY,
-    ) -> Messages:
-        """Orders and cancels of [t0, t1) together with the messages of others, sorted by time.
-
-        Args:
-            t0: start, ns since midnight.
-            t1: end; the interval lies within one phase and on one side of 09:20.
-            phase: nothing is sent outside calls and continuous trading.
-            quotes: what the market saw last.
-            fundamental: value of every instrument in ticks.
-            others: messages to merge in, sorted by time; at equal times they go first.
-        """
-        if phase not in self._calls:
-            return others
-        self._quotes[0], self._quotes[1] = quotes.bid, quotes.ask
-        rate = self._orders_day * self._profile.between(t0, t1) / (t1 - t0) * self.activity(t0, fundamental)
-        patience = patience_time(t0), patience_time(t1)
-        mode = kernel.CONTINUOUS if phase == Phase.CONTINUOUS else kernel.CALL
-        self._counters[kernel.NEW] = self._counters[kernel.CANCELS] = 0
-        self._hazard[1] = 0.0
-        while True:
-            code = kernel.generate(
-                self._streams.key, self._streams.replication, BACKGROUND_BASE, t0, t1, rate, mode, *patience,
-                int(patience[1] > patience[0]), self._quotes, fundamental, self._limits, self._sizes, *self._alias,
-                self.parameters.placement, self._numbers, self._calls[phase], self._counters, self._hazard,
-                self._slots, self._stack, self._heads, self._runs, self._rows, self._cancel_rows,
-            )  # fmt: skip
-            if code == kernel.DONE:
-                break
-            self._grow(code)
-        new, cancels = int(self._counters[kernel.NEW]), int(self._counters[kernel.CANCELS])
-        self.orders += new
-        self.cancels += cancels
-        out = np.empty((7, new + cancels + len(others)), np.int64)
-        kernel.merge(
-            BACKGROUND_BASE, self._counters, self._slots, self._rows, self._cancel_rows, *vars(others).values(), out
-        )
-        return Messages(*out)
-
-    def _grow(self, code: int) -> None:
-        """Double what is full."""
-        if code == kernel.ROWS_FULL:
-            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
-            self._cancel_rows = np.concatenate([self._cancel_rows, np.zeros_like(self._cancel_rows)], axis=1)
-            return
-        slots = len(self._slots)
-        if 2 * slots > _MAX_SLOTS:
-            raise CapacityError(f"{slots} orders of the background rest at once", hint="Lower orders_per_day.")
-        self._slots = np.concatenate([self._slots, np.zeros_like(self._slots)])
-        self._stack = np.concatenate([np.arange(2 * slots - 1, slots - 1, -1, dtype=np.int32), self._stack])
-        self._counters[kernel.FREE] = slots
-
-    def absorb(self, tape: Tape) -> None:
-        """Book what the exchange reported: fills, cancels, refusals, expiries of the background's own orders.
-
-        Raises:
-            ConservationError: the tape fills more of an order than is left of it.
-        """
-        row = kernel.follow(
-            BACKGROUND_BASE, tape.kind, tape.instrument, tape.side, tape.price, tape.quantity, tape.order,
-            tape.counter, self._counters, self._slots, self._stack, self.shares, self._cash,
-        )  # fmt: skip
-        if row >= 0:
-            raise ConservationError(
-                f"{int(tape.quantity[row])} shares filled, more than is left of order {int(tape.order[row])} or "
-                f"{int(tape.counter[row])}",
-                where=f"tape row {row}",
-            )

@@ -42,7 +42,7 @@ class Keep(IntEnum):
     """Those that name an order of others."""
     ALL = kernel.KEEP_ALL
     NUMBERED = kernel.KEEP_NUMBERED
-    """All, with the instrument's order numbers (unique in the day) in place of handles; only where there are no others."""
+    """All, with order numbers of the instrument, unique in the day, in place of handles; only without others."""
 
 
 class MarketFlow:
@@ -144,10 +144,14 @@ class MarketFlow:
         *,
         keep: Keep = Keep.ALL,
     ) -> Tape:
-        """One interval [t0, t1), with activity as the market's move (a return, such as -0.03) commands; see `advance`."""
+        """One interval [t0, t1), with activity as the market's move (a return, such as -0.03) commands; see `advance`.
+
+        Returns the rows sorted by time, within an instrument in the exchange's order.
+        """
         activity = np.array([self._attention.factor(t0, move)])
         edges = np.array([t0, t1], np.int64)
-        return self.advance(engine, edges, value.reshape(1, -1), activity, others, keep=keep)
+        tape = self.advance(engine, edges, value.reshape(1, -1), activity, others, keep=keep)
+        return tape.take(np.argsort(tape.time, kind="stable")) if len(tape) else tape
 
     def advance(
         self,
@@ -252,13 +256,18 @@ def _by_instrument(others: Messages, n: int) -> tuple[IntColumn, tuple[IntColumn
 
 
 def _sizes(instruments: Instruments, rules: OrderRules | None) -> NDArray[np.int64]:
-    """Usual lot, smallest and largest order; funds count tens of units, so that their lot of 100 units is 10."""
-    lot = np.where(instruments.board == Board.FUND, 10, 100).astype(np.int64)
+    """Usual lot, smallest and largest order, and whether orders tell something of the value.
+
+    Funds count tens of units, so that their lot of 100 units is 10; their value is that of their basket, which all see.
+    """
+    fund = instruments.board == Board.FUND
+    lot = np.where(fund, 10, 100).astype(np.int64)
+    telling = np.where(fund, 0, 1)
     if rules is None:
-        return np.array([lot, instruments.lot, largest_orders(instruments)], np.int64)
+        return np.array([lot, instruments.lot, largest_orders(instruments), telling], np.int64)
     smallest = np.maximum(rules.smallest, lot)
     largest = np.where(rules.largest_limit > 0, rules.largest_limit, 1_000_000)
-    return np.array([lot, smallest, largest // lot * lot], np.int64)
+    return np.array([lot, smallest, largest // lot * lot, telling], np.int64)
 
 
 def _cages(n: int, rules: OrderRules | None) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
-"""The record day: the whole market, 5,300 instruments, at the 270 million orders that Shanghai's platform was tested with.
+"""The record day: the whole market, 5,300 instruments, at 270 million orders.
 
-By default a fraction of the orders, on all instruments; the whole day with `full` (domain O31: test of 29 September 2024).
+So many Shanghai's platform was tested with on 29 September 2024, twice the record (domain O31). By default a fraction
+of the orders, on all instruments; the whole day with `full`.
 Run: python -m benchmarks.record_day [full|orders] [workers]
 """
 

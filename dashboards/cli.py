@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.cli_market import market
 from dashboards.cli_realism import realism
 from dashboards.cli_replay import replay
 from dashboards.cli_rules import rules
-from dashboards.cli_market import market
 from dashboards.i18n import LANGUAGES, say
 from twin.errors import ConservationError, ScenarioError, TwinError
 

@@ -14,8 +14,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,18 +27,17 @@ from agents.background import Attention, BackgroundParameters, Profile
 from agents.market_flow import Keep, MarketFlow
 from scenarios.calibration import background_parameters
 from twin.clock import TICK, Phase, at, require_trading_day
-from twin.contracts import Batch, Board, Instruments, IntColumn, Messages, Tape
+from twin.contracts import Batch, Instruments, IntColumn, Messages, Tape
 from twin.errors import CapacityError, ScenarioError
 from twin.matching.engine import MatchingEngine
-from twin.matching.rules import Listing, Product, Rulebook, Status
+from twin.matching.rules import Rulebook
+from twin.news import IndexDay, NewsPath
 from twin.randomness import Streams
-from twin.world import IndexDay, InstrumentTraits, MarketConfig, NewsPath, make_instruments
+from twin.world import InstrumentTraits, MarketConfig, make_instruments
 
 CHUNK = 16
 """Instruments that one call runs through the day."""
 _CALLS = (Phase.OPEN_CALL, Phase.CLOSE_CALL)
-_OLD = 10_000
-"""Days since the listing of a stock that is not new."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class MarketDay:
         parameters: file of the fitted parameters.
     """
 
-    market: MarketConfig = MarketConfig()
+    market: MarketConfig = field(default_factory=MarketConfig)
     date: dt.date = dt.date(2024, 10, 8)
-    index: IndexDay = IndexDay()
+    index: IndexDay = field(default_factory=IndexDay)
     seed: int = 1
     replication: int = 0
     orders: float | None = None
@@ -123,6 +123,7 @@ def simulate_market(plan: MarketDay, *, workers: int = 1, progress: Callable[[in
     """Run the day; returns the totals of every instrument.
 
     Args:
+        plan: which day.
         workers: processes; the result is the same for any number.
         progress: called with the instruments done and all of them.
     """
@@ -233,7 +234,7 @@ def _totals_of(market: _Market, rows: IntColumn) -> Totals:
 def _prepare(plan: MarketDay, folder: Path) -> _Market:
     """Draw the market and its values; the values go to a file that all processes read."""
     streams = Streams(plan.seed, plan.replication)
-    instruments, traits = make_instruments(plan.market, streams)
+    instruments, traits = make_instruments(plan.market, streams, Rulebook.load().on(plan.date))
     news = NewsPath(plan.index, instruments, traits, streams)
     times: IntColumn = np.append(news.starts, at("15:00"))
     parameters = background_parameters(plan.parameters)
@@ -252,7 +253,8 @@ def _prepare(plan: MarketDay, folder: Path) -> _Market:
 def _chunks(rows: IntColumn, market: _Market) -> list[IntColumn]:
     """A few instruments of one kind, and thus of one timetable, each; the busiest first, lest a giant come last."""
     weight = market.traits.order_weight
-    kind = market.instruments.exchange[rows] * 16 + market.instruments.board[rows]
+    listing = market.traits.listing
+    kind = (listing.exchange[rows] * 16 + listing.board[rows]) * 16 + listing.product[rows]
     chunks: list[IntColumn] = []
     for each in np.unique(kind).tolist():
         order = rows[kind == each]
@@ -269,7 +271,7 @@ class _Shard:
         self.rows, self.market, self._keep = rows, market, keep
         self.instruments = market.instruments.take(rows)
         day = Rulebook.load().on(plan.date)
-        rules = day.order_rules(_listing(self.instruments))
+        rules = day.order_rules(market.traits.listing.take(rows))
         self.engine = MatchingEngine(self.instruments, rules=rules)
         self.flow = MarketFlow(
             market.parameters, self.instruments, market.traits.order_weight[rows],
@@ -279,7 +281,11 @@ class _Shard:
         self._tapes: list[Tape] = []
         self._quotes: list[IntColumn] = []
         self._times: list[IntColumn] = []
-        kind = int(self.instruments.exchange[0]), int(self.instruments.board[0])
+        kind = (
+            int(self.instruments.exchange[0]),
+            int(self.instruments.board[0]),
+            int(market.traits.listing.product[rows[0]]),
+        )
         self._run([(s.phase, s.start, s.end) for s in day.sessions(*kind)], day.no_cancel(*kind))
 
     def _run(self, sessions: list[tuple[Phase, int, int]], no_cancel: tuple[tuple[int, int], ...]) -> None:
@@ -289,7 +295,7 @@ class _Shard:
             if phase not in (*_CALLS, Phase.CONTINUOUS):
                 continue
             cuts = sorted({start, end, *(t for window in no_cancel for t in window if start < t < end)})
-            for a, b in zip(cuts, cuts[1:], strict=False):
+            for a, b in pairwise(cuts):
                 allowed = not any(first <= a < last for first, last in no_cancel)
                 self.engine.set_phase(phase, cancels_allowed=allowed, time=a)
                 self._span(a, b)
@@ -350,13 +356,3 @@ B = TypeVar("B", Messages, Tape)
 
 def _renamed(batch: B, instrument: int) -> B:
     return replace(batch, instrument=np.full(len(batch), instrument, np.int64))
-
-
-def _listing(instruments: Instruments) -> Listing:
-    """Every instrument as a stock, or a fund, that has been listed for long and is in good standing."""
-    n = len(instruments)
-    product = np.where(instruments.board == Board.FUND, int(Product.FUND), int(Product.STOCK))
-    return Listing(
-        instruments.exchange, instruments.board, np.full(n, int(Status.NORMAL)), product, np.full(n, _OLD),
-        instruments.previous_close,
-    )  # fmt: skip

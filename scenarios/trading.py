@@ -7,12 +7,12 @@ from collections.abc import Generator, Sequence
 import numpy as np
 import simpy
 
-from agents.background import BackgroundFlow
 from agents.cohort import Cohort
 from agents.funds import Funds
 from agents.gen_z import GenZ
 from agents.hnw import HighNetWorth
 from agents.market import MarketColumns
+from agents.market_flow import MarketFlow
 from agents.population import Population, blocks
 from agents.retail import Retail
 from agents.society import Society
@@ -86,7 +86,9 @@ class TradingDay:
     def _build_background(self) -> None:
         section = self.scenario.world.background
         self.parameters = parameters = build.scaled_background(background_parameters(section.parameters), section)
-        self.background = BackgroundFlow(parameters, self.instruments, self.traits.order_weight, self.streams)
+        self.background = MarketFlow(
+            parameters, self.instruments, self.traits.order_weight, self.streams, rules=self.exchange.rules
+        )
         self.market_side = MarketSide(self.instruments.exchange)
 
     def _build_society(self) -> None:
@@ -140,17 +142,21 @@ class TradingDay:
 
     def _meet(self, messages: Messages, tick: Tick) -> Tape:
         """The broker's messages meet those of the rest of the market at the exchange."""
-        if tick.phase in _TRADING:
-            value = self.news.fundamental(tick.start)
-            messages = self.background.step(tick.start, tick.end, tick.phase, self.engine_quotes, value, messages)
-        return self.exchange.process(messages, tick.end)
+        if tick.phase not in _TRADING:
+            return self.exchange.process(messages, tick.end)
+        value, move = self.news.fundamental(tick.start), self.news.index_return(tick.start)
+
+        def match(theirs: Messages, start: int, end: int) -> Tape:
+            return self.background.step(self.engine, start, end, value, move, theirs)
+
+        return self.exchange.process(messages, tick.end, match)
 
     def _deliver(self, tape: Tape) -> None:
         """The exchange's answers go to the broker and to the rest of the market."""
         if not len(tape):
             return
         self.path.deliver(tape)
-        self.background.absorb(tape)
+        self.background.absorb(self.engine, tape)
         self.market_side.add_tape(tape, BACKGROUND_BASE)
 
     def close(self, t_ns: int) -> None:

@@ -110,7 +110,7 @@ class Reference:
         price = min(max(price, int(self.ins.limit_down[i])), int(self.ins.limit_up[i]))
         radius, angle = math.sqrt(-2 * math.log(self.u(x0))), 2 * math.pi * self.u(x1)
         u_round, u_willing = ((int(spare) >> 16) + 0.5) / 65536, ((int(spare) & 0xFFFF) + 0.5) / 65536
-        quantity = self.size(radius * math.cos(angle), u_round, factor, fair, *(int(x) for x in self.sizes[:, i]))
+        quantity = self.size(radius * math.cos(angle), u_round, factor, fair, *(int(x) for x in self.sizes[:3, i]))
         if depth:
             quantity = min(quantity, max(depth // int(self.sizes[0, i]) * int(self.sizes[0, i]), int(self.sizes[1, i])))
         s.fast = s.fast * math.exp(-p.fast_decay * s.gap) + p.branching * p.fast_share * p.fast_decay

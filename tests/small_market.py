@@ -7,9 +7,9 @@ from typing import Any
 import mesa
 import numpy as np
 
-from agents.background import BackgroundFlow
 from agents.institutions import Institution
 from agents.institutions.base import Intents, MarketView, Seat
+from agents.market_flow import MarketFlow
 from scenarios.calibration import background_parameters
 from twin.baskets import Baskets, no_baskets
 from twin.clock import NO_CANCEL, OPEN_UNCROSS, TICK, Phase, at, trading_ticks
@@ -112,9 +112,7 @@ def trade_a_morning(
     config = MarketConfig(instruments=12, share_funds=0.17, share_bse=0.0, share_star=0.0, share_st=0.0, share_new=0.0)
     listed, traits = make_instruments(config, STREAMS)
     news = NewsPath(day, listed, traits, STREAMS)
-    background = BackgroundFlow(
-        replace(background_parameters(), orders_per_day=rate), listed, traits.order_weight, STREAMS
-    )
+    background = MarketFlow(replace(background_parameters(), orders_per_day=rate), listed, traits.order_weight, STREAMS)
     engine = MatchingEngine(listed)
     desks = [
         Desk(join(kind, Seat(k, listed, traits, STREAMS), **settings), engine)
@@ -130,12 +128,11 @@ def trade_a_morning(
         for desk in desks:
             seen = MarketView(tick.start, tick.end, tick.phase, quotes, news.index_return(tick.start))
             others = desk.messages(desk.agent.step(seen))
-        tape = engine.process(
-            background.step(tick.start, tick.end, tick.phase, quotes, news.fundamental(tick.start), others)
-        )
+        value, move = news.fundamental(tick.start), news.index_return(tick.start)
+        tape = background.step(engine, tick.start, tick.end, value, move, others)
         tapes = [tape, engine.uncross(tick.end)] if tick.end == OPEN_UNCROSS else [tape]
         for part in tapes:
-            background.absorb(part)
+            background.absorb(engine, part)
             for desk in desks:
                 desk.hear(part)
         path.append(engine.quotes().last)

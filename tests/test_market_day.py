@@ -23,7 +23,10 @@ def test_result_is_equal_for_one_and_two_workers_and_other_chunks(monkeypatch: p
     assert simulate_market(PLAN, workers=2).fingerprint() == one.fingerprint()
     monkeypatch.setattr(market_day, "CHUNK", 3)
     assert simulate_market(PLAN).fingerprint() == one.fingerprint()
-    assert simulate_market(MarketDay(MarketConfig(instruments=40), orders=60_000, seed=6)).fingerprint() != one.fingerprint()
+    assert (
+        simulate_market(MarketDay(MarketConfig(instruments=40), orders=60_000, seed=6)).fingerprint()
+        != one.fingerprint()
+    )
     assert one.orders.sum() == pytest.approx(60_000, rel=0.06)
     assert np.array_equal(one.instrument, np.arange(40))
     assert np.all(one.trades > 0)

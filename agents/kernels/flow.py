@@ -61,7 +61,7 @@ IS_LIVE, IS_QUEUED = 1, 2
 KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED = 0, 1, 2
 """Which rows of the tape stay: those of others; all; all, with order numbers of the instrument instead of handles."""
 MARKETABLE, INSIDE, BEST = 0, 1, 2
-LOT, SMALLEST, LARGEST = 0, 1, 2
+LOT, SMALLEST, LARGEST, TELLING = 0, 1, 2, 3
 
 (
     WIDE,
@@ -308,7 +308,7 @@ def _look(i, j, sides, levels, sample):
 
 
 @kernel
-def _run_sign(i, seed, replication, ids, numbers, own, clock):
+def _run_sign(i, seed, replication, ids, sizes, numbers, own, clock):
     """Sign of the metaorder to which the next marketable order belongs; Pareto lengths (Lillo, Mike, Farmer 2005).
 
     A new metaorder tells the others something: what they take the instrument to be worth moves with the square root of
@@ -320,7 +320,8 @@ def _run_sign(i, seed, replication, ids, numbers, own, clock):
         own[i, RUN_LEFT] = np.int64(min(length, np.float64(_MAX_RUN)))
         own[i, RUN_SIGN] = 1 if b & np.uint64(1) else -1
         own[i, RUNS] += 1
-        moved = clock[i, OPINION] + numbers[SIGNAL] * own[i, RUN_SIGN] * math.sqrt(own[i, RUN_LEFT])
+        told = sizes[TELLING, i] * numbers[SIGNAL] * math.sqrt(own[i, RUN_LEFT])
+        moved = clock[i, OPINION] + own[i, RUN_SIGN] * told
         clock[i, OPINION] = min(max(moved, -_MOST_OPINION), _MOST_OPINION)
     own[i, RUN_LEFT] -= 1
     return own[i, RUN_SIGN]
@@ -407,7 +408,7 @@ def _order(i, seed, replication, fair, k, spare, state, sides, levels, ids, size
         share = placement[kind, MARKETABLE]
         sign = 0
         if u < share:
-            sign = _run_sign(i, seed, replication, ids, numbers, own, clock)
+            sign = _run_sign(i, seed, replication, ids, sizes, numbers, own, clock)
         worth = min(max(fair + clock[i, OPINION] * unit, np.float64(down)), np.float64(up))
         gap = _gap_to_value(worth, mid, unit, up, down)
         if u < share:
@@ -464,7 +465,9 @@ def advance(
     place, own, clock, nodes, stack, drawn,
     starts, o_time, o_kind, o_side, o_price, o_quantity, o_order, log, sample,
 ):  # fmt: skip
-    """Run every instrument through all ticks, in which its phase changes only by halts; return DONE, what is full, or a bad code.
+    """Run every instrument through all ticks, in which its phase changes only by halts.
+
+    Returns DONE, what is full, or a bad code.
 
     Call again with more room after TAPE_FULL (rows taken away, ctl[C_ROWS] = place[KEPT] = 0), POOL_FULL, NODES_FULL or
     LOG_FULL (place[LOGGED] = 0): it goes on exactly there. A bad code of the book cannot be resumed.
@@ -475,7 +478,8 @@ def advance(
         last_patience: patience time at the end of the day, int64 ns; keep: KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED.
         edges: int64[ticks + 1] ns; patience: int64[ticks + 1] patience time at them.
         pace: float64[ticks] orders per ns of an instrument of weight 1; value: float64[ticks, n] ticks.
-        weight: float64[n]; ids: int64[n] identity for randomness; sizes: int64[3, n] lot, smallest, largest order.
+        weight: float64[n]; ids: int64[n] identity for randomness; sizes: int64[4, n] lot, smallest, largest order, 1 if
+            orders tell something of the value.
         cages: int64[2, n] ppm of the opposite best price and least ticks, 0 = none.
         placement: float64[3, 4]; numbers: float64[NUMBERS]; calls: float64[2, points] quantiles of the distance from
             the value in an opening and a closing call, as shares of it; drawn: int64[4].
@@ -513,9 +517,9 @@ def advance(
                         if root != 0 and nodes[root - 1, DUE] < patience[j + 1]:
                             at, what = t0 + max(nodes[root - 1, DUE] - patience[j], 0), 1
                     if rate > 0.0:
-                        due = clock[i, SINCE] + clock[i, DUE_IN] / rate
-                        if due < t1 and np.int64(due) <= at:
-                            at, what = np.int64(due), 2
+                        arrival = clock[i, SINCE] + clock[i, DUE_IN] / rate
+                        if arrival < t1 and np.int64(arrival) <= at:
+                            at, what = np.int64(arrival), 2
                     o = place[OTHER]
                     if o < starts[i + 1] and o_time[o] < t1 and o_time[o] <= at:
                         at, what = o_time[o], 3

@@ -95,7 +95,7 @@ class Search:
 
     def simulate(self, point: dict[str, float], stock: Stock, days: int, seed: int) -> list[dict[str, float]]:
         """Simulated days of a stock at a point of the parameter space."""
-        behaviour = {name: value for name, value in point.items() if name != "news_share"}
+        behaviour: dict[str, Any] = {name: value for name, value in point.items() if name != "news_share"}
         parameters = replace(self.parameters, **behaviour)
         return simulated_moments(parameters, stock, point["news_share"], days=days, seed=seed)
 

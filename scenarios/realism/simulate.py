@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.background import BackgroundFlow
+from agents.market_flow import MarketFlow
 from scenarios.calibration import background_parameters
 from scenarios.realism.day import StockDay, simulated_day
 from twin.clock import CLOSE_UNCROSS, NO_CANCEL, OPEN_UNCROSS, SECOND, Phase, at, trading_ticks
@@ -174,7 +174,7 @@ def simulate(
     listed, traits = _listing(stock)
     news = NewsPath(_ORDINARY, listed, traits, streams)
     parameters = replace(background_parameters(), orders_per_day=float(stock.orders))
-    flow = BackgroundFlow(parameters, listed, traits.order_weight, streams, slots=1 << 12)
+    flow = MarketFlow(parameters, listed, traits.order_weight, streams, nodes=1 << 12)
     engine = MatchingEngine(listed)
     pieces = None if parent is None else _Pieces(parent)
     tapes, mids, mid = [], [], float(stock.previous_close)
@@ -183,15 +183,15 @@ def simulate(
         refused = any(start <= tick.start < end for start, end in NO_CANCEL)
         engine.set_phase(tick.phase, cancels_allowed=not refused)
         others = Messages.empty() if pieces is None else pieces.messages(tick.start, tick.phase)
-        sent = flow.step(tick.start, tick.end, tick.phase, engine.quotes(), news.fundamental(tick.start), others)
-        tape = engine.process(sent)
-        flow.absorb(tape)
+        value, move = news.fundamental(tick.start), news.index_return(tick.start)
+        tape = flow.step(engine, tick.start, tick.end, value, move, others)
+        flow.absorb(engine, tape)
         tapes.append(tape)
         if pieces is not None:
             pieces.absorb(tape)
         if tick.end in (OPEN_UNCROSS, CLOSE_UNCROSS):
             tapes.append(engine.uncross(tick.end))
-            flow.absorb(tapes[-1])
+            flow.absorb(engine, tapes[-1])
         elif tick.phase == Phase.CONTINUOUS:
             quotes = engine.quotes()
             bid, ask = int(quotes.bid[0]), int(quotes.ask[0])

@@ -25,7 +25,8 @@ from twin.matching.publishing import Publisher
 from twin.matching.timetable import CALLS, Groups, Timetable
 
 Match = Callable[[Messages, int, int], Tape]
-"""Takes the messages of [start, end), in which the exchange does nothing by itself, to the books."""
+"""Takes the messages of [start, end), in which the exchange does nothing by itself, to the books; returns the tape by
+time."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ExchangeDay:
         by_last_trade: NDArray[np.bool_] | None = None,
     ) -> None:
         n = len(instruments)
-        self.instruments = instruments
+        self.instruments, self.rules = instruments, rules
         self.groups = Groups.of(timetables if timetables is not None else [Timetable()] * n)
         self.engine = MatchingEngine(instruments, rules=rules)
         self.after_hours, self.breaker, self.publisher = after_hours, breaker, publisher
@@ -158,7 +159,7 @@ class ExchangeDay:
             until: the exchange's time afterwards, in ns.
             match: takes messages to the books; the engine's own way if left out.
         """
-        handle = match or self._handle
+        handle = partial(self._handle, match)
         tapes: list[Tape] = []
         first, now = 0, self.now
         while self._agenda and (time := self._agenda[0][0]) < until:
@@ -172,18 +173,21 @@ class ExchangeDay:
         self.now = until
         return _joined(tapes)
 
-    def _handle(self, messages: Messages, start: int, end: int) -> Tape:
+    def _handle(self, match: Match | None, messages: Messages, start: int, end: int) -> Tape:
         """Messages meet the books."""
-        del start
         mine = self.after_hours.mine(messages) if self.after_hours is not None and len(messages) else None
-        tapes = [self.engine.process(messages if mine is None else messages.take(~mine))] if len(messages) else []
+        rest = messages if mine is None else messages.take(~mine)
+        tapes = []
+        if match is not None:
+            tapes.append(match(rest, start, end))
+        elif len(rest):
+            tapes.append(self.engine.process(rest))
         if self._wakes:
             tapes.append(self.engine.wake(end - 1))
         if mine is not None and self.after_hours is not None:
             tapes.append(self.after_hours.process(messages.take(mine)))
-            tape = _joined(tapes)
-            return tape.take(np.argsort(tape.time, kind="stable"))
-        return _joined(tapes)
+        tape = _joined(tapes)
+        return tape if len(tapes) < 2 else tape.take(np.argsort(tape.time, kind="stable"))
 
     def _noted(self, tape: Tape, *, auction: bool = False, closing: bool = False) -> Tape:
         """Take note of what the books reported."""
