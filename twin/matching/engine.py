@@ -226,9 +226,7 @@ class MatchingEngine:
             step: called with ctl, state, sides, levels, words, summary, pool, slots and an empty tape; again, with more
                 room, until it returns DONE. It keeps its own place, and ctl[C_CURSOR] at the message of a bad code.
         """
-        return self._start(
-            lambda: step(self._ctl, self._state, *self._books, self._pool, self._slots, self._tape)
-        )
+        return self._start(lambda: step(self._ctl, self._state, *self._books, self._pool, self._slots, self._tape))
 
     @property
     def handles(self) -> NDArray[np.int32]:
