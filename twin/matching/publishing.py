@@ -154,20 +154,19 @@ class Publisher:
         numbers = np.array(
             [(s.trades, s.volume, s.turnover, s.last, s.open, s.high, s.low) for s in rows], np.int64
         ).reshape(-1, 7)
-        cny = mills / 1000
         columns: Columns = {
             "time": _centiseconds(np.array([s.time for s in rows], np.int64)) // 100,
             "phase": np.array([phase_code(s.phase) for s in rows]),
             "num_trades": numbers[:, 0],
             "volume": numbers[:, 1] * units,
             "turnover": numbers[:, 2] / 100,
-            "prev_close": np.full(len(rows), int(self._instruments.previous_close[instrument]) * cny),
+            "prev_close": np.full(len(rows), int(self._instruments.previous_close[instrument]) * mills / 1000),
         }
-        columns |= {name: numbers[:, 3 + k] * cny for k, name in enumerate(("last", "open", "high", "low"))}
+        columns |= {name: numbers[:, 3 + k] * mills / 1000 for k, name in enumerate(("last", "open", "high", "low"))}
         levels = np.array([s.levels for s in rows], np.int64).reshape(-1, 4, DEPTH)
         for k in range(DEPTH):
             for s, side in enumerate(("bid", "ask")):
-                columns[f"{side}_px{k + 1}"] = levels[:, 2 * s, k] * cny
+                columns[f"{side}_px{k + 1}"] = levels[:, 2 * s, k] * mills / 1000
                 columns[f"{side}_qty{k + 1}"] = levels[:, 2 * s + 1, k] * units
         return columns
 
