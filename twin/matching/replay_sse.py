@@ -26,7 +26,7 @@ from twin.contracts import IntColumn, MessageKind, Messages, Tape, TapeKind
 from twin.errors import DataError
 from twin.kernels import idmap
 from twin.matching.feeds.base import Action, FeedRows, Progress
-from twin.matching.feeds.sse_l2 import IN_TRADES, SseFeed
+from twin.matching.feeds.sse_l2 import SseFeed
 from twin.matching.feeds.sse_snapshots import read_snapshots
 from twin.matching.replay_books import BookChecks
 from twin.matching.replay_compare import Rows, TradeComparer
@@ -38,7 +38,6 @@ _NEW_AUCTION = MINUTE
 """Trades of one call auction are published within less than this."""
 _MOST_HELD = 1 << 21
 _ENTERS = (Action.ADD, Action.ADD_IOC)
-_TRADES = (Action.TRADE, Action.AUCTION_TRADE)
 
 
 class SseReplay:
@@ -78,7 +77,7 @@ class SseReplay:
         """
         self.engine.warm_up()
         for chunk in self.feed.chunks():
-            late = (chunk.rows.time >= AFTER_HOURS) & (chunk.rows.row >= IN_TRADES)
+            late = (chunk.rows.time >= AFTER_HOURS) & chunk.rows.traded
             self.after_hours += int(late.sum())
             rows = chunk.rows.take(~late) if late.any() else chunk.rows
             self.engine.widen(rows, self.feed)
@@ -94,7 +93,7 @@ class SseReplay:
     def _work(self, *, final: bool) -> None:
         """Replay the rows of which the mode is known: up to the last trade, or before the end of the opening call."""
         rows = self._rows
-        traded = rows.row >= IN_TRADES
+        traded = rows.traded
         ready = len(rows)
         if not final and len(rows) < _MOST_HELD:
             places = np.flatnonzero(traded)

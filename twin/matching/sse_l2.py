@@ -13,7 +13,7 @@ import numpy as np
 
 from twin.contracts import Batch, IntColumn
 from twin.matching.feeds.base import Action, FeedRows
-from twin.matching.feeds.sse_l2 import IN_TRADES, SseFeed
+from twin.matching.feeds.sse_l2 import SseFeed
 from twin.matching.feeds.sse_snapshots import Snapshots, read_snapshots
 
 
@@ -67,7 +67,7 @@ def read_day(path: Path) -> SseDay:
     feed = SseFeed(path)
     rows = FeedRows.concat([chunk.rows for chunk in feed.chunks()])
     place = np.arange(len(rows), dtype=np.int64)
-    traded = rows.row >= IN_TRADES
+    traded = rows.traded
     m, at = rows.take(~traded), place[~traded]
     t, then = rows.take(traded), place[traded]
     cancel = (m.action == Action.DELETE).astype(np.int64)

@@ -8,6 +8,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from twin.contracts import Batch, IntColumn
 
 Progress = Callable[[str, float], None]
@@ -65,6 +68,12 @@ class FeedRows(Batch):
     quantity: IntColumn
     order: IntColumn
     other: IntColumn
+
+    @property
+    def traded(self) -> NDArray[np.bool_]:
+        """Which rows are published trades."""
+        trades: NDArray[np.bool_] = (self.action == Action.TRADE) | (self.action == Action.AUCTION_TRADE)
+        return trades
 
 
 @dataclass(frozen=True)
