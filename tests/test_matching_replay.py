@@ -231,3 +231,92 @@ def test_real_day_comes_out_whole(
     assert (report.books_checked, report.books_matched, report.books_empty) == snapshots
     assert report.auction_matched == report.auction_checked == auction
     assert report.ok
+
+
+@pytest.mark.parametrize("block", [200, 1_000])
+def test_pieces_of_any_size_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    path = recording(tmp_path / "day_20230207", snapshots=FIXED)
+    monkeypatch.setattr("twin.matching.feeds.text.BLOCK", block)
+    report = replay(path, check=False)
+    assert report.ok
+    assert (report.trades_matched, report.cancels_matched) == (6, 2)
+
+
+HALT_FLOW = """biz_index,time,type,order_no,price_mills,qty,ioc,side
+1,9150000,N,1,10000,100,0,B
+10,9300000,N,2,13000,100,0,S
+11,9300100,N,3,13000,100,1,B
+20,9310000,N,4,13500,300,0,B
+21,9320000,N,5,13400,200,0,S
+22,9330000,N,6,13600,200,0,S
+23,9334000,C,6,13600,200,0,S
+24,9335000,N,9,13600,100,0,B
+40,9410000,N,7,13500,100,0,S
+50,15050100,N,8,13500,100,0,S
+"""
+HALT_TRADES = """biz_index,time,buy_no,sell_no,price,qty,bs_flag
+12,9300100,3,2,13.0,100,B
+30,9400100,9,5,13.5,100,N
+31,9400100,4,5,13.5,100,N
+41,9410000,4,7,13.5,100,S
+60,15100000,4,8,13.5,100,N
+"""
+
+
+def test_a_halt_within_the_day_ends_with_a_call(tmp_path: Path) -> None:
+    report = replay(recording(tmp_path, flow=HALT_FLOW, trades=HALT_TRADES, snapshots=None))
+    assert report.first_difference is None
+    assert report.trades_matched == report.trades_recorded == report.trades_made == 4
+    assert report.trades_after_hours == 2
+    assert report.ok
+
+
+def test_an_order_rests_over_lunch_and_two_calls_may_follow_each_other(tmp_path: Path) -> None:
+    flow = """biz_index,time,type,order_no,price_mills,qty,ioc,side
+1,9160000,N,1,10000,100,0,B
+2,9160000,N,2,10000,100,0,S
+10,11295900,N,3,9990,200,0,B
+20,14575900,N,4,9990,100,0,S
+21,14585900,N,5,9990,100,0,S
+"""
+    trades = """biz_index,time,buy_no,sell_no,price,qty,bs_flag
+5,9250010,1,2,10.0,100,N
+30,15000010,3,4,9.99,100,N
+31,15000010,3,5,9.99,100,N
+"""
+    assert replay(recording(tmp_path, flow=flow, trades=trades, snapshots=None)).ok
+
+
+def test_a_trade_that_the_engine_must_not_make_is_found(tmp_path: Path) -> None:
+    wrong = FLOW.replace("21,9300001,N,16,10120,500", "21,9300001,N,16,10050,500")
+    report = replay(recording(tmp_path / "wrong_20230207", flow=wrong, snapshots=None))
+    assert not report.ok
+    assert report.first_row.endswith("trades.csv.gz:4")
+
+
+def test_a_cancel_of_an_order_that_never_came_is_named(tmp_path: Path) -> None:
+    recording(tmp_path, flow=FLOW.replace("C,14", "C,44"))
+    with pytest.raises(DataError, match="cancel of 44, which does not rest") as caught:
+        replay(tmp_path)
+    assert caught.value.where.endswith("flow.csv.gz:6, column order_no")
+
+
+def test_orders_and_trades_suffice(tmp_path: Path) -> None:
+    orders = """biz_index,time,action,side,order_no,price,qty
+1,9150000,A,B,11,10.05,300
+2,9150100,A,S,12,10.0,100
+3,9160000,A,S,13,10.05,150
+20,9300000,A,S,15,10.1,137
+21,9300001,A,S,16,10.12,500
+50,11300001,D,S,16,10.12,337
+"""
+    trades = "\n".join(TRADES.splitlines()[:-1])
+    path = recording(tmp_path, trades=trades, snapshots=None)
+    (path / "flow.csv.gz").unlink()
+    (path / "orders.csv").write_text(orders)
+    report = replay(path)
+    assert report.ok, report.first_difference
+    assert (report.trades_matched, report.cancels_matched, report.messages) == (5, 1, 8)
+    (path / "orders.csv").unlink()
+    with pytest.raises(DataError, match=r"flow.csv.gz: file is missing. Give flow.csv.gz, or orders.csv.gz"):
+        replay(path)

@@ -134,7 +134,6 @@ class Table:
         types: columns that are needed, with their types; others are skipped.
         names: names of all columns of a file without a header line.
         optional: columns that need not have a value in every row.
-        block: bytes of text at a time.
     """
 
     def __init__(
@@ -144,9 +143,8 @@ class Table:
         names: list[str] | None = None,
         *,
         optional: tuple[str, ...] = (),
-        block: int = BLOCK,
     ) -> None:
-        self.source, self.types, self._optional, self._block = source, types, optional, block
+        self.source, self.types, self._optional = source, types, optional
         self.rows = 0
         self.fraction = 0.0
         self._names = names
@@ -170,7 +168,7 @@ class Table:
             stream, read = self.source.open()
             reader = pacsv.open_csv(
                 stream,
-                read_options=pacsv.ReadOptions(block_size=self._block, column_names=self._names),
+                read_options=pacsv.ReadOptions(block_size=BLOCK, column_names=self._names),
                 convert_options=pacsv.ConvertOptions(
                     include_columns=list(self.types),
                     column_types=self.types,
