@@ -11,7 +11,7 @@ import numpy as np
 from twin.contracts import IntColumn
 
 _PAD = 256
-_MOST_PADDED = 1 << 18
+_MOST_PADDED = 1 << 14
 
 
 class Ladders:

@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -176,11 +177,7 @@ class Table:
                     strings_can_be_null=True,
                 ),
             )
-            while True:
-                try:
-                    batch = reader.read_next_batch()
-                except StopIteration:
-                    break
+            for batch in _ahead(reader):
                 self.fraction = min(1.0, read() / size)
                 if batch.num_rows:
                     piece = Columns(self.source, batch, self.rows, self.first_line, self._optional)
@@ -219,6 +216,23 @@ class Table:
                     what = "is not a number" if check is not str else "cannot be read"
                     return DataError(f"{fields[place]!r} {what}", f"{self.source}:{line}, column {name}")
         return None
+
+
+def _ahead(reader: Any) -> Iterator[Any]:
+    """The batches of a reader, the next of which is parsed while the present one is worked on."""
+
+    def following() -> Any:
+        try:
+            return reader.read_next_batch()
+        except StopIteration:
+            return None
+
+    with ThreadPoolExecutor(1) as pool:
+        batch = following()
+        while batch is not None:
+            coming = pool.submit(following)
+            yield batch
+            batch = coming.result()
 
 
 class _Raw(io.RawIOBase):

@@ -1,0 +1,59 @@
+"""A replay holds a piece of the recording at a time: its peak of memory does not grow with the recording."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import feed_writers as writers
+import pytest
+
+SMALL, LARGE = 300_000, 1_200_000
+BOUND = 130
+"""MB by which the peak may grow from SMALL to LARGE: resting orders and the allocator's slack."""
+ROOT = Path(__file__).resolve().parents[1]
+STREAMED = """
+import resource, sys
+from pathlib import Path
+from twin.matching.replay import replay
+report = replay(Path(sys.argv[1]))
+assert report.ok, report.first_difference
+print(report.messages, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+HELD = """
+import resource, sys
+from pathlib import Path
+from twin.matching.feeds import open_feed
+chunks = list(open_feed(Path(sys.argv[1])).chunks())
+print(sum(len(chunk.rows) for chunk in chunks), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def peak(code: str, path: Path) -> tuple[int, int]:
+    """Rows and peak resident memory (MB) of a process that runs the code on a recording."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=600)
+    assert result.returncode == 0, result.stderr
+    rows, megabytes = result.stdout.split()
+    return int(rows), int(megabytes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["mbo", "sse-l2"])
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path, format: str) -> None:
+    peaks, held = [], []
+    for n in (SMALL, LARGE):
+        run = writers.simulate(n, seed=2, reduce=format == "mbo")
+        if format == "mbo":
+            path = writers.write_mbo(run, tmp_path / f"{n}.csv")
+        else:
+            path = writers.write_sse(run, tmp_path / f"{n}_20230207")
+        peaks.append(peak(STREAMED, path))
+        held.append(peak(HELD, path))
+    assert peaks[1][0] > 3 * peaks[0][0] > SMALL
+    assert peaks[1][1] - peaks[0][1] < BOUND, peaks
+    assert held[1][1] - held[0][1] > BOUND, held  # the bound would tell
+    assert peaks[1][1] < 2_000
