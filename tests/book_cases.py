@@ -102,6 +102,7 @@ def message_rows(drawn: list[tuple[int, ...]], time: int) -> Rows:
 
 def act(engine: Any, reference: ReferenceEngine, step: Any, time: int) -> None:
     """Do one thing in both engines and compare their tapes. Messages are a list, anything else a tuple."""
+    engine._tape_rows = 2 + time // 30 % 9  # as if it had not grown: kernels are cut short at every point
     if isinstance(step, list):
         rows = message_rows(step, time)
         assert rows_of(engine.process(batch(rows))) == reference.process(rows)

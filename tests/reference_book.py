@@ -245,7 +245,7 @@ class ReferenceEngine:
             if order and kind in (Kind.CANCEL, *CHANGES):
                 instrument = order.instrument
             listing = self.listings[instrument]
-            if listing.phase == Phase.HALT and listing.resume <= time:
+            while listing.phase == Phase.HALT and listing.resume <= time:
                 self._resume(instrument, listing.resume)
             if kind == Kind.CANCEL:
                 self._cancel(time, instrument, handle)

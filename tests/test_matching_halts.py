@@ -138,6 +138,17 @@ def test_resuming_call_at_the_second_threshold_halts_again() -> None:
     ]
 
 
+@pytest.mark.parametrize("tape_rows", [2, 3, 4, 64])
+def test_a_late_message_finds_both_halts_ended(tape_rows: int) -> None:
+    engine = opened()
+    send(engine, (LIMIT, BUY, 104, 10, 1), (LIMIT, SELL, 104, 10, 2), time=5)
+    send(engine, (LIMIT, BUY, 130, 10, 3), (LIMIT, SELL, 130, 10, 4), time=6)
+    engine._tape_rows = tape_rows
+    tape = engine.process(batch([(50, CANCEL, 0, 0, 0, 0, 3)]))
+    assert tape.kind.tolist() == [TRADE, RESUMED, HALTED, RESUMED, REJECTED]
+    assert tape.time.tolist() == [15, 15, 15, 25, 50]
+
+
 def test_halt_ends_at_the_latest_at_its_bound_and_not_at_all_after_it() -> None:
     engine = opened(halt_until=12)
     assert send(engine, (LIMIT, BUY, 104, 10, 1), (LIMIT, SELL, 104, 10, 2), time=5)[-1][3] == 12

@@ -89,6 +89,7 @@ from twin.kernels.matching import (
     ENTERED,
     FOLLOWING,
     FRESH,
+    RESUMING,
     follow,
     match,
     modify,
@@ -133,16 +134,23 @@ def handle(ctl, state, sides, levels, words, summary, pool, slots, tape, t, k, i
             ins = pool[p + P_INSTRUMENT]
     i = ins << I_BITS
     phase = state[i + I_PHASE]
-    if phase == HALT and t >= state[i + I_RESUME]:
-        code = resume(ctl, state, sides, levels, words, summary, pool, slots, tape, state[i + I_RESUME], ins)
-        if code != DONE:
-            return code
-        row = ctl[C_ROWS]
-        if row >= tape.shape[1]:
-            return TAPE_FULL
-        phase = state[i + I_PHASE]
-        if p != 0:
-            p = int(slots[order]) << 3
+    if phase == HALT or stage == RESUMING:
+        while phase == HALT and t >= state[i + I_RESUME]:
+            stage = RESUMING
+            ctl[C_STAGE] = RESUMING
+            ctl[C_FOLLOW] = ins
+            code = resume(ctl, state, sides, levels, words, summary, pool, slots, tape, state[i + I_RESUME], ins)
+            if code != DONE:
+                return code
+            phase = state[i + I_PHASE]
+        if stage == RESUMING:
+            row = ctl[C_ROWS]
+            if row >= tape.shape[1]:
+                return TAPE_FULL
+            stage = FRESH
+            ctl[C_STAGE] = FRESH
+            if p != 0:
+                p = int(slots[order]) << 3
 
     if k == CANCEL:
         ctl[C_ROWS] = row + 1

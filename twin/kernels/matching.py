@@ -64,8 +64,9 @@ from twin.kernels.ladders import (
 )
 
 _ACCEPTED, _TRADE, _CANCELLED, _REJECTED, _EXPIRED, _REDUCED, _REPLACED, _HALTED = range(8)
-FRESH, ENTERED, FOLLOWING, FOLLOWER = range(4)
-"""C_STAGE: between messages; an order of the message trades; orders that waited may enter; one of them trades."""
+FRESH, ENTERED, RESUMING, FOLLOWING, FOLLOWER = range(5)
+"""C_STAGE: between messages; an order of the message trades; a halt that has ended gives way to the message; orders
+that waited may enter; one of them trades."""
 
 
 @inlined

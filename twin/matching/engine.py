@@ -40,6 +40,7 @@ _STAGGER: Final = 56
 # A piece of tape is handed over without a copy where it fills at least a quarter of its buffer.
 _WORTH_A_VIEW: Final = 4
 _BUFFERS: Final = 4
+_NO_TAPE: Final = np.empty((9, 0), np.int64)
 
 _COLUMNS: Final = ("time", "kind", "instrument", "side", "price", "quantity", "order")
 
@@ -340,6 +341,7 @@ class MatchingEngine:
                 self._tape_rows = min(2 * self._tape_rows, max(_MAX_TAPE_ROWS, self._tape_rows))
             else:
                 self._refuse(code, messages)
+        self._tape = _NO_TAPE
         if len(pieces) == 1:
             return Tape(*pieces[0])
         return Tape(*np.concatenate(pieces, axis=1)) if pieces else Tape.empty()
