@@ -165,10 +165,10 @@ def scroll(e, r, row, ins, side, learning, anew):
     column = 2 if side == 1 else 0
     beyond = 4 * ins + (Q_BEYOND_BID if side == 1 else Q_BEYOND_ASK)
     k = drop_side(e, r, ins, side, 0 if anew else depth)
-    if k > depth:
-        r.per_ins[beyond] = 1
     if anew:
         k = 0
+    # What is entered behind a full view is not in the files; a view with room shows the whole side.
+    r.per_ins[beyond] = 1
     while k < depth:
         shares = r.books[row, 4 * k + column + 1]
         if shares == 0:
