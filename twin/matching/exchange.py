@@ -159,35 +159,36 @@ class ExchangeDay:
             until: the exchange's time afterwards, in ns.
             match: takes messages to the books; the engine's own way if left out.
         """
-        handle = partial(self._handle, match)
         tapes: list[Tape] = []
         first, now = 0, self.now
         while self._agenda and (time := self._agenda[0][0]) < until:
             if time > now:
                 stop = int(np.searchsorted(messages.time, time))
-                tapes.append(self._noted(handle(messages.take(slice(first, stop)), now, time)))
+                tapes.append(self._handle(messages.take(slice(first, stop)), now, time, match))
                 first, now = stop, time
             tapes += self._due(time)
         rest = messages.take(slice(first, None)) if first else messages
-        tapes.append(self._noted(handle(rest, now, until)))
+        tapes.append(self._handle(rest, now, until, match))
         self.now = until
         return _joined(tapes)
 
-    def _handle(self, match: Match | None, messages: Messages, start: int, end: int) -> Tape:
-        """Messages meet the books."""
-        mine = self.after_hours.mine(messages) if self.after_hours is not None and len(messages) else None
-        rest = messages if mine is None else messages.take(~mine)
-        tapes = []
+    def _handle(self, messages: Messages, start: int, end: int, match: Match | None) -> Tape:
+        """Messages of [start, end) meet the books; orders for trading at the close go their own way."""
+        after = self.after_hours
+        mine = after.mine(messages) if after is not None and len(messages) else None
+        theirs = messages if mine is None else messages.take(~mine)
         if match is not None:
-            tapes.append(match(rest, start, end))
-        elif len(rest):
-            tapes.append(self.engine.process(rest))
+            tapes = [match(theirs, start, end)]
+        else:
+            tapes = [self.engine.process(theirs)] if len(theirs) else []
         if self._wakes:
             tapes.append(self.engine.wake(end - 1))
-        if mine is not None and self.after_hours is not None:
-            tapes.append(self.after_hours.process(messages.take(mine)))
-        tape = _joined(tapes)
-        return tape if len(tapes) < 2 else tape.take(np.argsort(tape.time, kind="stable"))
+        self._noted(_joined(tapes))
+        if mine is not None and after is not None:
+            tapes.append(after.process(messages.take(mine)))
+        parts = [tape for tape in tapes if len(tape)]
+        tape = _joined(parts)
+        return tape if len(parts) < 2 else tape.take(np.argsort(tape.time, kind="stable"))
 
     def _noted(self, tape: Tape, *, auction: bool = False, closing: bool = False) -> Tape:
         """Take note of what the books reported."""
