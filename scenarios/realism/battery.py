@@ -7,7 +7,7 @@ orders, 10 minutes of quotes. The names are those of the facts in `scenarios.rea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +27,8 @@ PLACEMENT_TAIL = 0.1
 ABS_LAGS = np.unique(np.round(np.geomspace(1, 60, 16)).astype(np.int64))
 """Lags (of 10 s) for the decay of absolute returns: to 10 minutes."""
 _ORDERS_BLOCK = 500
+_DISTINCT = 6
+"""Fewest different moves (in half ticks) in the tail of returns for its exponent to mean something."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Battery:
         yield "volatility_bp", _scaled(of.deviation(coarse, minutes), 1e4)
         yield "kurtosis_10s", of.excess_kurtosis(fine, blocks)
         yield "kurtosis_1min", of.excess_kurtosis(coarse, minutes)
-        yield "tail_exponent", of.hill(np.abs(fine), TAIL, self.by(60, stationary=True))
+        yield "tail_exponent", self._tail(fine)
         yield "return_acf", of.autocorrelations(coarse, [1], minutes)[0]
         yield "variance_ratio", of.variance_ratio(fine, 30, blocks)
         yield "abs_acf", of.mean_autocorrelation(np.abs(fine), 1, 30, blocks)
@@ -158,6 +160,13 @@ class Battery:
             "aggregation",
             blocks.of_sample(fine, lambda r: float(-np.diff(stylised.kurtosis_by_horizon(r, (1, 30)))[0])),
         )
+
+    def _tail(self, returns: Floats) -> Measured:
+        """Tail exponent, unless the tail is but a few ticks wide: then the grid of prices shows, not the tail."""
+        moves = np.sort(np.abs(np.diff(self.mid_grid(FINE))))
+        if len(np.unique(moves[-int(TAIL * len(moves)) :])) < _DISTINCT:
+            return replace(nothing(len(returns)), method="the price moves by too few ticks")
+        return of.hill(np.abs(returns), TAIL, self.by(60, stationary=True))
 
     def _activity(self) -> Iterator[tuple[str, Measured]]:
         volume = stylised.binned_sums(self.day.trades.time, self.day.trades.quantity, BIN, self.day.windows)
