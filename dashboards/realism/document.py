@@ -40,8 +40,10 @@ def _cell(study: Study, key: str) -> str:
     finding = next((f for f in study.findings if f.fact.key == key), None)
     if finding is None:
         return "–"
-    real = page.short_value(finding.recorded, finding.fact)
-    return f"{page.short_value(finding.simulated, finding.fact)} / {real} {page.MARKS[finding.verdict]}"
+    text = page.short_value(finding.simulated, finding.fact)
+    if finding.recorded is not None:
+        text += f" / {page.short_value(finding.recorded, finding.fact)}"
+    return text if finding.verdict is Holds.UNKNOWN else f"{text} {page.MARKS[finding.verdict]}"
 
 
 def _rows(found: Sequence[Study], language: str) -> list[list[str]]:
