@@ -6,16 +6,18 @@ order is cut into equal marketable pieces (best five levels); what a piece canno
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.market_flow import MarketFlow
+from agents.background import Attention, Profile
+from agents.market_flow import Keep, MarketFlow
 from scenarios.calibration import background_parameters
 from scenarios.realism.day import StockDay, simulated_day
-from twin.clock import CLOSE_UNCROSS, NO_CANCEL, OPEN_UNCROSS, SECOND, Phase, at, trading_ticks
+from twin.clock import SECOND, TICK, Phase, at
 from twin.contracts import Instruments, MessageKind, Messages, Tape, TapeKind
 from twin.errors import ScenarioError
 from twin.matching.engine import MatchingEngine
@@ -28,7 +30,6 @@ Floats = NDArray[np.float64]
 _ORDINARY = IndexDay(0.0016, 0.0065, -0.0056, -0.0049, 0.0072)
 """The index of the ordinary day (scenarios/catalogue/ordinary-day.yaml)."""
 _LOT = 100
-_TELL_EVERY = 300
 
 
 @dataclass(frozen=True)
@@ -105,42 +106,6 @@ class Parent:
     every: int = 30 * SECOND
 
 
-@dataclass
-class _Pieces:
-    """What the parent sends, given what was filled."""
-
-    parent: Parent
-    sent: int = 0
-    filled: int = 0
-    _next: int = 0
-    _due: float = 0.0
-    _times: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        ticks = [t for t in trading_ticks() if t.phase == Phase.CONTINUOUS]
-        inside = sum(t.end - t.start for t in ticks if self.parent.start <= t.start < self.parent.end)
-        self._times = max(1, inside // self.parent.every)
-        self._next = self.parent.start
-
-    def messages(self, time: int, phase: Phase) -> Messages:
-        """The piece due now, in whole lots; what is filled less than was meant is made up for."""
-        parent = self.parent
-        if phase != Phase.CONTINUOUS or not parent.start <= time < parent.end or time < self._next:
-            return Messages.empty()
-        self._next = time + parent.every
-        self._due = min(self._due + parent.shares / self._times, parent.shares)
-        lots = int((self._due - self.filled) // _LOT)
-        if lots <= 0:
-            return Messages.empty()
-        row = (time, int(MessageKind.NEW_MARKET), 0, parent.side, 0, lots * _LOT, self.sent)
-        self.sent += 1
-        return Messages(*(np.array([value], np.int64) for value in row))
-
-    def absorb(self, tape: Tape) -> None:
-        own = (tape.kind == TapeKind.TRADE) & (tape.order < self.sent)
-        self.filled += int(tape.quantity[own].sum())
-
-
 @dataclass(frozen=True)
 class MarketRun:
     """What a simulated day left: the exchange's tape, the mid price (ticks) at the end of each 3-second tick.
@@ -154,6 +119,85 @@ class MarketRun:
     filled: int = 0
 
 
+class _Pieces:
+    """What the parent sends, given what was filled: every piece makes up for what the ones before it missed."""
+
+    def __init__(self, parent: Parent, times: Sequence[int]) -> None:
+        self._parent, self._times = parent, {time: i + 1 for i, time in enumerate(times)}
+        self._sent = self.filled = 0
+
+    def due(self, time: int) -> Messages:
+        """The piece to send at an instant, in whole lots; empty if none is due."""
+        place = self._times.get(time)
+        if place is None:
+            return Messages.empty()
+        lots = int((self._parent.shares * place / len(self._times) - self.filled) // _LOT)
+        if lots <= 0:
+            return Messages.empty()
+        row = (time, int(MessageKind.NEW_MARKET), 0, self._parent.side, 0, lots * _LOT, self._sent)
+        self._sent += 1
+        return Messages(*(np.array([value], np.int64) for value in row))
+
+    def absorb(self, tape: Tape) -> None:
+        own = (tape.kind == TapeKind.TRADE) & (tape.order < self._sent)
+        self.filled += int(tape.quantity[own].sum())
+
+
+class _Market:
+    """One stock's exchange, flow and news."""
+
+    def __init__(self, stock: Stock, streams: Streams) -> None:
+        self.listed, traits = _listing(stock)
+        news = NewsPath(_ORDINARY, self.listed, traits, streams)
+        self.starts = news.starts
+        self.values = np.stack([news.fundamental(int(t)) for t in news.starts])
+        parameters = background_parameters()
+        attention = Attention(parameters)
+        moves = zip(news.starts.tolist(), news.index.tolist(), strict=True)
+        self.activity = np.array([attention.factor(t, move) for t, move in moves])
+        shares = np.diff(Profile(parameters.profile).at_edges(np.append(news.starts, at("15:00"))))
+        parameters = replace(parameters, orders_per_day=stock.orders / float(shares @ self.activity))
+        self.rules = usual_rules()
+        order_rules = self.rules.order_rules(traits.listing)
+        self.engine = MatchingEngine(self.listed, rules=order_rules)
+        self.flow = MarketFlow(parameters, self.listed, np.ones(1), streams, rules=order_rules)
+        self.tapes: list[Tape] = []
+        self.times: list[NDArray[np.int64]] = []
+        self.quotes: list[NDArray[np.int64]] = []
+
+    def sessions(self, until: int) -> list[tuple[Phase, int, int, bool]]:
+        """Phases with orders, cut where the right to cancel changes: phase, start, end, whether cancels are taken."""
+        kind = int(self.listed.exchange[0]), int(self.listed.board[0])
+        refused = self.rules.no_cancel(*kind)
+        found = []
+        for phase, start, end in ((s.phase, s.start, min(s.end, until)) for s in self.rules.sessions(*kind)):
+            if phase not in (Phase.OPEN_CALL, Phase.CONTINUOUS, Phase.CLOSE_CALL) or start >= end:
+                continue
+            cuts = sorted({start, end, *(t for window in refused for t in window if start < t < end)})
+            for a, b in pairwise(cuts):
+                found.append((phase, a, b, not any(first <= a < last for first, last in refused)))
+        return found
+
+    def span(self, start: int, end: int, others: Messages) -> Tape:
+        """Trade from one instant to another."""
+        edges = np.append(np.arange(start, end, TICK), end).astype(np.int64)
+        rows = np.searchsorted(self.starts, edges[:-1], side="right") - 1
+        sample = np.zeros((len(rows), 1, 4), np.int64)
+        tape = self.flow.advance(
+            self.engine, edges, self.values[rows], self.activity[rows], others, keep=Keep.ALL, sample=sample
+        )
+        self.times.append(edges[1:])
+        self.quotes.append(sample[:, 0])
+        self.tapes.append(tape)
+        self.flow.absorb(self.engine, tape)
+        return tape
+
+    def uncross(self, time: int) -> None:
+        self.tapes.append(self.engine.uncross(time))
+        self.flow.absorb(self.engine, self.tapes[-1])
+        self.engine.set_phase(Phase.GAP, time=time)
+
+
 def simulate(
     stock: Stock,
     streams: Streams,
@@ -162,7 +206,7 @@ def simulate(
     until: int = at("15:00"),
     progress: Progress | None = None,
 ) -> MarketRun:
-    """A day of one stock alone.
+    """A day of one stock alone, by the rules of an ordinary day.
 
     Args:
         stock: price and activity.
@@ -171,36 +215,35 @@ def simulate(
         until: ns since midnight at which to stop; the auction at the close is held only if it is reached.
         progress: told the fraction of the day that is done.
     """
-    listed, traits = _listing(stock)
-    news = NewsPath(_ORDINARY, listed, traits, streams)
-    parameters = replace(background_parameters(), orders_per_day=float(stock.orders))
-    flow = MarketFlow(parameters, listed, traits.order_weight, streams, nodes=1 << 12)
-    engine = MatchingEngine(listed)
-    pieces = None if parent is None else _Pieces(parent)
-    tapes, mids, mid = [], [], float(stock.previous_close)
-    ticks = list(trading_ticks(last=until))
-    for i, tick in enumerate(ticks):
-        refused = any(start <= tick.start < end for start, end in NO_CANCEL)
-        engine.set_phase(tick.phase, cancels_allowed=not refused)
-        others = Messages.empty() if pieces is None else pieces.messages(tick.start, tick.phase)
-        value, move = news.fundamental(tick.start), news.index_return(tick.start)
-        tape = flow.step(engine, tick.start, tick.end, value, move, others)
-        flow.absorb(engine, tape)
-        tapes.append(tape)
-        if pieces is not None:
-            pieces.absorb(tape)
-        if tick.end in (OPEN_UNCROSS, CLOSE_UNCROSS):
-            tapes.append(engine.uncross(tick.end))
-            flow.absorb(engine, tapes[-1])
-        elif tick.phase == Phase.CONTINUOUS:
-            quotes = engine.quotes()
-            bid, ask = int(quotes.bid[0]), int(quotes.ask[0])
-            mid = 0.5 * (bid + ask) if bid and ask else mid
-        mids.append(mid)
-        if progress is not None and i % _TELL_EVERY == 0:
-            progress(i / len(ticks))
-    ends = np.array([tick.end for tick in ticks], np.int64)
-    return MarketRun(Tape.concat(tapes), ends, np.array(mids), 0 if pieces is None else pieces.filled)
+    market = _Market(stock, streams)
+    sessions = market.sessions(until)
+    times = _piece_times(parent, sessions) if parent else []
+    pieces = _Pieces(parent, times) if parent else None
+    for phase, start, end, cancels in sessions:
+        market.engine.set_phase(phase, cancels_allowed=cancels, time=start)
+        for a, b in pairwise([start, *(t for t in times if start < t < end), end]):
+            tape = market.span(a, b, pieces.due(a) if pieces else Messages.empty())
+            if pieces:
+                pieces.absorb(tape)
+        if (phase == Phase.OPEN_CALL and cancels is False) or phase == Phase.CLOSE_CALL:
+            market.uncross(end)
+        if progress is not None:
+            progress(min(1.0, (end - sessions[0][1]) / (sessions[-1][2] - sessions[0][1])))
+    quotes = np.concatenate(market.quotes)
+    mid = _filled(np.where((quotes[:, :2] > 0).all(axis=1), 0.5 * (quotes[:, 0] + quotes[:, 1]), np.nan), stock)
+    return MarketRun(Tape.concat(market.tapes), np.concatenate(market.times), mid, pieces.filled if pieces else 0)
+
+
+def _piece_times(parent: Parent, sessions: list[tuple[Phase, int, int, bool]]) -> list[int]:
+    """When the parent sends: every so often while trading is continuous."""
+    windows = [(max(a, parent.start), min(b, parent.end)) for phase, a, b, _ in sessions if phase == Phase.CONTINUOUS]
+    return [t for a, b in windows for t in range(a, b, parent.every)]
+
+
+def _filled(mid: Floats, stock: Stock) -> Floats:
+    """Where a side of the book is empty, the mid before; the previous close before the first."""
+    rows = np.maximum.accumulate(np.where(np.isfinite(mid), np.arange(len(mid)), -1))
+    return np.where(rows >= 0, mid[np.maximum(rows, 0)], float(stock.previous_close))
 
 
 def simulate_day(stock: Stock, seed: int, replication: int = 0, progress: Progress | None = None) -> StockDay:
