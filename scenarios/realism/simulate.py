@@ -169,7 +169,7 @@ class _Market:
         """Phases with orders, cut where the right to cancel changes: phase, start, end, whether cancels are taken."""
         kind = int(self.listed.exchange[0]), int(self.listed.board[0])
         refused = self.rules.no_cancel(*kind)
-        found = []
+        found: list[tuple[Phase, int, int, bool]] = []
         for phase, start, end in ((s.phase, s.start, min(s.end, until)) for s in self.rules.sessions(*kind)):
             if phase not in (Phase.OPEN_CALL, Phase.CONTINUOUS, Phase.CLOSE_CALL) or start >= end:
                 continue
