@@ -38,15 +38,15 @@ class Peer:
 
 PEERS = (
     Peer("limit-order-book", "3.13", "C++"),
-    Peer("bourse", "3.11", "Rust"),
-    Peer("matching-engine", "3.13", "Python"),
-    Peer("lightmatchingengine", "3.13", "Python", 500_000),
-    Peer("cython-orderbook", "3.13", "Cython", 500_000),
-    Peer("orderly-chaos", "3.13", "C++ by ctypes", 500_000),
-    Peer("pyorderbook", "3.13", "Python", 200_000),
-    Peer("fastlob", "3.13", "Python", 100_000),
-    Peer("order-matching", "3.13", "Python", 5_000, 1),
-    Peer("pams", "3.13", "Python", 5_000, 1),
+    Peer("bourse", "3.11", "Rust", 500_000),
+    Peer("matching-engine", "3.13", "Python", 200_000),
+    Peer("lightmatchingengine", "3.13", "Python", 200_000),
+    Peer("cython-orderbook", "3.13", "Cython", 200_000),
+    Peer("orderly-chaos", "3.13", "C++ by ctypes", 200_000),
+    Peer("pyorderbook", "3.13", "Python", 100_000),
+    Peer("fastlob", "3.13", "Python", 50_000),
+    Peer("order-matching", "3.13", "Python", 3_000, 1),
+    Peer("pams", "3.13", "Python", 3_000, 1),
 )
 
 
