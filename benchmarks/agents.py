@@ -1,36 +1,27 @@
-"""Speed of agents and matching together: order flow drawn against live books and matched, on one core.
+"""Agents and matching together: order flow drawn against live books and matched, on one core, beside crowdbook.
 
 A request is a new order or a cancel; each order is placed relative to the book as it is when it arrives.
-Run: python -m benchmarks.agents [orders]
+Run: python -m benchmarks agents
 """
 
 from __future__ import annotations
 
-import sys
-import time
-from typing import Any
-
+from benchmarks.measure import Row, row, timed
+from benchmarks.peers import crowdbook
 from scenarios.market_day import MarketDay, simulate_market
 from twin.world import MarketConfig
 
-ROUNDS = 2
+ROUNDS = 3
 
 
-def run(orders: int = 1_500_000) -> list[dict[str, Any]]:
-    """Rows of {name, work, seconds, rate}: whole days of the exchange, calls and continuous trading, one process."""
-    rows: list[dict[str, Any]] = []
+def run(orders: int = 1_500_000) -> list[Row]:
+    """Whole days of the exchange, calls and continuous trading, in one process; then the peer."""
+    rows: list[Row] = []
+    simulate_market(MarketDay(MarketConfig(instruments=1), orders=20_000))  # compile
     for instruments in (1, 50):
-        seconds, work = float("inf"), 0
-        for _ in range(ROUNDS + 1):  # the first compiles or loads the kernels
-            start = time.perf_counter()
-            totals = simulate_market(MarketDay(MarketConfig(instruments=instruments), orders=orders))
-            seconds = min(seconds, time.perf_counter() - start)
-            work = int(totals.orders.sum() + totals.cancels.sum())
+        day = MarketDay(MarketConfig(instruments=instruments), orders=orders)
+        totals, seconds = timed(lambda day=day: simulate_market(day), ROUNDS)
+        work = int(totals.orders.sum() + totals.cancels.sum())
         name = f"agents and matching, {instruments} instrument{'s' if instruments > 1 else ''}"
-        rows.append({"name": name, "work": work, "seconds": seconds, "rate": work / seconds})
-    return rows
-
-
-if __name__ == "__main__":
-    for row in run(int(float(sys.argv[1])) if len(sys.argv) > 1 else 1_500_000):
-        sys.stdout.write(f"{row['name']}: {row['work']:,} requests in {row['seconds']:.2f} s, {row['rate']:,.0f}/s\n")
+        rows.append(row(name, work, seconds))
+    return rows + crowdbook.rows(rows[0]["rate"])
