@@ -17,6 +17,7 @@ from dashboards.realism import page
 from dashboards.realism.figures import FIGURES
 from dashboards.realism.words import say
 from dashboards.report.style import png
+from scenarios.calibration import read_parameters
 from scenarios.realism.facts import Holds, read_facts
 from scenarios.realism.simulate import stock_like
 from scenarios.realism.study import Study, read_recorded, run_study
@@ -86,8 +87,9 @@ def write(found: Sequence[Study], docs: Path, command: str) -> Path:
     template = jinja2.Environment(loader=loader, autoescape=False, trim_blocks=True, lstrip_blocks=True).get_template(
         "document.md"
     )
+    fitted = read_parameters("background.yaml")["source"]
     text = template.render(
-        command=command, studies=found, rows=_rows(found, "en"), pictures=shown, failing=_failing(found),
+        command=command, fitted=fitted, studies=found, rows=_rows(found, "en"), pictures=shown, failing=_failing(found),
         summaries=[page.summary(study, "en")[0] for study in found],
         chinese=[page.summary(study, "zh")[0] for study in found],
         failing_zh=sorted({f.fact.zh for study in found for f in study.findings if f.verdict is Holds.NO}),
