@@ -222,6 +222,11 @@ class Profile:
         return float(high - low)
 
 
+def news_pace(parameters: BackgroundParameters, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How much news each interval of the day brings, relative to others: as orders do. `starts`: ns, up to 15:00."""
+    return np.diff(Profile(parameters.profile).at_edges(np.append(starts, at("15:00"))))
+
+
 class Attention:
     """How busy the market is: activity grows with the largest recent move of the index (per cent, decaying)."""
 

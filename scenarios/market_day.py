@@ -23,10 +23,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.background import Attention, BackgroundParameters, Profile
+from agents.background import Attention, BackgroundParameters, Profile, news_pace
 from agents.market_flow import Keep, MarketFlow
 from scenarios.calibration import background_parameters
-from twin.clock import TICK, Phase, at, require_trading_day
+from twin.clock import TICK, Phase, at, require_trading_day, trading_ticks
 from twin.contracts import Batch, Instruments, IntColumn, Messages, Tape
 from twin.errors import CapacityError, ScenarioError
 from twin.matching.engine import MatchingEngine
@@ -235,9 +235,10 @@ def _prepare(plan: MarketDay, folder: Path) -> _Market:
     """Draw the market and its values; the values go to a file that all processes read."""
     streams = Streams(plan.seed, plan.replication)
     instruments, traits = make_instruments(plan.market, streams, Rulebook.load().on(plan.date))
-    news = NewsPath(plan.index, instruments, traits, streams)
-    times: IntColumn = np.append(news.starts, at("15:00"))
     parameters = background_parameters(plan.parameters)
+    starts = np.array([tick.start for tick in trading_ticks()], np.int64)
+    news = NewsPath(plan.index, instruments, traits, streams, pace=news_pace(parameters, starts))
+    times: IntColumn = np.append(starts, at("15:00"))
     attention = Attention(parameters)
     activity = np.array([attention.factor(int(t), float(r)) for t, r in zip(times, news.index, strict=False)])
     if plan.orders is not None:

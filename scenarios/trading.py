@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 import numpy as np
 import simpy
 
+from agents.background import news_pace
 from agents.cohort import Cohort
 from agents.funds import Funds
 from agents.gen_z import GenZ
@@ -21,7 +22,7 @@ from scenarios.calibration import background_parameters
 from scenarios.market import exchange_day, quote_feed
 from scenarios.schema import Scenario
 from twin.clearing.netting import MarketSide
-from twin.clock import SECOND, Clock, Phase, Tick, at
+from twin.clock import SECOND, Clock, Phase, Tick, at, trading_ticks
 from twin.contracts import Messages, Segment, Tape
 from twin.errors import ConservationError
 from twin.ledger import FeeRates, Ledger
@@ -52,7 +53,10 @@ class TradingDay:
         self.ticks = build.day_ticks()
         rules = Rulebook.load().on(scenario.date)
         self.instruments, self.traits = make_instruments(build.market_config(scenario), streams, rules)
-        self.news = NewsPath(build.index_day(scenario), self.instruments, self.traits, streams)
+        section = scenario.world.background
+        self.parameters = build.scaled_background(background_parameters(section.parameters), section)
+        pace = news_pace(self.parameters, np.array([tick.start for tick in trading_ticks()]))
+        self.news = NewsPath(build.index_day(scenario), self.instruments, self.traits, streams, pace=pace)
         self.order_rules = rules.order_rules(self.traits.listing)
         self.publisher = Publisher(self.instruments, record) if record else None
         self.exchange = exchange_day(scenario, rules, self.instruments, self.traits, streams, self.publisher)
@@ -84,10 +88,8 @@ class TradingDay:
         )  # fmt: skip
 
     def _build_background(self) -> None:
-        section = self.scenario.world.background
-        self.parameters = parameters = build.scaled_background(background_parameters(section.parameters), section)
         self.background = MarketFlow(
-            parameters, self.instruments, self.traits.order_weight, self.streams, rules=self.exchange.rules
+            self.parameters, self.instruments, self.traits.order_weight, self.streams, rules=self.exchange.rules
         )
         self.market_side = MarketSide(self.instruments.exchange)
 

@@ -78,6 +78,19 @@ def test_own_motion_has_the_asked_volatility() -> None:
         assert np.var(inner) == pytest.approx(share, abs=4 * share * np.sqrt(2 / len(inner)))
 
 
+def test_news_comes_at_the_pace_that_is_asked() -> None:
+    """All of it in the morning: the afternoon stands still, and the day's volatility is the same."""
+    streams = Streams(4)
+    instruments, traits = make_instruments(MarketConfig(instruments=1_000, share_funds=0.0), streams)
+    starts = NewsPath(IndexDay(0, 0, 0, 0, 0), instruments, traits, streams).starts
+    pace = (starts < at("11:30")).astype(np.float64)
+    news = NewsPath(IndexDay(0, 0, 0, 0, 0), instruments, traits, streams, pace=pace)
+    assert np.array_equal(news.fundamental(at("13:00")), news.fundamental(at("14:59")))
+    z = np.log(news.fundamental(at("15:00")) / instruments.previous_close) / traits.idiosyncratic_volatility
+    inner = z[traits.idiosyncratic_volatility < 0.02]
+    assert np.var(inner) == pytest.approx(1.0, abs=4 * np.sqrt(2 / len(inner)))
+
+
 def test_news_path_depends_on_the_replication_alone() -> None:
     day = IndexDay(0.0, 0.01, -0.01, 0.005)
     assert np.array_equal(_news(day).index, _news(day).index)

@@ -60,7 +60,8 @@ class NewsPath:
     passed. A tick's value is the one at its end.
 
     A stock's log value is beta times the log index plus a Brownian motion of its own, of which `overnight_share` of the
-    day's variance falls on the night; it is clipped to the day's price limits. A fund's value is that of its basket.
+    day's variance falls on the night and, if `pace` is given, the rest on the ticks in proportion to it: news comes as
+    orders do (Clark 1973). It is clipped to the day's price limits. A fund's value is that of its basket.
 
     Assumes: what the index has done before the day does not matter. Does not model: sectors, jumps of single stocks.
     """
@@ -72,6 +73,7 @@ class NewsPath:
         traits: InstrumentTraits,
         streams: Streams,
         overnight_share: float = 0.2,
+        pace: NDArray[np.float64] | None = None,
     ) -> None:
         ticks = list(trading_ticks())
         self.starts: IntColumn = np.array([tick.start for tick in ticks], np.int64)
@@ -80,7 +82,8 @@ class NewsPath:
         trading = np.cumsum(moving)
         """Trading ticks elapsed at the end of each tick."""
         self.index: NDArray[np.float64] = self._index_path(int(trading[-1]))[trading]
-        self._fundamental = self._values(instruments, traits, trading, overnight_share)
+        share = np.ones(int(trading[-1])) if pace is None else pace[moving] / pace[moving].mean()
+        self._fundamental = self._values(instruments, traits, trading, overnight_share, np.sqrt(share))
 
     def _extreme_times(self, length: int) -> tuple[int, int]:
         """Trading ticks, in [0, length], at which the index is at its low and at its high.
@@ -155,9 +158,17 @@ class NewsPath:
         return level
 
     def _values(
-        self, instruments: Instruments, traits: InstrumentTraits, trading: NDArray[np.int64], overnight_share: float
+        self,
+        instruments: Instruments,
+        traits: InstrumentTraits,
+        trading: NDArray[np.int64],
+        overnight_share: float,
+        rough: NDArray[np.float64],
     ) -> NDArray[np.float32]:
-        """Value in ticks of every instrument (columns) in every tick of the day (rows)."""
+        """Value in ticks of every instrument (columns) in every tick of the day (rows).
+
+        `rough`: standard deviation of each trading tick's step relative to the mean step.
+        """
         length, n = int(trading[-1]), len(instruments)
         ids = np.arange(n, dtype=np.int64) << _TICK_BITS
         step_sd = traits.idiosyncratic_volatility * math.sqrt((1 - overnight_share) / length)
@@ -165,7 +176,7 @@ class NewsPath:
         own[0] = self._streams.normal(Stream.NEWS_INSTRUMENT, ids) * traits.idiosyncratic_volatility
         own[0] *= math.sqrt(overnight_share)
         steps = np.arange(1, length + 1, dtype=np.int64)
-        own[1:] = self._streams.normal(Stream.NEWS_INSTRUMENT, steps[:, None] | ids) * step_sd
+        own[1:] = self._streams.normal(Stream.NEWS_INSTRUMENT, steps[:, None] | ids) * (rough[:, None] * step_sd)
         own = np.cumsum(own, axis=0)[trading]
         value = instruments.previous_close * np.exp(np.log1p(self.index)[:, None] * traits.beta + own)
         value = np.clip(value, instruments.limit_down, instruments.limit_up)

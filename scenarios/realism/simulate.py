@@ -13,11 +13,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.background import Attention, Profile
+from agents.background import Attention, news_pace
 from agents.market_flow import Keep, MarketFlow
 from scenarios.calibration import background_parameters
 from scenarios.realism.day import StockDay, simulated_day
-from twin.clock import SECOND, TICK, Phase, at
+from twin.clock import SECOND, TICK, Phase, at, trading_ticks
 from twin.contracts import Instruments, MessageKind, Messages, Tape, TapeKind
 from twin.errors import ScenarioError
 from twin.matching.engine import MatchingEngine
@@ -148,14 +148,14 @@ class _Market:
 
     def __init__(self, stock: Stock, streams: Streams) -> None:
         self.listed, traits = _listing(stock)
-        news = NewsPath(_ORDINARY, self.listed, traits, streams)
+        parameters = background_parameters()
+        shares = news_pace(parameters, np.array([tick.start for tick in trading_ticks()]))
+        news = NewsPath(_ORDINARY, self.listed, traits, streams, pace=shares)
         self.starts = news.starts
         self.values = np.stack([news.fundamental(int(t)) for t in news.starts])
-        parameters = background_parameters()
         attention = Attention(parameters)
         moves = zip(news.starts.tolist(), news.index.tolist(), strict=True)
         self.activity = np.array([attention.factor(t, move) for t, move in moves])
-        shares = np.diff(Profile(parameters.profile).at_edges(np.append(news.starts, at("15:00"))))
         parameters = replace(parameters, orders_per_day=stock.orders / float(shares @ self.activity))
         self.rules = usual_rules()
         order_rules = self.rules.order_rules(traits.listing)
