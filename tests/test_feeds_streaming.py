@@ -45,7 +45,7 @@ def peak(code: str, path: Path) -> tuple[int, int]:
 @pytest.mark.parametrize("format", ["mbo", "sse-l2"])
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, format: str) -> None:
     peaks, held = [], []
-    for n in (SMALL, LARGE):
+    for n in (2_000, SMALL, LARGE):  # the first compiles the kernels, which takes more memory than a replay
         run = writers.simulate(n, seed=2, reduce=format == "mbo")
         if format == "mbo":
             path = writers.write_mbo(run, tmp_path / f"{n}.csv")
@@ -53,6 +53,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, format: str) ->
             path = writers.write_sse(run, tmp_path / f"{n}_20230207")
         peaks.append(peak(STREAMED, path))
         held.append(peak(HELD, path))
+    del peaks[0], held[0]
     assert peaks[1][0] > 3 * peaks[0][0] > SMALL
     assert peaks[1][1] - peaks[0][1] < BOUND, peaks
     assert held[1][1] - held[0][1] > BOUND, held  # the bound would tell

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from twin.contracts import IntColumn
 from twin.errors import DataError
 
-BLOCK = 1 << 23
+BLOCK = 1 << 21
 """Bytes of text that are parsed at a time."""
 SUFFIXES = ("", ".gz", ".zst")
 
