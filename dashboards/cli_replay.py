@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输
 
 
 def replay(
-    path: Annotated[Path, typer.Argument(help="Recording: file or folder · 行情记录文件或目录")],
+    path: Annotated[Path, typer.Argument(help="Recording, or a folder of several · 行情记录文件或目录")],
     format: Annotated[
         str | None, typer.Option("--format", help="sse-l2, lobster or mbo (default: look) · 数据格式，默认自动识别")
     ] = None,
@@ -39,21 +40,32 @@ def replay(
 
     Example: twin replay ../shared/data/market/sse_l2_600519_20230207
     """
-    from dataclasses import asdict
-
     from dashboards import console
+    from twin.matching.feeds import recordings
     from twin.matching.replay import replay as replay_day
 
-    with ReplayView(language, live=sys.stderr.isatty()) as view:
-        result = replay_day(path, format=format, check=check, strict=strict, progress=view.report)
+    found = recordings(path, format)
+    results = []
+    for one in found:
+        with ReplayView(language, live=sys.stderr.isatty()) as view:
+            result = replay_day(one, format=format, check=check, strict=strict, progress=view.report)
+        results.append(result)
+        if not json:
+            if len(found) > 1:
+                console.out(f"{one.name}:")
+            for line in lines(result, language):
+                console.out(line)
     if json:
-        rates = {"messages_per_s": result.messages_per_s, "wall_per_s": result.wall_per_s}
-        console.out_json({**asdict(result), **rates, "ok": result.ok})
-    else:
-        for line in lines(result, language):
-            console.out(line)
-    if not result.ok:
+        tables = [_table(result) for result in results]
+        console.out_json(tables[0] if len(tables) == 1 else tables)
+    if not all(result.ok for result in results):
         raise typer.Exit(_DIFFERS)
+
+
+def _table(result: ReplayReport) -> dict[str, Any]:
+    """The result for machines."""
+    rates = {"messages_per_s": result.messages_per_s, "wall_per_s": result.wall_per_s}
+    return {**asdict(result), **rates, "ok": result.ok}
 
 
 def lines(result: ReplayReport, language: str) -> list[str]:

@@ -55,6 +55,24 @@ def test_status_1_and_the_first_difference_with_its_row(tmp_path: Path, capsys: 
     assert run(capsys, path, "--no-check")[0] == 0
 
 
+def test_a_folder_of_recordings_is_replayed_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages, rows = writers.lobster_rows(RUN, 5)
+    writers.write_sse(RUN, tmp_path / "a_20230207")
+    rows[300] = [*rows[300][:-1], rows[300][-1] + 100]
+    writers.write_lobster(messages, rows, tmp_path / "b")
+    status, out, _ = run(capsys, tmp_path)
+    assert status == 1
+    heads = [line for line in out.splitlines() if line.endswith(":") and "/" not in line]
+    assert heads[0] == "a_20230207:"
+    assert len(heads) == 2
+    assert "the replay equals the recording" in out
+    assert "the replay differs in 1 places" in out
+    status, out, _ = run(capsys, tmp_path, "--json")
+    assert [day["ok"] for day in json.loads(out)] == [True, False]
+
+
 def test_status_2_for_what_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = writers.write_mbo(RUN, tmp_path / "day.csv")
     lines = path.read_text().splitlines()

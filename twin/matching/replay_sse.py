@@ -143,18 +143,23 @@ class SseReplay:
         return places[begins], time[begins]
 
     def _calls(self, part: FeedRows, traded: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whether each row falls into a call: by the next trade; without one by the time of day."""
+        """Whether each row falls into a call: by the next trade, or without one, and at the close, by the time of day.
+
+        Trades tell where the opening call and calls within the day end, whatever the stamps say; the closing call's
+        begin is told by the clock alone, since a thin stock may not have traded for a while before it.
+        """
         n = len(part)
         place = np.where(traded, np.arange(n), n)
         following = np.minimum.accumulate(place[::-1])[::-1]
         known = following < n
-        auction = np.append(part.action == Action.AUCTION_TRADE, False)
         opened = self._auctions > 0
         by_time = (part.time < OPENING_END) & (not opened)
         day = self.feed.date
         if day is None or day >= _FIRST_CLOSING_CALL:
             by_time |= part.time >= CLOSING_START
-        found: NDArray[np.bool_] = np.where(known, auction[following], by_time)
+        auction = np.append(part.action == Action.AUCTION_TRADE, False)[following]
+        at_close = np.append(part.time, 0)[following] >= CLOSING_START
+        found: NDArray[np.bool_] = np.where(known, auction & (~at_close | by_time), by_time)
         # Before 09:25 nothing but the opening call takes orders, even if it ends without a trade.
         return found | ((part.time < OPENING_END) & (not opened))
 

@@ -6,6 +6,7 @@ with such a class and an entry in `FORMATS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,22 @@ def open_feed(path: Path, format: str | None = None) -> Feed:
     if format is None:
         raise DataError("cannot tell the format of this recording", str(path), _hint())
     return FORMATS[format].open(path)
+
+
+def recordings(path: Path, format: str | None = None) -> list[Path]:
+    """The recordings in a folder of several, or the one that the path is.
+
+    Raises:
+        DataError: a recording in it lacks one of its files.
+    """
+    if format is not None or not path.is_dir() or _is_sse_day(path):
+        return [path]
+    books = re.compile(r"orderbook", re.IGNORECASE)
+    entries = [entry for entry in sorted(path.iterdir()) if not books.search(entry.name)]
+    messages = [entry for entry in entries if entry.is_file() and entry.suffix != ".zip" and find_pair(entry)]
+    if len(messages) == 1 and find_pair(path):
+        return [path]
+    return [entry for entry in entries if any(kind.fits(entry) for kind in FORMATS.values())] or [path]
 
 
 def _hint() -> str:
