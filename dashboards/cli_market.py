@@ -12,7 +12,7 @@ import typer
 from dashboards.i18n import say
 from twin.errors import ScenarioError
 
-_MIB = 1024
+_KIB = 1024
 
 
 def market(
@@ -53,7 +53,7 @@ def market(
         "turnover_cny": int(totals.turnover.sum()) / 100,
         "seconds": round(seconds, 2),
         "messages_per_second": round(messages / seconds),
-        "memory_mib": round(_peak_mib(workers)),
+        "memory_mib": round(_peak_mib()),
         "digest": totals.fingerprint(),
     }
     if json:
@@ -87,10 +87,8 @@ class _Progress:
             sys.stderr.write("\n")
 
 
-def _peak_mib(workers: int) -> float:
-    """Most memory held at once: this process, and each worker as large as the largest (an upper bound)."""
+def _peak_mib() -> float:
+    """Most memory that one process held: this one or the largest worker."""
     import resource
 
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    theirs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if workers > 1 else 0
-    return (own + workers * theirs) / _MIB
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / _KIB

@@ -166,7 +166,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "market_turnover_cny": ("turnover, CNY", "成交额（元）"),
     "market_seconds": ("wall time, s", "用时（秒）"),
     "market_messages_per_second": ("messages per second", "每秒消息数"),
-    "market_memory_mib": ("peak memory, MiB (at most)", "内存峰值上限（MiB）"),
+    "market_memory_mib": ("peak memory of the largest process, MiB", "最大进程的内存峰值（MiB）"),
     "market_digest": ("digest", "摘要"),
 }
 
