@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,12 @@ def read_parameters(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(p.name for p in FOLDER.glob("*.yaml")))
         raise DataError(f"no parameter file {name!r}", where=str(FOLDER), hint=f"There are {known}.")
-    content: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> dict[str, Any]:
+    content: dict[str, Any] = YAML(typ="safe").load(text)
     return content
 
 
