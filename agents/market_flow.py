@@ -91,6 +91,7 @@ class MarketFlow:
         self._message = np.zeros(6, np.int64)
         self._drawn = np.zeros(4, np.int64)
         self._last_patience = patience_time(at("15:00"))
+        self._wheel = np.zeros((n, self._last_patience // kernel.BUCKET + 2), np.int32)
         self._cash = np.zeros(1, np.int64)
         self.shares = np.zeros(n, np.int64)
         self._log = _NO_LOG
@@ -198,8 +199,8 @@ class MarketFlow:
                     *books, self._message, self._streams.key, self._streams.replication, BACKGROUND_BASE,
                     self._last_patience, int(keep), edges, patience, pace, value,
                     self._weight, self._ids, self._sizes, self._cages, self._placement, self._numbers,
-                    self._calls, self._place, self._own, self._clock, self._nodes, self._stack, self._drawn,
-                    starts, *grouped, self._log if log else _NO_LOG,
+                    self._calls, self._place, self._own, self._clock, self._nodes, self._stack, self._wheel,
+                    self._drawn, starts, *grouped, self._log if log else _NO_LOG,
                     _NO_SAMPLE if sample is None else sample,
                 ))  # fmt: skip
                 if log and code in (DONE, kernel.LOG_FULL):

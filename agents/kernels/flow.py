@@ -5,15 +5,18 @@ others, the next new order, the next cancel; a new order is placed relative to t
 
 New orders form a self-exciting process (Hawkes 1971) in business time: the integral of the instrument's expected rate.
 Its intensity is 1 - n plus two parts that jump by n x share x decay at each order and decay exponentially; between
-two orders each part's next event is drawn by inversion (Dassios and Zhao 2013). Cancels wait in a pairing heap
-(Fredman et al. 1986) per instrument, in patience time: nanoseconds of the windows in which cancels are taken.
+two orders each part's next event is drawn by inversion (Dassios and Zhao 2013). Cancels wait in patience time
+(nanoseconds of the windows in which cancels are taken) on a wheel of buckets per instrument; those of buckets that have
+begun are in a pairing heap (Fredman et al. 1986), so that the heap stays as small as what is due soon.
 
-An order is a node; its handle is base + node. A node is free again when its order has ended and it is not in the heap.
+An order is a node; its handle is base + node. A node is free again when its order has ended and nothing waits for it.
 Layout of the state (all arrays C-contiguous):
     place   int64[PLACES]: where a suspended call goes on, free nodes, live orders
     own     int64[n, OWN_WORDS]: orders drawn, heap root, metaorder under way, cancels, digest of the tape
     clock   float64[n, CLOCK_WORDS]: business time to the next order, the gap it belongs to, two excitations, ns reached
-    nodes   int64[nodes, 4]: due (patience ns), child | sibling << 32 (node + 1, 0 = none), number << 2 | flags, spare
+    nodes   int64[nodes, 4]: due (patience ns), child | sibling << 32 in the heap or the next on the wheel (node + 1,
+            0 = none), number << 2 | flags, spare
+    wheel   int32[n, buckets + 1]: first node + 1 of each bucket; at the end how many buckets have begun
     stack   int32[nodes]: free nodes, the first place[FREE] of them
 """
 
@@ -58,6 +61,8 @@ TIME, KIND, SIDE, PRICE, QUANTITY, HANDLE = range(6)
 DUE_IN, GAP, FAST, SLOW, SINCE, OPINION, CLOCK_WORDS = 0, 1, 2, 3, 4, 5, 8
 DUE, LINKS, TAG, NODE_WORDS = 0, 1, 2, 4
 IS_LIVE, IS_QUEUED = 1, 2
+BUCKET = 3_000_000_000
+"""Width of a bucket of the wheel in ns of patience time."""
 KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED = 0, 1, 2
 """Which rows of the tape stay: those of others; all; all, with order numbers of the instrument instead of handles."""
 MARKETABLE, INSIDE, BEST = 0, 1, 2
@@ -201,6 +206,38 @@ def heap_drop(root, nodes):
         new = done if new == 0 else _link(new, done, nodes)
         done = after
     return new
+
+
+@kernel
+def _begin_buckets(i, until, place, own, nodes, stack, wheel):
+    """Bring what is due before `until` (patience ns) from the wheel into the heap; free the nodes of ended orders."""
+    counter = wheel.shape[1] - 1
+    b = np.int64(wheel[i, counter])
+    last = min((until + BUCKET - 1) // BUCKET, counter)
+    while b < last:
+        entry = np.int64(wheel[i, b])
+        wheel[i, b] = 0
+        while entry != 0:
+            after = nodes[entry - 1, LINKS]
+            if nodes[entry - 1, TAG] & IS_LIVE:
+                own[i, ROOT] = heap_add(own[i, ROOT], entry - 1, nodes[entry - 1, DUE], nodes)
+            else:
+                _free(entry - 1, place, stack)
+            entry = after
+        b += 1
+    wheel[i, counter] = max(b, np.int64(wheel[i, counter]))
+
+
+@kernel
+def _await(i, node, due, own, nodes, wheel):
+    """Let an order's cancel wait until `due` (patience ns, on the wheel)."""
+    b = due // BUCKET
+    if b < wheel[i, wheel.shape[1] - 1]:
+        own[i, ROOT] = heap_add(own[i, ROOT], node, due, nodes)
+    else:
+        nodes[node, DUE] = due
+        nodes[node, LINKS] = wheel[i, b]
+        wheel[i, b] = node + 1
 
 
 @kernel
@@ -462,7 +499,7 @@ def advance(
     ctl, state, sides, levels, words, summary, pool, slots, tape,
     message, seed, replication, base, last_patience, keep,
     edges, patience, pace, value, weight, ids, sizes, cages, placement, numbers, calls,
-    place, own, clock, nodes, stack, drawn,
+    place, own, clock, nodes, stack, wheel, drawn,
     starts, o_time, o_kind, o_side, o_price, o_quantity, o_order, log, sample,
 ):  # fmt: skip
     """Run every instrument through all ticks, in which its phase changes only by halts.
@@ -502,6 +539,8 @@ def advance(
             if place[ENTERED] == 0:
                 place[ENTERED] = 1
                 clock[i, SINCE] = np.float64(t0)
+                if patience_moves:
+                    _begin_buckets(i, patience[j + 1], place, own, nodes, stack, wheel)
             while True:
                 if place[PENDING] == 0:
                     at = _END
@@ -551,7 +590,7 @@ def advance(
                             entered = patience[j] + (at - t0 if patience_moves else 0)
                             if entered + drawn[3] < last_patience:
                                 nodes[node, TAG] |= IS_QUEUED
-                                own[i, ROOT] = heap_add(own[i, ROOT], node, entered + drawn[3], nodes)
+                                _await(i, node, entered + drawn[3], own, nodes, wheel)
                         message[KIND], message[SIDE], message[PRICE] = _NEW, drawn[0], drawn[1]
                         message[QUANTITY], message[HANDLE] = drawn[2], base + node
                         number = k
