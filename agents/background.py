@@ -4,7 +4,8 @@ Orders arrive as a self-exciting process in business time, the recorded intraday
 They are placed around the best prices with the recorded shares, sizes and patience. What ties the price to the news:
 orders lean to the value (logit `tilt` per natural spread between value and mid), an order that trades towards a far
 value grows and may pay up to it, and activity rises with the move of the whole market. Marketable orders come in
-metaorders of Pareto length (Lillo, Mike and Farmer 2005), each of which moves what the others believe the value to be
+metaorders of Pareto length (Lillo, Mike and Farmer 2005), each of which moves what the others believe the value to be;
+so does the net volume that anybody else takes, for nobody sees who sends (Kyle 1985)
 (scenarios/calibration/background.yaml; the flow itself: agents/market_flow.py).
 
 Does not model: order modification, icebergs, traders who watch several instruments.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,9 @@ class BackgroundParameters:
         placement: 3 x 4 shares: spread of one tick, normal, wide x marketable, inside, at best, behind.
         open_call, close_call: quantiles, at equal steps from 0 to 1, of the distance from the value in a call auction
             as a share of the value; positive = the sender's waiting side.
+        tail_share: share of the orders of no usual size (not of one lot) that is as large as a Pareto law of
+            `tail_exponent` says, which ends at `tail_reach` times the least of them.
+        heed: what others' trades tell, relative to a metaorder of the market of as many shares.
         orders_per_day: new orders of the mean instrument on a day with a typical index move.
         attention_elasticity: log activity per 1 % of index move; attention_typical: the move (%) with activity 1.
     """
@@ -85,6 +90,10 @@ class BackgroundParameters:
     signal: float = 0.0
     signal_decay: float = 0.001
     inside_power: float = 1.0
+    tail_share: float = 0.0
+    tail_exponent: float = 2.0
+    tail_reach: float = 100.0
+    heed: float = 0.0
     attention_elasticity: float = 0.0
     attention_typical: float = 0.0
 
@@ -96,6 +105,8 @@ class BackgroundParameters:
             or not 0 <= self.branching < 1
             or not 0 <= self.fast_share <= 1
             or not min(self.fast_decay, self.slow_decay) > 0
+            or not 0 <= self.tail_share < 1
+            or not (self.tail_exponent > 1 and self.tail_reach > 1)
             or self.placement.shape != (3, 4)
             or self.placement.min() < 0
             or len(self.open_call) < 2
@@ -145,6 +156,9 @@ class BackgroundParameters:
             log_value_sd=sizes["log_value_sd"],
             spike_share=sizes["spike_share"],
             round_share=sizes["round_share"],
+            tail_share=sizes["tail_share"],
+            tail_exponent=sizes["tail_exponent"],
+            tail_reach=sizes["tail_reach"],
             willing_share=patience["willing_share"],
             log_patience=patience["log_seconds"],
             log_patience_sd=patience["log_seconds_sd"],
@@ -161,6 +175,22 @@ class BackgroundParameters:
             **{name: float(value) for name, value in fit["simulated"]["values"].items()},
             **{name: float(entry["value"]) for name, entry in fit["assumed"].items()},
         )
+
+    @property
+    def tail_from(self) -> float:
+        """Standard normal quantile at which the tail of the sizes begins."""
+        return NormalDist().inv_cdf(1.0 - self.tail_share) if self.tail_share > 0 else math.inf
+
+    def mean_size(self, price: ArrayLike, lot: ArrayLike) -> NDArray[np.float64]:
+        """Shares of the mean order at a price in ticks of 0.01 CNY, before rounding and limits."""
+        lots, sd, start = np.asarray(lot, np.float64), self.log_value_sd, self.tail_from
+        multiple = math.exp(0.5 * sd * sd) * NormalDist().cdf(start - sd)
+        if self.tail_share > 0:
+            a, reach = self.tail_exponent, self.tail_reach
+            mean = a / (a - 1.0) * (1.0 - reach ** (1.0 - a)) / (1.0 - reach**-a)
+            multiple += self.tail_share * math.exp(sd * start) * mean
+        usual = math.exp(self.log_value) * 100.0 / np.asarray(price, np.float64) + lots
+        return self.spike_share * lots + (1.0 - self.spike_share) * multiple * usual
 
     def numbers(self) -> NDArray[np.float64]:
         """The vector that the kernel reads."""
@@ -194,6 +224,11 @@ class BackgroundParameters:
             flow.SIGNAL: self.signal,
             flow.SIGNAL_DECAY: self.signal_decay,
             flow.INSIDE_POWER: self.inside_power,
+            flow.TAIL_FROM: self.tail_from,
+            flow.TAIL_SHARE: self.tail_share,
+            flow.TAIL_EXPONENT: self.tail_exponent,
+            flow.TAIL_END: self.tail_reach**-self.tail_exponent,
+            flow.HEED: self.heed,
         }
         vector[list(named)] = list(named.values())
         return vector

@@ -78,7 +78,8 @@ class MarketFlow:
         self._attention = Attention(parameters)
         self._weight = np.ascontiguousarray(order_weight, np.float64)
         self._ids = np.arange(n, dtype=np.int64) if ids is None else np.ascontiguousarray(ids, np.int64)
-        self._sizes, self._cages = _sizes(instruments, rules), _cages(n, rules)
+        self._sizes = _sizes(instruments, rules, parameters, self._weight)
+        self._cages = _cages(n, rules)
         self._numbers = parameters.numbers()
         self._placement = np.ascontiguousarray(parameters.placement)
         self._calls = np.array([parameters.open_call, parameters.close_call])
@@ -256,19 +257,23 @@ def _by_instrument(others: Messages, n: int) -> tuple[IntColumn, tuple[IntColumn
     return starts, tuple(np.ascontiguousarray(c[order], np.int64) for c in columns)
 
 
-def _sizes(instruments: Instruments, rules: OrderRules | None) -> NDArray[np.int64]:
-    """Usual lot, smallest and largest order, and whether orders tell something of the value.
+def _sizes(
+    instruments: Instruments, rules: OrderRules | None, parameters: BackgroundParameters, weight: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Lot, smallest and largest order, whether orders tell something of the value, usual order, orders of a day.
 
     Funds count tens of units, so that their lot of 100 units is 10; their value is that of their basket, which all see.
     """
     fund = instruments.board == Board.FUND
     lot = np.where(fund, 10, 100).astype(np.int64)
-    telling = np.where(fund, 0, 1)
-    if rules is None:
-        return np.array([lot, instruments.lot, largest_orders(instruments), telling], np.int64)
-    smallest = np.maximum(rules.smallest, lot)
-    largest = np.where(rules.largest_limit > 0, rules.largest_limit, 1_000_000)
-    return np.array([lot, smallest, largest // lot * lot, telling], np.int64)
+    smallest, largest = instruments.lot, largest_orders(instruments)
+    if rules is not None:
+        smallest = np.maximum(rules.smallest, lot)
+        largest = np.where(rules.largest_limit > 0, rules.largest_limit, 1_000_000)
+        largest = largest // lot * lot
+    usual = np.maximum(parameters.mean_size(instruments.previous_close, lot), lot)
+    per_day = np.maximum(parameters.orders_per_day * weight, 1.0)
+    return np.array([lot, smallest, largest, np.where(fund, 0, 1), usual, per_day]).astype(np.int64)
 
 
 def _cages(n: int, rules: OrderRules | None) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.background import BACKGROUND_BASE, BackgroundParameters, Profile, patience_time
 from twin.clock import Phase, at
-from twin.contracts import Messages
+from twin.contracts import Messages, TapeKind
 from twin.kernels import philox
 from twin.matching.engine import MatchingEngine
 
@@ -26,6 +26,8 @@ class Instrument:
     gap: float = 0.0
     due: float = 0.0
     opinion: float = 0.0
+    taken: int = 0
+    imbalance: float = 0.0
     orders: int = 0
     runs: int = 0
     run_left: int = 0
@@ -71,7 +73,10 @@ class Reference:
         row = (t, kind, i, side, price, quantity, order)
         self.sent.append(row)
         tape = self.engine.process(Messages(*[np.array([x], np.int64) for x in row]))
-        self.tape += list(zip(*(c.tolist() for c in vars(tape).values()), strict=True))
+        rows = list(zip(*(c.tolist() for c in vars(tape).values()), strict=True))
+        self.tape += rows
+        if order < BACKGROUND_BASE:
+            self.one[i].taken += sum(x[3] * x[5] for x in rows if x[1] == TapeKind.TRADE)
 
     def step(self, t0: int, t1: int, phase: Phase, value, others) -> None:
         rate = self.profile.between(t0, t1) * self.p.orders_per_day / (t1 - t0)
@@ -131,20 +136,22 @@ class Reference:
         bids, bid_depth, asks, ask_depth = (x.tolist() for x in self.engine.depth(i, 1))
         bid, ask = bids[0], asks[0]
         unit = 1 + p.unit_slope * fair
+        heard = self.heard(i, s)
+        centre = min(max(fair + heard * unit, float(down)), float(up)) if heard else fair
         if phase != Phase.CONTINUOUS or not (bid or ask):
             call = p.close_call if phase == Phase.CLOSE_CALL else p.open_call
             side = 1 if u_side < 0.5 else -1
             point = u * (len(call) - 1)
             low = min(int(point), len(call) - 2)
             x = call[low] + (point - low) * (call[low + 1] - call[low])
-            return side, math.floor(fair * (1 - side * x) + 0.5), 1.0, 0
+            return side, math.floor(centre * (1 - side * x) + 0.5), 1.0, 0
         if bid and ask:
             kind, mid = 0 if ask - bid <= 1 else 1 if ask - bid <= p.wide * unit else 2, 0.5 * (bid + ask)
         else:
             kind, mid = 0, float(bid + ask)
         marketable, inside, best, _ = p.placement[kind]
         sign = self.sign(i, s) if u < marketable else 0
-        worth = min(max(fair + s.opinion * unit, float(down)), float(up))
+        worth = min(max(fair + (s.opinion + heard) * unit, float(down)), float(up))
         gap = min(max((worth - mid) / unit, -50.0), 50.0)
         gap = max(gap, 2.0) if worth >= up else min(gap, -2.0) if worth <= down else gap
         if u < marketable:
@@ -197,6 +204,14 @@ class Reference:
         s.run_left -= 1
         return s.run_sign
 
+    def heard(self, i: int, s: Instrument) -> float:
+        if not (s.taken or s.imbalance):
+            return 0.0
+        _, _, _, telling, usual, per_day = (int(x) for x in self.sizes[:, i])
+        s.imbalance = s.imbalance * math.exp(-s.gap / per_day) + s.taken / usual
+        s.taken = 0
+        return telling * self.p.heed * self.p.signal * s.imbalance / math.sqrt(1 + abs(s.imbalance))
+
     @staticmethod
     def lomax(u: float, scale: float, exponent: float, most: float) -> float:
         if most <= 0:
@@ -207,7 +222,11 @@ class Reference:
         p = self.p
         if u < p.spike_share and factor == 1.0:
             return max(lot, smallest)
-        shares = factor * math.exp(p.log_value_sd * z) * (math.exp(p.log_value) * 100 / price + lot)
+        multiple = math.exp(p.log_value_sd * min(z, p.tail_from))
+        if z > p.tail_from:
+            beyond, end = 0.5 * math.erfc(z / math.sqrt(2)) / p.tail_share, p.tail_reach**-p.tail_exponent
+            multiple *= (end + (1 - end) * beyond) ** (-1 / p.tail_exponent)
+        shares = factor * multiple * (math.exp(p.log_value) * 100 / price + lot)
         lots = max(1, int(min(shares, 1e9) / lot + 0.5))
         if lots >= 5 and u > 1 - p.round_share:
             lots = (lots + 5) // 10 * 10

@@ -7,7 +7,16 @@ import pytest
 from scipy.special import zeta
 
 from scenarios.calibration.fit_index import TRAILING, fit_response, robust_regression
-from scenarios.calibration.fits import autocorrelation, fit_lomax, fit_patience, fit_signs, fit_sizes, kaplan_meier
+from scenarios.calibration.fits import (
+    TAIL,
+    autocorrelation,
+    fit_lomax,
+    fit_patience,
+    fit_signs,
+    fit_sizes,
+    fit_tail,
+    kaplan_meier,
+)
 
 
 @pytest.mark.parametrize(("scale", "exponent", "unit"), [(0.6, 0.3, 2.0), (2.0, 1.5, 40.0), (5.0, 0.8, 1.2)])
@@ -44,6 +53,19 @@ def test_sizes_are_recovered_from_lots(price: float, mean: float, sd: float, spi
     assert found.spike_share == pytest.approx(spike, abs=0.03 * loose)
     if price == 20.0:
         assert found.round_share == pytest.approx(0.2, abs=0.04)
+
+
+def test_tail_of_sizes_is_recovered_and_a_gesture_changes_nothing() -> None:
+    rng = np.random.default_rng(6)
+    n, exponent, reach = 60_000, 1.6, 30.0
+    end = reach**-exponent
+    tail = 5.0 * (end + (1 - end) * rng.random(int(TAIL * n))) ** (-1 / exponent)
+    ratio = np.concatenate([5.0 * rng.random(n - len(tail)), tail])
+    for sizes in (ratio, np.append(ratio, 2_500.0)):
+        found, far, error = fit_tail(sizes)
+        assert found == pytest.approx(exponent, abs=0.1)
+        assert far == pytest.approx(reach, rel=0.4)
+        assert error < 0.1
 
 
 def test_patience_is_recovered_although_fills_hide_it() -> None:

@@ -12,8 +12,10 @@ begun are in a pairing heap (Fredman et al. 1986), so that the heap stays as sma
 An order is a node; its handle is base + node. A node is free again when its order has ended and nothing waits for it.
 Layout of the state (all arrays C-contiguous):
     place   int64[PLACES]: where a suspended call goes on, free nodes, live orders
-    own     int64[n, OWN_WORDS]: orders drawn, heap root, metaorder under way, cancels, digest of the tape
-    clock   float64[n, CLOCK_WORDS]: business time to the next order, the gap it belongs to, two excitations, ns reached
+    own     int64[n, OWN_WORDS]: orders drawn, heap root, metaorder under way, cancels, digest of the tape, shares that
+            others bought (sold: negative) at once since the last order
+    clock   float64[n, CLOCK_WORDS]: business time to the next order, the gap it belongs to, two excitations, ns
+            reached, two parts of what the market takes the instrument to be worth
     nodes   int64[nodes, 4]: due (patience ns), child | sibling << 32 in the heap or the next on the wheel (node + 1,
             0 = none), number << 2 | flags, spare
     wheel   int32[n, buckets + 1]: first node + 1 of each bucket; at the end how many buckets have begun
@@ -56,9 +58,9 @@ ARRIVAL_STREAM, ORDER_STREAM, RUN_STREAM = 20, 21, 26
 """Equal to Stream.BACKGROUND_ARRIVAL, BACKGROUND_ORDER and BACKGROUND_RUN (a test checks it)."""
 
 INSTRUMENT, TICK, OTHER, PENDING, ENTERED, KEPT, FREE, LIVE, LOGGED, PLACES = range(10)
-ORDERS, ROOT, RUN_LEFT, RUN_SIGN, RUNS, CANCELS, DIGEST, TRADES, OWN_WORDS = range(9)
+ORDERS, ROOT, RUN_LEFT, RUN_SIGN, RUNS, CANCELS, DIGEST, TRADES, TAKEN, OWN_WORDS = range(10)
 TIME, KIND, SIDE, PRICE, QUANTITY, HANDLE = range(6)
-DUE_IN, GAP, FAST, SLOW, SINCE, OPINION, CLOCK_WORDS = 0, 1, 2, 3, 4, 5, 8
+DUE_IN, GAP, FAST, SLOW, SINCE, OPINION, IMBALANCE, CLOCK_WORDS = 0, 1, 2, 3, 4, 5, 6, 8
 DUE, LINKS, TAG, NODE_WORDS = 0, 1, 2, 4
 IS_LIVE, IS_QUEUED = 1, 2
 BUCKET = 3_000_000_000
@@ -66,7 +68,7 @@ BUCKET = 3_000_000_000
 KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED = 0, 1, 2
 """Which rows of the tape stay: those of others; all; all, with order numbers of the instrument instead of handles."""
 MARKETABLE, INSIDE, BEST = 0, 1, 2
-LOT, SMALLEST, LARGEST, TELLING = 0, 1, 2, 3
+LOT, SMALLEST, LARGEST, TELLING, USUAL, PER_DAY, SIZES = 0, 1, 2, 3, 4, 5, 6
 
 (
     WIDE,
@@ -97,8 +99,13 @@ LOT, SMALLEST, LARGEST, TELLING = 0, 1, 2, 3
     SIGNAL,
     SIGNAL_DECAY,
     INSIDE_POWER,
+    TAIL_FROM,
+    TAIL_SHARE,
+    TAIL_EXPONENT,
+    TAIL_END,
+    HEED,
     NUMBERS,
-) = range(29)
+) = range(34)
 """Positions of the fitted and assumed numbers in the parameter vector (see agents/background.py)."""
 
 _MAX_RUN = 100_000
@@ -275,6 +282,8 @@ def note(base, current, first, last, keep, place, own, nodes, stack, slots, tape
         own[i, DIGEST] = mixed * _MIX + tape[8, row]
         if kind == _TRADE:
             own[i, TRADES] += 1
+            if order < base:
+                own[i, TAKEN] += tape[3, row] * tape[5, row]
         if keep == KEEP_NUMBERED:
             if order >= base:
                 tape[6, row] = nodes[order - base, TAG] >> 2
@@ -365,14 +374,39 @@ def _run_sign(i, seed, replication, ids, sizes, numbers, own, clock):
 
 
 @kernel
+def _heard(i, sizes, numbers, own, clock):
+    """Natural spreads by which others' trades move what the instrument is taken to be worth; 0 without any.
+
+    Nobody sees who sends: the net volume that others took, in usual orders, tells what a metaorder of that length does
+    (`_run_sign`), linearly while it is below one order. It is forgotten over one day's orders of the instrument.
+    """
+    if own[i, TAKEN] == 0 and clock[i, IMBALANCE] == 0.0:
+        return 0.0
+    x = clock[i, IMBALANCE] * math.exp(-clock[i, GAP] / sizes[PER_DAY, i]) + own[i, TAKEN] / sizes[USUAL, i]
+    own[i, TAKEN] = 0
+    clock[i, IMBALANCE] = x
+    return sizes[TELLING, i] * numbers[HEED] * numbers[SIGNAL] * x / math.sqrt(1.0 + abs(x))
+
+
+@kernel
+def _multiple(z, numbers):
+    """Size of an order over the usual one: lognormal, beyond TAIL_FROM the same quantile of a bounded Pareto law."""
+    if z <= numbers[TAIL_FROM]:
+        return math.exp(numbers[LOG_VALUE_SD] * z)
+    beyond = 0.5 * math.erfc(z / math.sqrt(2.0)) / numbers[TAIL_SHARE]
+    beyond = numbers[TAIL_END] + (1.0 - numbers[TAIL_END]) * beyond
+    return math.exp(numbers[LOG_VALUE_SD] * numbers[TAIL_FROM]) * beyond ** (-1.0 / numbers[TAIL_EXPONENT])
+
+
+@kernel
 def _size(z, u, factor, price, lot, smallest, largest, numbers):
-    """Order size: lognormal around a value plus one lot, whole lots, spikes at one and at ten lots (u: uniform).
+    """Order size: a multiple of a value plus one lot, whole lots, spikes at one and at ten lots (u: uniform).
 
     Who has less than a lot's money does not trade the stock, so that the usual order grows with the price of a lot.
     """
     if u < numbers[SPIKE_SHARE] and factor == 1.0:
         return max(lot, smallest)
-    shares = factor * math.exp(numbers[LOG_VALUE_SD] * z) * (math.exp(numbers[LOG_VALUE]) * 100.0 / price + lot)
+    shares = factor * _multiple(z, numbers) * (math.exp(numbers[LOG_VALUE]) * 100.0 / price + lot)
     lots = max(1, np.int64(min(shares, 1e9) / lot + 0.5))
     if lots >= 5 and u > 1.0 - numbers[ROUND_SHARE]:
         lots = (lots + 5) // 10 * 10
@@ -432,11 +466,13 @@ def _order(i, seed, replication, fair, k, spare, state, sides, levels, ids, size
     bo = i << (S_BITS + 1)
     bid, ask = best_price(bo, sides), best_price(bo + S_OTHER, sides)
     unit = 1.0 + numbers[UNIT_SLOPE] * fair
+    heard = _heard(i, sizes, numbers, own, clock)
+    centre = fair if heard == 0.0 else min(max(fair + heard * unit, np.float64(down)), np.float64(up))
     factor = 1.0
     depth = np.int64(0)
     phase = state[(i << I_BITS) + I_PHASE]
     if phase != CONTINUOUS or (bid == 0 and ask == 0):
-        side, price = _call_order(u_side, u, fair, 1 if phase == CALL else 0, calls)
+        side, price = _call_order(u_side, u, centre, 1 if phase == CALL else 0, calls)
     else:
         if bid == 0 or ask == 0:
             kind, mid = 0, np.float64(bid + ask)
@@ -446,7 +482,7 @@ def _order(i, seed, replication, fair, k, spare, state, sides, levels, ids, size
         sign = 0
         if u < share:
             sign = _run_sign(i, seed, replication, ids, sizes, numbers, own, clock)
-        worth = min(max(fair + clock[i, OPINION] * unit, np.float64(down)), np.float64(up))
+        worth = min(max(fair + (clock[i, OPINION] + heard) * unit, np.float64(down)), np.float64(up))
         gap = _gap_to_value(worth, mid, unit, up, down)
         if u < share:
             u /= share
@@ -515,8 +551,8 @@ def advance(
         last_patience: patience time at the end of the day, int64 ns; keep: KEEP_OTHERS, KEEP_ALL, KEEP_NUMBERED.
         edges: int64[ticks + 1] ns; patience: int64[ticks + 1] patience time at them.
         pace: float64[ticks] orders per ns of an instrument of weight 1; value: float64[ticks, n] ticks.
-        weight: float64[n]; ids: int64[n] identity for randomness; sizes: int64[4, n] lot, smallest, largest order, 1 if
-            orders tell something of the value.
+        weight: float64[n]; ids: int64[n] identity for randomness; sizes: int64[SIZES, n] lot, smallest, largest order,
+            1 if orders tell something of the value, shares of the usual order, orders of a day.
         cages: int64[2, n] ppm of the opposite best price and least ticks, 0 = none.
         placement: float64[3, 4]; numbers: float64[NUMBERS]; calls: float64[2, points] quantiles of the distance from
             the value in an opening and a closing call, as shares of it; drawn: int64[4].

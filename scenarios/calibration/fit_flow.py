@@ -5,7 +5,8 @@
 What can be seen in single orders is fitted directly (fit_market). What shows only in the outcome, how strongly orders
 lean to the value and how much they tell others, is fitted by simulated moments (McFadden 1989): common random numbers,
 a Latin hypercube and a Nelder-Mead search from its best points. Price, number of orders and volatility of a
-day are inputs; behaviour is shared by all days.
+day are inputs; behaviour is shared by all days. `--keep FILE` renews the direct fits and the reports at the values that
+an earlier search has found.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from ruamel.yaml import YAML
 from scipy.optimize import minimize
 from scipy.stats import qmc
 
@@ -171,16 +173,25 @@ def report(work: Search, point: dict[str, float], target: Target, *, days: int, 
 
 def fit_all(
     training: list[Recording], holdout: Recording, *, points: int, steps: int, days: int, seed: int,
-    say: Callable[[str], None] = lambda _: None,
+    kept: dict[str, Any] | None = None, say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Direct fits, the search, and the report on all days; returns the content of background.yaml."""
+    """Direct fits, the search, and the report on all days; returns the content of background.yaml.
+
+    With `kept`, the content of an earlier file, its searched values stay.
+    """
     content = fit(training)
     start = {name: value for name, value in point_at(np.full(len(BOUNDS), 0.5)).items() if name != "news_share"}
     content["simulated"] = {"values": start}
     say("direct fits done")
     targets = [Target(stock_of(r), recorded_moments(r)) for r in training]
     work = Search(BackgroundParameters.from_fit(content), targets, days=days, seed=seed)
-    point, distance = search(work, points=points, steps=steps, seed=seed, say=say)
+    if kept is None:
+        point, distance = search(work, points=points, steps=steps, seed=seed, say=say)
+        evaluations = work.evaluations
+    else:
+        point = {**kept["simulated"]["values"], **kept["simulated"]["nuisance"]}
+        work.scale(point)
+        distance, evaluations = work.distance(point), kept["simulated"]["evaluations"]
     news_share = point.pop("news_share")
     full = {**point, "news_share": news_share}
     fresh = seed + 100
@@ -191,7 +202,7 @@ def fit_all(
         "meaning": MEANING,
         "bounds": {name: list(bounds) for name, bounds in BOUNDS.items()},
         "distance": distance,
-        "evaluations": work.evaluations,
+        "evaluations": evaluations,
         "fit": [report(work, full, target, days=4 * days, seed=fresh) for target in targets],
     }
     last = Target(stock_of(holdout), recorded_moments(holdout))
@@ -220,7 +231,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=120, help="evaluations of each Nelder-Mead search")
     parser.add_argument("--days", type=int, default=5, help="simulated days per evaluation and recorded day")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--keep", type=Path, help="file whose searched values stay: no search")
     asked = parser.parse_args()
+    kept = None if asked.keep is None else YAML(typ="safe").load(asked.keep.read_text(encoding="utf-8"))
 
     def say(text: str) -> None:
         sys.stdout.write(f"{text}\n")
@@ -229,7 +242,7 @@ def main() -> None:
     training = [read_recording(folder) for folder in sorted(asked.folders) if folder.name != asked.holdout.name]
     content = fit_all(
         training, read_recording(asked.holdout), points=asked.points, steps=asked.steps, days=asked.days,
-        seed=asked.seed, say=say,
+        seed=asked.seed, kept=kept, say=say,
     )  # fmt: skip
     for result in [*content["simulated"]["fit"], content["holdout"]]:
         say(table(result))

@@ -32,6 +32,10 @@ LIMIT = 0.1
 
 ASSUMED: dict[str, dict[str, Any]] = {
     "orders_per_day": {"value": 21_000, "why": "new orders per instrument; with cancels about 27,000 messages a day"},
+    "heed": {
+        "value": 1.0,
+        "why": "nobody sees who sends: what clients and institutions take tells as much as others' metaorders",
+    },
     "attention_half_life_s": {"value": 1800.0, "why": "half-life of the largest index move in people's minds"},
 }
 
@@ -216,7 +220,7 @@ def fit(recordings: Sequence[Recording]) -> dict[str, Any]:
         "selective": section("marketable orders beyond the best level, against sizes dealt anew", _selective),
         "sizes": section(
             "interval-censored lognormal around a value plus one lot, a spike at one lot, maximum likelihood; pooled "
-            "over orders",
+            "over orders; tail: largest 5 % over their usual size, bounded Pareto, least squares of log quantiles",
             lambda r: _sizes([r]),
             _sizes,
         ),

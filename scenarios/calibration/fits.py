@@ -30,13 +30,21 @@ class Lomax:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Order sizes: lognormal around a value plus one lot, in whole lots, spikes at one and ten lots; `ks` on lots."""
+    """Order sizes: lognormal around a value plus one lot, in whole lots, spikes at one and ten lots; `ks` on lots.
+
+    The largest, `tail_share` of the orders outside the spike, have a Pareto tail that ends at `tail_reach` times its
+    beginning; `tail_rmse` is the error of its log quantiles.
+    """
 
     log_value: float
     log_value_sd: float
     spike_share: float
     round_share: float
     ks: float
+    tail_share: float
+    tail_exponent: float
+    tail_reach: float
+    tail_rmse: float
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,33 @@ def fit_sizes(shares: ArrayLike, price_cny: ArrayLike) -> Sizes:
     start = [float(np.average(v + np.log(k), weights=weights)), 0.0, -2.0]
     x = _maximise(likelihood, weights.astype(np.float64), start)
     spike = 1.0 / (1.0 + math.exp(-x[2]))
-    return Sizes(float(x[0]), math.exp(x[1]), spike, _round_share(lots), _size_ks(lots, value, x, spike))
+    tail = fit_tail(lots / (np.exp(x[0] - value) + 1.0))
+    share = min(TAIL / (1.0 - spike), 0.5)
+    return Sizes(float(x[0]), math.exp(x[1]), spike, _round_share(lots), _size_ks(lots, value, x, spike), share, *tail)
+
+
+TAIL = 0.05
+"""Share of the orders that counts as the tail of sizes (chosen; the share that `twin realism` looks at)."""
+
+
+def fit_tail(ratio: Floats) -> tuple[float, float, float]:
+    """Exponent, reach and log error of a bounded Pareto law of the largest sizes, each over its usual one.
+
+    Least squares of log quantiles, so that the largest order alone, which may be a gesture, does not set the bound.
+    """
+    ordered = np.sort(ratio)[::-1]
+    count = int(TAIL * len(ordered))
+    if count < 1 or ordered[count] == ordered[0]:
+        return 10.0, 2.0, 0.0
+    logs = np.log(ordered[:count] / ordered[count])
+    left = (np.arange(1, count + 1) - 0.5) / count
+
+    def residual(x: Floats) -> Floats:
+        end = math.exp(-x[0] * x[1])
+        return np.asarray(np.log(end + (1.0 - end) * left) / x[0] + logs)
+
+    found = least_squares(residual, [1.5, 4.0], bounds=([1.05, 0.1], [10.0, 14.0]), loss="soft_l1", f_scale=1.0)
+    return float(found.x[0]), math.exp(found.x[1]), float(np.sqrt(np.mean(found.fun**2)))
 
 
 def _round_share(lots: NDArray[np.int64]) -> float:
