@@ -79,7 +79,7 @@ def test_transformed_moments_leave_out_what_is_fitted_directly() -> None:
 
 def test_parameter_file_tells_fitted_from_assumed_and_reports_the_holdout() -> None:
     content = read_parameters("background.yaml")
-    assert set(content["assumed"]) == {"orders_per_day", "attention_half_life_s"}
+    assert set(content["assumed"]) == {"orders_per_day", "attention_half_life_s", "heed"}
     assert set(content["simulated"]["values"]) == set(BOUNDS) - {"news_share"}
     holdout = content["holdout"]
     assert holdout["day"] not in content["source"]
