@@ -145,15 +145,16 @@ class MarketFlow:
         others: Messages = _NOBODY,
         *,
         keep: Keep = Keep.ALL,
+        by_time: bool = True,
     ) -> Tape:
         """One interval [t0, t1), with activity as the market's move (a return, such as -0.03) commands; see `advance`.
 
-        Returns the rows sorted by time, within an instrument in the exchange's order.
+        Returns the rows sorted by time, within an instrument in the exchange's order; or instrument by instrument.
         """
         activity = np.array([self._attention.factor(t0, move)])
         edges = np.array([t0, t1], np.int64)
         tape = self.advance(engine, edges, value.reshape(1, -1), activity, others, keep=keep)
-        return tape.take(np.argsort(tape.time, kind="stable")) if len(tape) else tape
+        return tape.take(np.argsort(tape.time, kind="stable")) if by_time and len(tape) else tape
 
     def advance(
         self,

@@ -149,16 +149,22 @@ class TradingDay:
         value, move = self.news.fundamental(tick.start), self.news.index_return(tick.start)
 
         def match(theirs: Messages, start: int, end: int) -> Tape:
-            return self.background.step(self.engine, start, end, value, move, theirs)
+            return self.background.step(self.engine, start, end, value, move, theirs, by_time=False)
 
         return self.exchange.process(messages, tick.end, match)
 
     def _deliver(self, tape: Tape) -> None:
-        """The exchange's answers go to the broker and to the rest of the market."""
+        """The exchange's answers go to the broker and to the rest of the market.
+
+        Trades within the rest of the market move nothing between it and the broker: only the other rows are sorted.
+        """
         if not len(tape):
             return
-        self.path.deliver(tape)
         self.background.absorb(self.engine, tape)
+        ours = (tape.order < BACKGROUND_BASE) | ((tape.counter >= 0) & (tape.counter < BACKGROUND_BASE))
+        rows = np.flatnonzero(ours)
+        tape = tape.take(rows[np.argsort(tape.time[rows], kind="stable")])
+        self.path.deliver(tape)
         self.market_side.add_tape(tape, BACKGROUND_BASE)
 
     def close(self, t_ns: int) -> None:

@@ -32,11 +32,11 @@ class ClosingPrices:
         n = len(previous_close)
         self._called = np.zeros(n, np.int64)
         self._time, self._last = np.full(n, -1, np.int64), np.zeros(n, np.int64)
-        self._recent: deque[NDArray[np.int64]] = deque()
+        self._recent: deque[tuple[int, NDArray[np.int64]]] = deque()
         self._kept: list[NDArray[np.int64]] = []
 
     def add(self, tape: Tape, *, closing_call: bool = False) -> None:
-        """Take the trades of a piece of tape, in the order of the day."""
+        """Take the trades of a piece of tape: of an instrument in the order of the day, none before earlier pieces."""
         rows = np.flatnonzero(tape.kind == TapeKind.TRADE)
         if not len(rows):
             return
@@ -44,10 +44,10 @@ class ClosingPrices:
         self._time[trades[1]], self._last[trades[1]] = trades[0], trades[2]
         if closing_call:
             self._called[trades[1]] = trades[2]
-        self._recent.append(trades)
-        now = int(trades[0, -1])
-        while int(self._recent[0][0, -1]) < now - MINUTE:
-            self._keep(self._recent.popleft())
+        now = int(trades[0].max())
+        self._recent.append((now, trades))
+        while self._recent[0][0] < now - MINUTE:
+            self._keep(self._recent.popleft()[1])
 
     def _keep(self, trades: NDArray[np.int64]) -> None:
         """Trades of more than a minute ago: those stay that lie within the last minute of their instrument."""
@@ -61,7 +61,9 @@ class ClosingPrices:
     def prices(self) -> IntColumn:
         """The close of every instrument, in ticks, if the day ended now."""
         none = np.zeros((4, 0), np.int64)
-        trades = self._of_last_minute(np.concatenate([none, *self._kept, *self._recent], axis=1))
+        trades = self._of_last_minute(
+            np.concatenate([none, *self._kept, *(trades for _, trades in self._recent)], axis=1)
+        )
         volume, turnover = np.zeros_like(self._previous), np.zeros_like(self._previous)
         np.add.at(volume, trades[1], trades[3])
         np.add.at(turnover, trades[1], trades[2] * trades[3])
