@@ -10,8 +10,8 @@ ARGS ?=
 run: setup  ## an extreme day against an ordinary one: table, pictures, report (ARGS="--replications 5" for intervals)
 	$(BIN)/python run_scenario.py extreme-day --against ordinary-day $(or $(ARGS),--replications 1)
 
-test: setup lint  ## everything but the browser (pass ARGS="-m browser" for that)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+test: setup lint  ## all but whole days and the browser (ARGS="-m slow", ARGS="-m browser": those; CI runs all)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
