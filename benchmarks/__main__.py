@@ -1,4 +1,4 @@
-"""`python -m benchmarks [PART]...`: run all or some parts and print one table."""
+"""`python -m benchmarks [PART]...`: run all or some parts and print a table of each as soon as it is measured."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def main(parts: list[str]) -> None:
     if unknown:
         console.print(f"unknown part {unknown[0]!r}; there are {', '.join(PARTS)}")
         raise SystemExit(2)
-    table = Table(title="Throughput on this machine; ratio = rate of the group's first row over that of the row")
-    for column in ("what", "work", "seconds", "best", "per second", "ratio", "note"):
-        table.add_column(column, justify="left" if column in {"what", "note"} else "right")
+    console.print("Throughput on this machine; ratio = rate of the group's first row over that of the row")
     for part in parts or PARTS:
         place = nullcontext() if part in EVERY_CORE else one_core()
         with console.status(f"benchmarks.{part}"), place:
             rows = importlib.import_module(f"benchmarks.{part.replace('-', '_')}").run()
+        table = Table(title=part, title_justify="left")
+        for column in ("what", "work", "seconds", "best", "per second", "ratio", "note"):
+            table.add_column(column, justify="left" if column in {"what", "note"} else "right")
         for row in rows:
             table.add_row(*cells(row))
-        table.add_section()
-    console.print(table)
+        console.print(table)
 
 
 def cells(row: Row) -> list[str]:
