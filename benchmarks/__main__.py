@@ -18,6 +18,8 @@ EVERY_CORE = {"record-day", "day"}
 
 def main(parts: list[str]) -> None:
     console = Console()
+    if not console.is_terminal:
+        console.width = 150
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         console.print(f"unknown part {unknown[0]!r}; there are {', '.join(PARTS)}")
@@ -40,7 +42,7 @@ def cells(row: Row) -> list[str]:
     forms = {"work": ",", "seconds": ".3f", "best": ".3f", "rate": ",.0f", "ratio": ",.3g"}
     values = ["" if row.get(key) is None else format(row[key], form) for key, form in forms.items()]
     memory = [f"{row['memory_mib']:,.0f} MiB"] if "memory_mib" in row else []
-    return [row["name"], *values, ", ".join([row["note"]] * bool(row.get("note")) + memory)]
+    return [row["name"], *values, ", ".join(filter(None, [row.get("note"), *memory]))]
 
 
 if __name__ == "__main__":
