@@ -85,6 +85,6 @@ def _match(
             starts.append(candidates.pop(same))
         ends.append(row)
     left = sorted(row for candidates in waiting.values() for row in candidates)
-    starts += left
-    ends += [-1] * len(left)
-    return np.array(starts, np.int64), np.array(ends, np.int64)
+    first, last = np.array(starts + left, np.int64), np.array(ends + [-1] * len(left), np.int64)
+    order = np.argsort(np.where(first < 0, last, first), kind="stable")  # as the log has them, where times are equal
+    return first[order], last[order]

@@ -21,7 +21,7 @@ CASE_PREFIX = "case:"
 
 @dataclass(frozen=True)
 class EventLog:
-    """Activity instances in order of case (by its first instant), start and end.
+    """Activity instances in order of case (by its first instant), start and end; equal ones as they were given.
 
     Attributes:
         table: columns `case`, `activity`, `resource` (texts), `start`, `end` (UTC; null where the log has none) and
@@ -101,7 +101,7 @@ def _time(column: Any) -> pa.ChunkedArray | pa.Array:
 
 
 def _in_order(table: pa.Table) -> pa.Table:
-    """Rows by case (in order of first instant, then name), then by start (end where there is none), end, activity."""
+    """Rows by case (in order of first instant, then name), then by start (end where there is none), end, as given."""
     if not table.num_rows:
         return table
     first = pc.coalesce(table[START], table[END])
@@ -110,6 +110,5 @@ def _in_order(table: pa.Table) -> pa.Table:
     ranked = begins.take(pc.sort_indices(begins, sort_keys=[("first_min", "ascending"), ("case", "ascending")]))
     rank = pc.index_in(table[CASE], ranked["case"].combine_chunks())
     key = key.append_column("rank", rank).append_column("end", pc.coalesce(table[END], table[START]))
-    key = key.append_column(ACTIVITY, table[ACTIVITY]).append_column(RESOURCE, table[RESOURCE])
-    names = ("rank", "first", "end", ACTIVITY, RESOURCE, "row")
+    names = ("rank", "first", "end", "row")
     return table.take(pc.sort_indices(key, sort_keys=[(name, "ascending") for name in names]))
