@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from twin.clock import DAY, is_trading_day
 
-Days = Literal["trading", "every"]
+if TYPE_CHECKING:
+    from twin.process.staff import Calendar
+
+Days = Literal["trading", "every"] | frozenset[int]
+"""Trading days, every day, or a set of weekdays (Monday is 0)."""
 
 
 class WorkCalendar:
     """Days counted from day 0, whose midnight is time 0.
 
     Args:
-        day: the calendar day 0; without it every day is a trading day (for models outside any calendar).
+        day: the calendar day 0; without it every day is a trading day and day 0 a Monday (for models outside any
+            calendar).
     """
 
     def __init__(self, day: dt.date | None = None) -> None:
         self.day = day
         self._known: dict[int, bool] = {}
 
+    def weekday(self, offset: int) -> int:
+        """Weekday of the day `offset` days after day 0, Monday is 0."""
+        return (offset + (self.day.weekday() if self.day is not None else 0)) % 7
+
     def works(self, offset: int, days: Days) -> bool:
         """Whether the day `offset` days after day 0 counts."""
+        if isinstance(days, frozenset):
+            return self.weekday(offset) in days
         if days == "every" or self.day is None:
             return True
         if offset not in self._known:
@@ -35,3 +46,25 @@ class WorkCalendar:
         return [
             (d * DAY + start, d * DAY + start + length, d * DAY) for d in range(first, last + 1) if self.works(d, days)
         ]
+
+    def is_open(self, calendar: Calendar, offset: int) -> bool:
+        """Whether a day is no holiday of a calendar."""
+        if calendar.holidays == "trading" and not self.works(offset, "trading"):
+            return False
+        return self.day is None or self.day + dt.timedelta(days=offset) not in calendar.closed
+
+    def hours(self, calendar: Calendar, first: int, last: int) -> list[tuple[int, int]]:
+        """Working intervals [from, to) in ns that begin on the days first..last, merged and in order."""
+        found = sorted(
+            (start, end)
+            for hours in calendar.hours
+            for start, end, midnight in self.intervals(hours.start, hours.end, hours.days, first, last)
+            if self.is_open(calendar, midnight // DAY)
+        )
+        merged: list[tuple[int, int]] = []
+        for start, end in found:
+            if merged and start <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(end, merged[-1][1])
+            else:
+                merged.append((start, end))
+        return merged

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from twin.clock import DAY
 from twin.contracts import Segment
+from twin.errors import ScenarioError
 from twin.kernels import network as kernel
 from twin.process.calendar import WorkCalendar
 from twin.process.distributions import DistributionTable
+from twin.process.features import general_features
 from twin.process.model import BySegment, Choice, Delay, End, Pool, ProcessModel, Task, Window, require_sound
 
 _OUTCOMES = {"served": kernel.SERVED, "abandoned": kernel.ABANDONED, "refused": kernel.REFUSED}
@@ -75,6 +77,8 @@ def compile_process(model: ProcessModel) -> CompiledProcess:
         ScenarioError: if the model refers to what does not exist, or leads nowhere.
     """
     require_sound(model)
+    for feature in general_features(model):
+        raise ScenarioError(f"not yet executed: {feature}", where=f"process {model.name!r}")
     # Nodes keep the file's order, but the start is node 0, where the kernel lets cases in.
     names = (model.start, *(n for n in model.nodes if n != model.start))
     model = model.model_copy(update={"nodes": {n: model.nodes[n] for n in names}})

@@ -9,10 +9,18 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError
 
 from twin.errors import ScenarioError
 from twin.process.model import NODE_KINDS, Path, ProcessModel, problems
+
+
+class _Constructor(RoundTripConstructor):
+    """Leaves dates as texts, so that a wrong one gets our error with its line."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
 
 
 def load_process(path: str | pathlib.Path) -> ProcessModel:
@@ -32,7 +40,9 @@ def load_process(path: str | pathlib.Path) -> ProcessModel:
 def parse_process(text: str, file: str = "process") -> ProcessModel:
     """The process of a YAML text; `file` is its name in errors."""
     try:
-        tree = YAML(typ="rt").load(text)
+        reader = YAML(typ="rt")
+        reader.Constructor = _Constructor
+        tree = reader.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ScenarioError(f"not YAML: {error.problem}", where=f"{file}:{line}") from error
@@ -41,7 +51,9 @@ def parse_process(text: str, file: str = "process") -> ProcessModel:
     try:
         model = ProcessModel.model_validate(_plain(tree))
     except ValidationError as error:
-        raise _explain(error.errors()[0], tree, file) from error
+        # Of the alternatives that a value may be, the one that it came nearest to.
+        deepest = max(error.errors(), key=lambda e: len(e["loc"]))
+        raise _explain(deepest, tree, file) from error
     for place, what, hint in problems(model):
         raise ScenarioError(what, where=_where(tree, place, file)[0], hint=hint)
     return model
