@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agents.kernels import flow
+from agents.kernels import flow_layout as layout
 from twin.clock import SECOND, SESSIONS, at
 from twin.errors import ScenarioError
 
@@ -194,41 +194,41 @@ class BackgroundParameters:
 
     def numbers(self) -> NDArray[np.float64]:
         """The vector that the kernel reads."""
-        vector = np.zeros(flow.NUMBERS)
+        vector = np.zeros(layout.NUMBERS)
         named = {
-            flow.WIDE: self.wide,
-            flow.UNIT_SLOPE: self.unit_slope,
-            flow.BEHIND_SCALE: self.behind_scale,
-            flow.BEHIND_EXPONENT: self.behind_exponent,
-            flow.THROUGH_SHARE: self.through_share,
-            flow.THROUGH_SCALE: self.through_scale,
-            flow.THROUGH_EXPONENT: self.through_exponent,
-            flow.LOG_VALUE: self.log_value,
-            flow.LOG_VALUE_SD: self.log_value_sd,
-            flow.SPIKE_SHARE: self.spike_share,
-            flow.ROUND_SHARE: self.round_share,
-            flow.WILLING_SHARE: self.willing_share,
-            flow.LOG_PATIENCE: self.log_patience,
-            flow.LOG_PATIENCE_SD: self.log_patience_sd,
-            flow.RUN_EXPONENT: self.run_exponent,
-            flow.SIGN_LOGIT: 2 * math.atanh(self.follow),
-            flow.TILT: self.tilt,
-            flow.TILT_PASSIVE: self.tilt_passive,
-            flow.INFORMED_FROM: self.informed_from,
-            flow.INFORMED_SLOPE: self.informed_slope,
-            flow.SELECTIVE: self.selective,
-            flow.BRANCHING: self.branching,
-            flow.FAST_SHARE: self.fast_share,
-            flow.FAST_DECAY: self.fast_decay,
-            flow.SLOW_DECAY: self.slow_decay,
-            flow.SIGNAL: self.signal,
-            flow.SIGNAL_DECAY: self.signal_decay,
-            flow.INSIDE_POWER: self.inside_power,
-            flow.TAIL_FROM: self.tail_from,
-            flow.TAIL_SHARE: self.tail_share,
-            flow.TAIL_EXPONENT: self.tail_exponent,
-            flow.TAIL_END: self.tail_reach**-self.tail_exponent,
-            flow.HEED: self.heed,
+            layout.WIDE: self.wide,
+            layout.UNIT_SLOPE: self.unit_slope,
+            layout.BEHIND_SCALE: self.behind_scale,
+            layout.BEHIND_EXPONENT: self.behind_exponent,
+            layout.THROUGH_SHARE: self.through_share,
+            layout.THROUGH_SCALE: self.through_scale,
+            layout.THROUGH_EXPONENT: self.through_exponent,
+            layout.LOG_VALUE: self.log_value,
+            layout.LOG_VALUE_SD: self.log_value_sd,
+            layout.SPIKE_SHARE: self.spike_share,
+            layout.ROUND_SHARE: self.round_share,
+            layout.WILLING_SHARE: self.willing_share,
+            layout.LOG_PATIENCE: self.log_patience,
+            layout.LOG_PATIENCE_SD: self.log_patience_sd,
+            layout.RUN_EXPONENT: self.run_exponent,
+            layout.SIGN_LOGIT: 2 * math.atanh(self.follow),
+            layout.TILT: self.tilt,
+            layout.TILT_PASSIVE: self.tilt_passive,
+            layout.INFORMED_FROM: self.informed_from,
+            layout.INFORMED_SLOPE: self.informed_slope,
+            layout.SELECTIVE: self.selective,
+            layout.BRANCHING: self.branching,
+            layout.FAST_SHARE: self.fast_share,
+            layout.FAST_DECAY: self.fast_decay,
+            layout.SLOW_DECAY: self.slow_decay,
+            layout.SIGNAL: self.signal,
+            layout.SIGNAL_DECAY: self.signal_decay,
+            layout.INSIDE_POWER: self.inside_power,
+            layout.TAIL_FROM: self.tail_from,
+            layout.TAIL_SHARE: self.tail_share,
+            layout.TAIL_EXPONENT: self.tail_exponent,
+            layout.TAIL_END: self.tail_reach**-self.tail_exponent,
+            layout.HEED: self.heed,
         }
         vector[list(named)] = list(named.values())
         return vector

@@ -21,6 +21,8 @@ from agents.background import (
     patience_time,
 )
 from agents.kernels import flow as kernel
+from agents.kernels import flow_layout as layout
+from agents.kernels import flow_orders as orders
 from twin.clock import at
 from twin.contracts import Board, Instruments, IntColumn, Messages, OrderRules, Tape
 from twin.errors import CapacityError, ScenarioError
@@ -38,10 +40,10 @@ _NO_SAMPLE = np.zeros((0, 0, 4), np.int64)
 class Keep(IntEnum):
     """Which rows of the tape are handed back."""
 
-    OTHERS = kernel.KEEP_OTHERS
+    OTHERS = layout.KEEP_OTHERS
     """Those that name an order of others."""
-    ALL = kernel.KEEP_ALL
-    NUMBERED = kernel.KEEP_NUMBERED
+    ALL = layout.KEEP_ALL
+    NUMBERED = layout.KEEP_NUMBERED
     """All, with order numbers of the instrument, unique in the day, in place of handles; only without others."""
 
 
@@ -83,21 +85,21 @@ class MarketFlow:
         self._numbers = parameters.numbers()
         self._placement = np.ascontiguousarray(parameters.placement)
         self._calls = np.array([parameters.open_call, parameters.close_call])
-        self._place = np.zeros(kernel.PLACES, np.int64)
-        self._place[kernel.FREE] = nodes
-        self._own = np.zeros((n, kernel.OWN_WORDS), np.int64)
-        self._clock = np.zeros((n, kernel.CLOCK_WORDS))
-        self._nodes = np.zeros((nodes, kernel.NODE_WORDS), np.int64)
+        self._place = np.zeros(layout.PLACES, np.int64)
+        self._place[layout.FREE] = nodes
+        self._own = np.zeros((n, layout.OWN_WORDS), np.int64)
+        self._clock = np.zeros((n, layout.CLOCK_WORDS))
+        self._nodes = np.zeros((nodes, layout.NODE_WORDS), np.int64)
         self._stack = np.arange(nodes - 1, -1, -1, dtype=np.int32)
         self._message = np.zeros(6, np.int64)
         self._drawn = np.zeros(4, np.int64)
         self._last_patience = patience_time(at("15:00"))
-        self._wheel = np.zeros((n, self._last_patience // kernel.BUCKET + 2), np.int32)
+        self._wheel = np.zeros((n, self._last_patience // layout.BUCKET + 2), np.int32)
         self._cash = np.zeros(1, np.int64)
         self.shares = np.zeros(n, np.int64)
         self._log = _NO_LOG
         self.sent = Messages.empty()
-        kernel.begin(streams.key, streams.replication, self._ids, self._numbers, self._own, self._clock)
+        orders.begin(streams.key, streams.replication, self._ids, self._numbers, self._own, self._clock)
 
     @property
     def cash(self) -> int:
@@ -107,33 +109,33 @@ class MarketFlow:
     @property
     def live(self) -> int:
         """Background orders that are at the exchange."""
-        return int(self._place[kernel.LIVE])
+        return int(self._place[layout.LIVE])
 
     @property
     def orders(self) -> int:
         """New orders sent today."""
-        return int(self._own[:, kernel.ORDERS].sum())
+        return int(self._own[:, layout.ORDERS].sum())
 
     @property
     def cancels(self) -> int:
         """Cancels sent today."""
-        return int(self._own[:, kernel.CANCELS].sum())
+        return int(self._own[:, layout.CANCELS].sum())
 
     @property
     def trades(self) -> int:
         """Trades between its own orders and with others."""
-        return int(self._own[:, kernel.TRADES].sum())
+        return int(self._own[:, layout.TRADES].sum())
 
     @property
     def counts(self) -> tuple[IntColumn, IntColumn, IntColumn]:
         """New orders, cancels and trades of each instrument."""
-        orders, cancels, trades = self._own[:, [kernel.ORDERS, kernel.CANCELS, kernel.TRADES]].T.copy()
+        orders, cancels, trades = self._own[:, [layout.ORDERS, layout.CANCELS, layout.TRADES]].T.copy()
         return orders, cancels, trades
 
     @property
     def digests(self) -> IntColumn:
         """Of each instrument, a number that depends on every row of its tape but for the handles."""
-        return self._own[:, kernel.DIGEST].copy()
+        return self._own[:, layout.DIGEST].copy()
 
     def step(
         self,
@@ -195,7 +197,7 @@ class MarketFlow:
         value = np.ascontiguousarray(value, np.float64)
 
         def step(*books: NDArray[np.int64]) -> int:
-            self._place[kernel.KEPT] = 0
+            self._place[layout.KEPT] = 0
             while True:
                 code = int(kernel.advance(
                     *books, self._message, self._streams.key, self._streams.replication, BACKGROUND_BASE,
@@ -205,10 +207,10 @@ class MarketFlow:
                     self._drawn, starts, *grouped, self._log if log else _NO_LOG,
                     _NO_SAMPLE if sample is None else sample,
                 ))  # fmt: skip
-                if log and code in (DONE, kernel.LOG_FULL):
-                    logs.append(self._log[:, : self._place[kernel.LOGGED]].copy())
-                    self._place[kernel.LOGGED] = 0
-                if code not in (kernel.NODES_FULL, kernel.LOG_FULL):
+                if log and code in (DONE, layout.LOG_FULL):
+                    logs.append(self._log[:, : self._place[layout.LOGGED]].copy())
+                    self._place[layout.LOGGED] = 0
+                if code not in (layout.NODES_FULL, layout.LOG_FULL):
                     return code
                 self._make_room(code)
 
@@ -235,7 +237,7 @@ class MarketFlow:
 
     def _make_room(self, code: int) -> None:
         """Double what is full."""
-        if code == kernel.LOG_FULL:
+        if code == layout.LOG_FULL:
             if self._log.shape[1] < 1 << 17:
                 self._log = np.zeros((7, 2 * self._log.shape[1]), np.int64)
             return
@@ -244,7 +246,7 @@ class MarketFlow:
             raise CapacityError(f"{count} orders of the background live at once", hint="Lower orders_per_day.")
         self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
         self._stack = np.concatenate([np.arange(2 * count - 1, count - 1, -1, dtype=np.int32), self._stack])
-        self._place[kernel.FREE] = count
+        self._place[layout.FREE] = count
 
 
 def _by_instrument(others: Messages, n: int) -> tuple[IntColumn, tuple[IntColumn, ...]]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.kernels import flow as kernel
+from agents.kernels import flow_layout as layout
+from agents.kernels import flow_orders as orders
 from agents.market_flow import Keep, MarketFlow
 from scenarios.calibration import background_parameters
 from twin.clock import SECOND, TICK, Phase, at
@@ -72,7 +73,7 @@ def test_who_buys_lifts_the_price_and_who_sells_lowers_it(side: int, alone: np.n
     flow, mid = _run(side, 2_000)
     moved = side * (mid - alone)
     error = moved.std(ddof=1) / np.sqrt(N)
-    x = len(PIECES) * 2_000 / flow._sizes[kernel.USUAL, 0]
+    x = len(PIECES) * 2_000 / flow._sizes[layout.USUAL, 0]
     told = PARAMETERS.signal * np.sqrt(x) * (1 + PARAMETERS.unit_slope * 2000.5)
     assert moved.mean() > 6 * error
     assert moved.mean() == pytest.approx(told, rel=0.45)
@@ -93,23 +94,23 @@ def test_what_is_bought_from_the_background_it_has_sold() -> None:
 
 @pytest.mark.parametrize("telling", [1, 0])
 def test_imbalance_tells_its_root_and_is_forgotten_over_a_day(telling: int) -> None:
-    sizes = np.zeros((kernel.SIZES, 1), np.int64)
-    sizes[[kernel.TELLING, kernel.USUAL, kernel.PER_DAY], 0] = telling, 500, 20_000
+    sizes = np.zeros((layout.SIZES, 1), np.int64)
+    sizes[[layout.TELLING, layout.USUAL, layout.PER_DAY], 0] = telling, 500, 20_000
     numbers = replace(PARAMETERS, signal=0.4, heed=1.0).numbers()
-    own, clock = np.zeros((1, kernel.OWN_WORDS), np.int64), np.zeros((1, kernel.CLOCK_WORDS))
-    assert kernel._heard(0, sizes, numbers, own, clock) == 0.0
-    own[0, kernel.TAKEN] = -500 * 10_000
-    assert kernel._heard(0, sizes, numbers, own, clock) == pytest.approx(-telling * 0.4 * 100, rel=1e-3)
-    clock[0, kernel.GAP] = 20_000.0
-    assert kernel._heard(0, sizes, numbers, own, clock) == pytest.approx(-telling * 0.4 * 100 / np.exp(0.5), rel=1e-3)
-    clock[0, kernel.IMBALANCE], clock[0, kernel.GAP], own[0, kernel.TAKEN] = 0.0, 0.0, 5
-    assert kernel._heard(0, sizes, numbers, own, clock) == pytest.approx(telling * 0.4 * 0.01, rel=1e-2)
+    own, clock = np.zeros((1, layout.OWN_WORDS), np.int64), np.zeros((1, layout.CLOCK_WORDS))
+    assert orders.heard(0, sizes, numbers, own, clock) == 0.0
+    own[0, layout.TAKEN] = -500 * 10_000
+    assert orders.heard(0, sizes, numbers, own, clock) == pytest.approx(-telling * 0.4 * 100, rel=1e-3)
+    clock[0, layout.GAP] = 20_000.0
+    assert orders.heard(0, sizes, numbers, own, clock) == pytest.approx(-telling * 0.4 * 100 / np.exp(0.5), rel=1e-3)
+    clock[0, layout.IMBALANCE], clock[0, layout.GAP], own[0, layout.TAKEN] = 0.0, 0.0, 5
+    assert orders.heard(0, sizes, numbers, own, clock) == pytest.approx(telling * 0.4 * 0.01, rel=1e-2)
 
 
 def test_sizes_are_lognormal_below_and_of_a_bounded_power_law_above() -> None:
     numbers, p = PARAMETERS.numbers(), PARAMETERS
     z = np.random.default_rng(1).standard_normal(200_000)
-    multiple = np.array([kernel._multiple(x, numbers) for x in z])
+    multiple = np.array([orders.multiple(x, numbers) for x in z])
     body = z <= p.tail_from
     assert np.allclose(multiple[body], np.exp(p.log_value_sd * z[body]))
     start = np.exp(p.log_value_sd * p.tail_from)
@@ -125,7 +126,7 @@ def test_sizes_are_lognormal_below_and_of_a_bounded_power_law_above() -> None:
 
 def test_without_a_tail_sizes_are_lognormal_throughout() -> None:
     plain = replace(PARAMETERS, tail_share=0.0)
-    assert kernel._multiple(4.0, plain.numbers()) == pytest.approx(np.exp(4.0 * plain.log_value_sd))
+    assert orders.multiple(4.0, plain.numbers()) == pytest.approx(np.exp(4.0 * plain.log_value_sd))
     usual = np.exp(plain.log_value) / 20 + 100
     mean = plain.spike_share * 100 + (1 - plain.spike_share) * np.exp(plain.log_value_sd**2 / 2) * usual
     assert plain.mean_size(2_000, 100) == pytest.approx(mean)

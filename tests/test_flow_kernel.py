@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.background import BACKGROUND_BASE
-from agents.kernels import flow as kernel
+from agents.kernels import flow_cancels as cancels
+from agents.kernels import flow_layout as layout
 from agents.market_flow import Keep, MarketFlow
 from scenarios.calibration import background_parameters
 from twin.clock import SECOND, Phase, at
@@ -72,9 +73,9 @@ def test_kernel_equals_plain_python(seed: int) -> None:
     reference = Reference(parameters, instruments, traits.order_weight, seed, flow._sizes, flow._cages)
     rng = np.random.default_rng(seed)
     value = instruments.previous_close.astype(np.float64)
-    for start, end, phase, cancels in PLAN:
+    for start, end, phase, may_cancel in PLAN:
         for books in (engine, reference.engine):
-            books.set_phase(phase, cancels_allowed=cancels)
+            books.set_phase(phase, cancels_allowed=may_cancel)
         for t0 in range(at(start), at(end), 10 * SECOND):
             t1 = t0 + 10 * SECOND
             value = np.clip(
@@ -106,29 +107,29 @@ def test_kernel_equals_plain_python(seed: int) -> None:
 
 
 def test_streams_of_the_kernel_are_those_of_the_registry() -> None:
-    assert kernel.ARRIVAL_STREAM == Stream.BACKGROUND_ARRIVAL
-    assert kernel.ORDER_STREAM == Stream.BACKGROUND_ORDER
-    assert kernel.RUN_STREAM == Stream.BACKGROUND_RUN
+    assert layout.ARRIVAL_STREAM == Stream.BACKGROUND_ARRIVAL
+    assert layout.ORDER_STREAM == Stream.BACKGROUND_ORDER
+    assert layout.RUN_STREAM == Stream.BACKGROUND_RUN
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(steps=st.lists(st.one_of(st.integers(0, 30), st.none()), max_size=120))
 def test_pairing_heap_equals_heapq(steps: list[int | None]) -> None:
     """Numbers are added, None takes the least away; equal times leave in the order of the orders' numbers."""
-    nodes = np.zeros((len(steps) + 1, kernel.NODE_WORDS), np.int64)
+    nodes = np.zeros((len(steps) + 1, layout.NODE_WORDS), np.int64)
     root, plain = 0, []
     for k, due in enumerate(steps):
         if due is not None:
-            nodes[k, kernel.TAG] = k << 2
-            root = kernel.heap_add(root, k, due, nodes)
+            nodes[k, layout.TAG] = k << 2
+            root = cancels.heap_add(root, k, due, nodes)
             heapq.heappush(plain, (due, k))
         elif plain:
             assert heapq.heappop(plain)[1] == root - 1
-            root = kernel.heap_drop(root, nodes)
+            root = cancels.heap_drop(root, nodes)
         assert (root == 0) == (not plain)
     while plain:
         assert heapq.heappop(plain)[1] == root - 1
-        root = kernel.heap_drop(root, nodes)
+        root = cancels.heap_drop(root, nodes)
     assert root == 0
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from agents.background import BACKGROUND_BASE, Attention, Profile, patience_time
-from agents.kernels import flow as kernel
+from agents.kernels import flow_layout as layout
 from agents.kernels.excitement import log_likelihood
 from agents.market_flow import Keep, MarketFlow
 from scenarios.calibration import background_parameters
@@ -279,8 +279,8 @@ def test_activity_rises_with_the_market_and_calms_down_again() -> None:
 
 
 def test_numbers_have_a_place_each() -> None:
-    assert len(PARAMETERS.numbers()) == kernel.NUMBERS
-    assert np.count_nonzero(PARAMETERS.numbers()) >= kernel.NUMBERS - 1
+    assert len(PARAMETERS.numbers()) == layout.NUMBERS
+    assert np.count_nonzero(PARAMETERS.numbers()) >= layout.NUMBERS - 1
 
 
 def test_patience_stands_still_while_cancels_are_refused() -> None:
