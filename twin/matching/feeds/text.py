@@ -6,9 +6,10 @@ import csv
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO, Any
 
 import numpy as np
@@ -219,20 +220,33 @@ class Table:
 
 
 def _ahead(reader: Any) -> Iterator[Any]:
-    """The batches of a reader, the next of which is parsed while the present one is worked on."""
+    """The batches of a reader, the next of which is parsed while the present one is worked on.
 
-    def following() -> Any:
-        try:
-            return reader.read_next_batch()
-        except StopIteration:
-            return None
+    An iterator that is left half-way may be closed by the garbage collector within any thread, even one that holds the
+    locks of `threading`. So its end takes no lock and waits for nobody: a simple queue may be filled from anywhere.
+    """
+    asked: SimpleQueue[bool] = SimpleQueue()
+    given: SimpleQueue[Any] = SimpleQueue()
 
-    with ThreadPoolExecutor(1) as pool:
-        batch = following()
-        while batch is not None:
-            coming = pool.submit(following)
+    def read() -> None:
+        while asked.get():
+            try:
+                given.put(reader.read_next_batch())
+            except StopIteration:
+                given.put(None)
+            except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+                given.put(error)
+
+    Thread(target=read, daemon=True).start()
+    asked.put(True)
+    try:
+        while (batch := given.get()) is not None:
+            if isinstance(batch, Exception):
+                raise batch
+            asked.put(True)
             yield batch
-            batch = coming.result()
+    finally:
+        asked.put(False)
 
 
 class _Raw(io.RawIOBase):
