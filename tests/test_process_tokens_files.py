@@ -9,6 +9,7 @@ import pytest
 
 from twin.errors import ScenarioError
 from twin.process.loader import parse_process
+from twin.process.writer import process_text
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "processes.md"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -69,3 +70,17 @@ def test_error_names_the_line_and_what_is_right(example, old, new, at, says):
     line = int(re.match(r"x\.yaml:(\d+)", str(caught.value))[1])
     lines = wrong.splitlines()
     assert any(re.search(at, lines[i - 1]) for i in range(max(line - 1, 1), line + 2)), lines[line - 1]
+
+
+SHIPPED = sorted((DOCUMENT.parents[1] / "scenarios" / "processes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    "text", [*EXAMPLES, *(f.read_text(encoding="utf-8") for f in SHIPPED)], ids=lambda t: re.search(r"name: (.*)", t)[1]
+)
+def test_written_process_reads_back_equal(text):
+    model = parse_process(text)
+    again = parse_process(process_text(model))
+    assert again == model or again.model_copy(update={"arrivals": None}) == model.model_copy(update={"arrivals": None})
+    if model.arrivals is not None:
+        assert again.arrivals.per_day == pytest.approx(model.arrivals.per_day)
