@@ -1,0 +1,1 @@
+"""BPMN 2.0 diagrams: read, checked, flattened, turned into process models and written."""

@@ -1,0 +1,1 @@
+"""Drawings of processes as SVG: layout, BPMN symbols, load and waiting."""

@@ -1,0 +1,1 @@
+"""Simulation parameters in the JSON form of Prosimos, Simod and Apromore: read and written."""
