@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -50,12 +51,17 @@ _TRIGGERS = {
 }
 SCOPES = frozenset({"subProcess", "transaction"})
 LANES, FLOW = "laneSet", "sequenceFlow"
-_IGNORED = frozenset(
-    "documentation extensionElements incoming outgoing dataObject dataObjectReference dataStoreReference dataInput "
-    "dataOutput textAnnotation association group property ioSpecification dataInputAssociation dataOutputAssociation "
-    "auditing monitoring correlationSubscription supports artifact resourceRole performer humanPerformer potentialOwner "
-    "standardLoopCharacteristics multiInstanceLoopCharacteristics inputSet outputSet script operation".split()
-)
+# fmt: off
+_IGNORED = frozenset({
+    "documentation", "extensionElements", "incoming", "outgoing", "dataObject",
+    "dataObjectReference", "dataStoreReference", "dataInput", "dataOutput", "textAnnotation",
+    "association", "group", "property", "ioSpecification", "dataInputAssociation",
+    "dataOutputAssociation", "auditing", "monitoring", "correlationSubscription", "supports",
+    "artifact", "resourceRole", "performer", "humanPerformer", "potentialOwner",
+    "standardLoopCharacteristics", "multiInstanceLoopCharacteristics", "inputSet", "outputSet",
+    "script", "operation",
+})
+# fmt: on
 _SUPPORTED = "Supported: tasks, sub-processes, exclusive, parallel, inclusive and event-based gateways, events"
 
 
@@ -68,6 +74,17 @@ def tag_of(node: Xml) -> str:
 def text_of(node: Xml, attribute: str = "name") -> str:
     """An attribute with its white space made single spaces."""
     return " ".join((node.get(attribute) or "").split())
+
+
+def line_of(node: Xml) -> int:
+    """Where an element begins in its file."""
+    line = node.sourceline
+    return line if isinstance(line, int) else 0
+
+
+def all_text(node: Xml) -> str:
+    """The text in an element."""
+    return "".join(str(part) for part in node.itertext())
 
 
 def unsupported(node: Xml, file: str, what: str, hint: str = "") -> DataError:
@@ -92,8 +109,8 @@ def read_flow(node: Xml, file: str) -> Flow:
     if not source or not target:
         raise unsupported(node, file, "a sequence flow needs sourceRef and targetRef", "Connect both ends.")
     condition = next((c for c in node if tag_of(c) == "conditionExpression"), None)
-    text = "" if condition is None else " ".join("".join(condition.itertext()).split())
-    return Flow(node.get("id") or f"{source}->{target}", source, target, text_of(node), text, node.sourceline or 0)
+    text = "" if condition is None else " ".join(all_text(condition).split())
+    return Flow(node.get("id") or f"{source}->{target}", source, target, text_of(node), text, line_of(node))
 
 
 def read_element(node: Xml, file: str) -> tuple[Element, list[str]]:
@@ -115,9 +132,7 @@ def read_element(node: Xml, file: str) -> tuple[Element, list[str]]:
 
 
 def _placed(element: Element, node: Xml) -> Element:
-    from dataclasses import replace
-
-    return replace(element, line=node.sourceline or 0)
+    return replace(element, line=line_of(node))
 
 
 def _task(node: Xml, identity: str, file: str) -> tuple[Element, list[str]]:
@@ -125,9 +140,7 @@ def _task(node: Xml, identity: str, file: str) -> tuple[Element, list[str]]:
         raise unsupported(node, file, "compensation is not supported", "Draw what is done as tasks of its own.")
     repetition, notes = read_repetition(node)
     variant = _TASKS[tag_of(node)]
-    task = Element(
-        identity, Kind.TASK, text_of(node), variant, repetition=repetition, default=node.get("default", "")
-    )
+    task = Element(identity, Kind.TASK, text_of(node), variant, repetition=repetition, default=node.get("default", ""))
     return _placed(task, node), notes
 
 
@@ -136,7 +149,7 @@ def read_repetition(node: Xml) -> tuple[Repetition | None, list[str]]:
     for child in node:
         if tag_of(child) == "multiInstanceLoopCharacteristics":
             inner = next((c for c in child if tag_of(c) == "loopCardinality"), None)
-            text = "" if inner is None else "".join(inner.itertext()).strip().lstrip("=")
+            text = "" if inner is None else all_text(inner).strip().lstrip("=")
             count = int(text) if text.isdigit() and int(text) > 0 else None
             return Repetition(child.get("isSequential") != "true", count), []
     if any(tag_of(c) == "standardLoopCharacteristics" for c in node):
@@ -188,7 +201,7 @@ _UNITS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, HOUR, MINUTE, SECOND)
 def read_timer(definition: Xml) -> tuple[int | None, list[str]]:
     """Nanoseconds of a timer (None where the diagram has an expression or a date), and notes."""
     for child in definition:
-        kind, text = tag_of(child), "".join(child.itertext()).strip().strip('="')
+        kind, text = tag_of(child), all_text(child).strip().strip('="')
         if kind not in ("timeDuration", "timeCycle", "timeDate"):
             continue
         duration = parse_iso_duration(text)

@@ -43,7 +43,9 @@ class _Work:
         self.flows[identity] = Flow(identity, source, target)
 
     def fail(self, element: Element, what: str, hint: str) -> DataError:
-        return DataError(f"{element.kind} {element.id!r} ({element.name!r}) {what}", self.diagram.where(element.id), hint)
+        return DataError(
+            f"{element.kind} {element.id!r} ({element.name!r}) {what}", self.diagram.where(element.id), hint
+        )
 
     def check_ends_of_flows(self) -> None:
         for flow in self.flows.values():

@@ -11,6 +11,7 @@ from twin.process.bpmn.elements import (
     LANES,
     SCOPES,
     is_ignored,
+    line_of,
     read_element,
     read_flow,
     read_repetition,
@@ -53,7 +54,7 @@ class ScopeReader:
 
     def _scope(self, node: Xml, name: str, prefix: str) -> Scope:
         """Read a scope; `prefix` keeps the ids apart of a process that is called from several places."""
-        scope = Scope(prefix + (node.get("id") or ""), name, node.sourceline or 0)
+        scope = Scope(prefix + (node.get("id") or ""), name, line_of(node))
         scope.repetition, notes = read_repetition(node)
         scope.notes += notes
         lanes: dict[str, str] = {}
@@ -95,13 +96,13 @@ class ScopeReader:
         if inner is not None and inner.elements:
             inner.id = prefix + identity
             scope.inner[inner.id] = inner
-            hull = Element(inner.id, Kind.TASK, text_of(child), "sub", line=child.sourceline or 0)
+            hull = Element(inner.id, Kind.TASK, text_of(child), "sub", line=line_of(child))
             scope.elements[inner.id] = replace(hull, default=child.get("default", ""))
             scope.notes += inner.notes
             return
         if inner is not None:  # a collapsed sub-process without content is a task
             element = Element(inner.id or prefix + identity, Kind.TASK, text_of(child), repetition=inner.repetition)
-            element, notes = replace(element, line=child.sourceline or 0), []
+            element, notes = replace(element, line=line_of(child)), list[str]()
         else:
             element, notes = read_element(child, self._file)
         scope.notes += [f"{element.label}: {note}" for note in notes]
@@ -212,9 +213,7 @@ def _ends(inner: Scope, hull: Element, file: str) -> tuple[list[str], list[str]]
     return entries, leaves
 
 
-def _route_errors(
-    scope: Scope, inner: Scope, hull: Element, errors: list[Element], parallel: bool, file: str
-) -> None:
+def _route_errors(scope: Scope, inner: Scope, hull: Element, errors: list[Element], parallel: bool, file: str) -> None:
     """Lead the error ends of a sub-process to where the error event on its border leads."""
     ends = [e for e in inner.elements.values() if e.kind is Kind.END]
     if not ends:

@@ -1,17 +1,19 @@
 """Places the elements of a diagram: layers by longest path, order by barycentre, edges at right angles.
 
-Layers follow Sugiyama, Tagawa and Toda (1981): ways back are turned round, long ways pass through a place in every layer
-between, the order within a layer follows the mean place of the neighbours, and heights are least squares under the
+Layers follow Sugiyama, Tagawa and Toda (1981): ways back are turned round, long ways pass through a place in every
+layer between, the order within a layer follows the mean place of the neighbours, and heights are least squares under the
 distances that the order asks for (pool adjacent violators).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from twin.process.bpmn.graph import GATEWAYS, Box, Diagram, Kind, Points
+from twin.process.drawing.lines import Tracks, separated, straightened
 
 TASK, GATEWAY, EVENT, BOUNDARY = (150.0, 104.0), (46.0, 46.0), (38.0, 38.0), (30.0, 30.0)
 LABEL = 110.0
@@ -95,15 +97,15 @@ class _Layout:
             stack = [(root, iter(leaving[root]))]
             while stack:
                 here, rest = stack[-1]
-                way = next(rest, None)
-                if way is None:
+                onward = next(rest, None)
+                if onward is None:
                     state[here] = 2
                     stack.pop()
-                elif state.get(way.target) == 1:
-                    way.back = True
-                elif way.target not in state:
-                    state[way.target] = 1
-                    stack.append((way.target, iter(leaving[way.target])))
+                elif state.get(onward.target) == 1:
+                    onward.back = True
+                elif onward.target not in state:
+                    state[onward.target] = 1
+                    stack.append((onward.target, iter(leaving[onward.target])))
 
     def _rank(self) -> None:
         """Layer of each node: the longest way from the start."""
@@ -142,7 +144,7 @@ class _Layout:
         before: dict[str, list[str]] = defaultdict(list)
         after: dict[str, list[str]] = defaultdict(list)
         for way in self.ways:
-            for a, b in zip(way.chain, way.chain[1:], strict=False):
+            for a, b in pairwise(way.chain):
                 after[a].append(b)
                 before[b].append(a)
         return before, after
@@ -187,7 +189,7 @@ class _Layout:
                 for node in layer:
                     beside = before[node] + after[node] if sweep > 3 else (before if sweep % 2 == 0 else after)[node]
                     wanted.append(sum(self.centre[b] for b in beside) / len(beside) if beside else self.centre[node])
-                gaps = [(self._tall(a) + self._tall(b)) / 2 + _GAP_Y for a, b in zip(layer, layer[1:], strict=False)]
+                gaps = [(self._tall(a) + self._tall(b)) / 2 + _GAP_Y for a, b in pairwise(layer)]
                 weights = [8.0 if node.startswith("\0") else 1.0 for node in layer]
                 for node, y in zip(layer, separated(wanted, gaps, weights), strict=True):
                     self.centre[node] = y
@@ -280,11 +282,11 @@ class _Layout:
                 x = box.x + box.width - (k + 1) * (w + 8)
                 placement.boxes[event.id] = Box(x, box.y + box.height - h / 2, w, h)
 
-    def _tracks(self) -> _Tracks:
+    def _tracks(self) -> Tracks:
         """A track of its own, in the channel after a layer, for each upright stretch that would run over another."""
-        tracks = _Tracks()
+        tracks = Tracks()
         for way in self.ways:
-            for a, b in zip(way.chain, way.chain[1:], strict=False):
+            for a, b in pairwise(way.chain):
                 y, z = self._exit_height(way) if a == way.source else self.centre[a], self.centre[b]
                 tracks.add(self.rank[a], (way.flow, a), min(y, z), max(y, z), abs(y - z) > 0.5, way.source)
         return tracks
@@ -295,7 +297,7 @@ class _Layout:
             return self.centre[way.source]
         return self.centre[way.source] + self.size[way.source][1] / 2 + BOUNDARY[1] / 2 + 8
 
-    def _forward(self, way: _Way, placement: Placement, tracks: _Tracks) -> Points:
+    def _forward(self, way: _Way, placement: Placement, tracks: Tracks) -> Points:
         flow = self.diagram.flows[way.flow]
         source, target = placement.boxes[flow.source], placement.boxes[flow.target]
         if flow.source != way.source:
@@ -303,7 +305,7 @@ class _Layout:
             points = [(middle, bottom), (middle, bottom + 8)]
         else:
             points = [(source.x + source.width, source.centre[1])]
-        for a, b in zip(way.chain, way.chain[1:], strict=False):
+        for a, b in pairwise(way.chain):
             i = self.rank[a]
             x = self.left[i] + self.width[i] + _GAP_X / 2 + _TRACK * tracks.of((way.flow, a))
             points += [(x, points[-1][1]), (x, self.centre[b])]
@@ -331,77 +333,5 @@ class _Layout:
             )
 
 
-class _Tracks:
-    """Which upright stretch lies on which track of which channel."""
-
-    def __init__(self) -> None:
-        self._taken: dict[int, list[list[tuple[float, float, str]]]] = defaultdict(list)
-        self._track: dict[tuple[str, str], int] = {}
-
-    def add(
-        self, channel: int, key: tuple[str, str], low: float, high: float, upright: bool, source: str
-    ) -> None:
-        """Put a stretch on the first track where it meets none, but those from the same source."""
-        self._track[key] = 0
-        if not upright:
-            return
-        rows = self._taken[channel]
-        for i, row in enumerate(rows):
-            if all(s == source or high + 6 < lo or hi + 6 < low for lo, hi, s in row):
-                break
-        else:
-            i = len(rows)
-            rows.append([])
-        rows[i].append((low, high, source))
-        self._track[key] = i
-
-    def of(self, key: tuple[str, str]) -> int:
-        """Track of a stretch."""
-        return self._track[key]
-
-    def count(self, channel: int) -> int:
-        """How many tracks a channel needs beyond the first."""
-        return max(len(self._taken[channel]) - 1, 0)
-
-
 def _mean(neighbours: Sequence[str], index: dict[str, int], own: int) -> float:
     return sum(index[n] for n in neighbours) / len(neighbours) if neighbours else float(own)
-
-
-def separated(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Places nearest to those wanted (weighted least squares) that keep their order and the gaps between them.
-
-    Args:
-        wanted: places, in order.
-        gaps: least distance of each to the next, one fewer.
-        weights: of each place.
-    """
-    shift = [0.0]
-    for gap in gaps:
-        shift.append(shift[-1] + gap)
-    blocks: list[tuple[float, float, int]] = []
-    for y, s, w in zip(wanted, shift, weights, strict=True):
-        blocks.append((y - s, w, 1))
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            (a, v, n), (b, w2, m) = blocks[-2], blocks[-1]
-            blocks[-2:] = [((a * v + b * w2) / (v + w2), v + w2, n + m)]
-    flat = [y for y, _, n in blocks for _ in range(n)]
-    return [y + s for y, s in zip(flat, shift, strict=True)]
-
-
-def straightened(points: Sequence[tuple[float, float]]) -> Points:
-    """A line without points that it does not need."""
-    kept: list[tuple[float, float]] = []
-    for point in points:
-        if kept and abs(kept[-1][0] - point[0]) < 0.01 and abs(kept[-1][1] - point[1]) < 0.01:
-            continue
-        if len(kept) > 1 and _in_line(kept[-2], kept[-1], point):
-            kept[-1] = point
-            continue
-        kept.append(point)
-    return tuple(kept)
-
-
-def _in_line(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
-    level: Callable[[int], bool] = lambda k: abs(a[k] - b[k]) < 0.01 and abs(b[k] - c[k]) < 0.01  # noqa: E731
-    return level(0) or level(1)

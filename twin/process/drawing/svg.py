@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 from typing import Literal
 
 from twin.process.bpmn.graph import GATEWAYS, Box, Diagram, Element, Kind, Points
@@ -128,7 +129,9 @@ class _Picture:
             f'height="{symbols.number(height)}" font-family="{escape(FONTS)}" fill="{symbols.INK}">'
         )
         name = self.diagram.name
-        title = f"<title>{escape(name)}</title>" + symbols.text(left + 14, top + 22, name, 16, "start", font_weight="bold")
+        title = f"<title>{escape(name)}</title>" + symbols.text(
+            left + 14, top + 22, name, 16, "start", font_weight="bold"
+        )
         if self.overlay and self.overlay.caption:
             title += symbols.text(left + 14, top + 40, self.overlay.caption, 11, "start", fill=symbols.EDGE)
         page = f'<rect x="{symbols.number(left)}" y="{symbols.number(top)}" width="100%" height="100%" fill="#fff"/>'
@@ -169,10 +172,12 @@ class _Picture:
         points = self.lines[identity]
         label = wrapped(label, LABEL, _SMALL, 1)[0]
         wide = width_of(label, _SMALL) + 10
-        level = [(a, b) for a, b in zip(points, points[1:], strict=False) if abs(a[1] - b[1]) < 1]
+        level = [(a, b) for a, b in pairwise(points) if abs(a[1] - b[1]) < 1]
         if not level:
             return self._haloed(points[0][0] + 6, (points[0][1] + points[1][1]) / 2, label, "start")
-        a, b = next((s for s in level if abs(s[0][0] - s[1][0]) > wide), max(level, key=lambda s: abs(s[0][0] - s[1][0])))
+        a, b = next(
+            (s for s in level if abs(s[0][0] - s[1][0]) > wide), max(level, key=lambda s: abs(s[0][0] - s[1][0]))
+        )
         # near the source: there the ways of a gateway differ
         x = a[0] + math.copysign(min(abs(b[0] - a[0]) / 2, wide / 2 + 4), b[0] - a[0])
         return self._haloed(x, a[1] - 5, label)
@@ -264,7 +269,11 @@ class _Picture:
         parts.append(symbols.text(x + bar, top + 37, high, 10, "end"))
         if self.most_flow:
             widest = short_number(self.most_flow)
-            parts.append(symbols.line(((x + bar + 26, top + 19), (x + bar + 66, top + 19)), stroke=symbols.EDGE, stroke_width="6"))
+            parts.append(
+                symbols.line(
+                    ((x + bar + 26, top + 19), (x + bar + 66, top + 19)), stroke=symbols.EDGE, stroke_width="6"
+                )
+            )
             parts.append(symbols.text(x + bar + 72, top + 23, f"{word('flow', self.language)} ({widest})", 11, "start"))
         return f'<g class="legend">{"".join(parts)}{self._pools(x, top + 56)}</g>'
 

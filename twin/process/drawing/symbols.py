@@ -92,7 +92,8 @@ def gateway(element: Element, box: Box, fill: str = PAPER) -> str:
     k = r * 0.36
     match element.kind:
         case Kind.PARALLEL:
-            parts.append(_path(f"M{number(x - k)} {number(y)}h{number(2 * k)}M{number(x)} {number(y - k)}v{number(2 * k)}", 3))
+            bars = f"M{number(x - k)} {number(y)}h{number(2 * k)}M{number(x)} {number(y - k)}v{number(2 * k)}"
+            parts.append(_path(bars, 3))
         case Kind.INCLUSIVE:
             parts.append(circle(x, y, k * 1.1, fill="none", stroke=INK, stroke_width="2.6"))
         case Kind.EVENT_BASED:
@@ -107,7 +108,7 @@ def gateway(element: Element, box: Box, fill: str = PAPER) -> str:
 
 
 def event(element: Element, box: Box, fill: str = PAPER) -> str:
-    """The circle of an event: thin for a start, thick for an end, double in between, dashed if it interrupts nothing."""
+    """The circle of an event: thin for a start, thick for an end, double between, dashed if it does not interrupt."""
     (x, y), r = box.centre, min(box.width, box.height) / 2
     dashed = {} if element.interrupting else {"stroke_dasharray": "3 2"}
     width = {Kind.START: "1.6", Kind.END: "3.6"}.get(element.kind, "1.3")
@@ -134,7 +135,9 @@ def _trigger(element: Element, x: float, y: float, r: float) -> str:
         case "terminate":
             return circle(x, y, 1.15 * r, fill=INK)
         case "error":
-            bolt = f"M{number(x - r)} {number(y + r)}l{number(0.6 * r)} {number(-1.8 * r)}l{number(0.7 * r)} {number(r)}"
+            bolt = (
+                f"M{number(x - r)} {number(y + r)}l{number(0.6 * r)} {number(-1.8 * r)}l{number(0.7 * r)} {number(r)}"
+            )
             return _path(f"{bolt}l{number(0.7 * r)} {number(-1.2 * r)}", 1.6)
         case "signal" | "escalation" | "conditional":
             peak = f"M{number(x)} {number(y - r)}L{number(x + 0.9 * r)} {number(y + 0.7 * r)}H{number(x - 0.9 * r)}z"
