@@ -1,0 +1,238 @@
+"""Discovered processes, case by case: routes from a context tree, waits and services by the time of the week.
+
+Times are int64 ns since 1970 UTC; tables are in ms and in minutes since Monday 00:00 UTC. Draw `counter` of case `c` is
+Philox (seed, replication, stream, c, counter): the luck of a case depends on nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from twin.kernels import kernel
+from twin.kernels.philox import uniform, uniform2
+
+MS = 1_000_000
+MINUTE = 60_000 * MS
+WEEK_MINUTES = 10_080
+MONDAY_SHIFT = 259_200_000_000_000
+ROUTE, TIME = 67, 68
+"""Streams, as in twin.randomness."""
+STEP = 4096
+"""Draws that one step of a case may use."""
+TRIES = 64
+ALIGN = 4
+"""A time that long against the shift to its neighbour keeps the neighbour's clock time rather than its length."""
+FEWEST_NEIGHBOURS = 5
+
+
+@njit(cache=True)
+def next_activity(child, chance, history, length, start_symbol, depth, u):
+    """Draw the follower of history[:length] (newest last); `start_symbol` as a result means the end."""
+    node = 0
+    for back in range(depth):
+        symbol = history[length - 1 - back] if back < length else start_symbol
+        following = child[node, symbol]
+        if following < 0:
+            break
+        node = following
+        if back >= length:
+            break
+    row = chance[node]
+    lo = 0
+    hi = start_symbol
+    while lo < hi:
+        mid = (lo + hi) >> 1
+        if u < row[mid]:
+            hi = mid
+        else:
+            lo = mid + 1
+    return lo
+
+
+@njit(cache=True)
+def near(first, stop, minute, keep, at, seed, replication, entity, counter):
+    """A sample taken at about the minute `at` of the week: one of the nearest, by its weight; -1 if there is none."""
+    n = stop - first
+    if n <= 0:
+        return -1
+    k = min(n, max(FEWEST_NEIGHBOURS, int(math.sqrt(n))))
+    lo = first
+    hi = stop
+    while lo < hi:
+        mid = (lo + hi) >> 1
+        if minute[mid] < at:
+            lo = mid + 1
+        else:
+            hi = mid
+    left = lo
+    hi = stop
+    while lo < hi:
+        mid = (lo + hi) >> 1
+        if minute[mid] <= at:
+            lo = mid + 1
+        else:
+            hi = mid
+    tied = lo - left
+    found = left
+    for attempt in range(8):
+        u, v = uniform2(seed, replication, TIME, entity, counter + attempt)
+        if tied > k:
+            found = left + int(u * tied)
+        else:
+            found = left + (tied >> 1) - (k >> 1) + int(u * k)
+            if found < first:
+                found += n
+            elif found >= stop:
+                found -= n
+        if v * 1000.0 < keep[found]:
+            break
+    return found
+
+
+@njit(cache=True)
+def lasts(minute, milliseconds, found, at_ns):
+    """How long (ns) sample `found` lasts when it begins at `at_ns`: long ones end at the sample's clock time."""
+    length = milliseconds[found] * MS
+    shift = (at_ns + MONDAY_SHIFT) % (WEEK_MINUTES * MINUTE) - minute[found] * MINUTE
+    half = WEEK_MINUTES * MINUTE // 2
+    if shift > half:
+        shift -= 2 * half
+    elif shift < -half:
+        shift += 2 * half
+    if length > ALIGN * abs(shift) and abs(shift) >= MINUTE:
+        return length - shift
+    return length
+
+
+@kernel
+def walk_cases(
+    seed, replication, first_case, stop_case, arrival, now,
+    p_offset, p_activity, p_resource, p_start, p_end,
+    child, chance, depth, longest, concurrent,
+    w_group, w_offset, w_minute, w_ms, w_keep, w_same,
+    s_offset, s_minute, s_ms, s_resource, s_keep,
+    o_group, o_offset, o_minute, o_ms, o_keep,
+    history, ends, starts, who,
+    out_case, out_activity, out_resource, out_start, out_end, written,
+):  # fmt: skip
+    """Live cases first_case .. stop_case - 1 through; return (next case, rows written): full arrays stop it early.
+
+    Cases below len(p_offset) - 1 are open at `now` with the instances p_*[p_offset[c] : p_offset[c + 1]] in order of
+    start (end -1 = running); others arrive at arrival[case]. What lies before `now` is not written.
+    """
+    k = chance.shape[1] - 1
+    resources = o_group.shape[0] // k
+    open_cases = p_offset.shape[0] - 1
+    capacity = out_case.shape[0]
+    case = first_case
+    while case < stop_case:
+        if written + longest + 1 >= capacity:
+            break
+        n = 0
+        is_open = case < open_cases
+        if is_open:
+            for row in range(p_offset[case], p_offset[case + 1]):
+                if n >= longest:
+                    break
+                history[n] = p_activity[row]
+                who[n] = p_resource[row]
+                starts[n] = p_start[row]
+                ends[n] = p_end[row]
+                if p_end[row] < 0:
+                    # Running: a service that is longer than it has been already.
+                    age = now - p_start[row]
+                    at = ((p_start[row] + MONDAY_SHIFT) // MINUTE) % WEEK_MINUTES
+                    a = history[n]
+                    length = age
+                    for attempt in range(TRIES):
+                        found = near(
+                            s_offset[a], s_offset[a + 1], s_minute, s_keep, at, seed, replication, case,
+                            n * STEP + 1000 + attempt * 8,
+                        )  # fmt: skip
+                        if found >= 0:
+                            length = lasts(s_minute, s_ms, found, p_start[row])
+                            if length > age:
+                                break
+                    if length <= age:
+                        length = age + int(age * uniform(seed, replication, TIME, case, n * STEP + 2000))
+                    ends[n] = p_start[row] + length
+                    out_case[written] = case
+                    out_activity[written] = a
+                    out_resource[written] = who[n]
+                    out_start[written] = starts[n]
+                    out_end[written] = ends[n]
+                    written += 1
+                n += 1
+        fresh = is_open
+        while n < longest:
+            activity = k
+            begin = 0
+            for attempt in range(TRIES):
+                u = uniform(seed, replication, ROUTE, case, n * 64 + attempt)
+                activity = next_activity(child, chance, history, n, k, depth, u)
+                if activity == k:
+                    break
+                ready = arrival[case] if not is_open else now
+                by = -1
+                ready_by = np.int64(-1)
+                for j in range(n):
+                    if concurrent[activity, history[j]] == 0 and ends[j] >= ready_by:
+                        ready_by = ends[j]
+                        by = j
+                if by >= 0:
+                    ready = ready_by
+                group = w_group[(history[by] if by >= 0 else k) * k + activity]
+                begin = ready
+                if group >= 0:
+                    at = ((ready + MONDAY_SHIFT) // MINUTE) % WEEK_MINUTES
+                    found = near(
+                        w_offset[group], w_offset[group + 1], w_minute, w_keep, at, seed, replication, case,
+                        n * STEP + attempt * 16,
+                    )  # fmt: skip
+                    if found >= 0:
+                        begin = ready + lasts(w_minute, w_ms, found, ready)
+                # What has not begun by now begins later; activities were drawn in order of start.
+                if (not fresh or begin >= now) and (n == 0 or begin >= starts[n - 1] or attempt >= 8):
+                    break
+                if attempt == TRIES - 1:
+                    activity = k
+            if activity == k:
+                break
+            if n > 0 and begin < starts[n - 1]:
+                begin = starts[n - 1]
+            fresh = False
+            at = ((begin + MONDAY_SHIFT) // MINUTE) % WEEK_MINUTES
+            found = near(
+                s_offset[activity], s_offset[activity + 1], s_minute, s_keep, at, seed, replication, case,
+                n * STEP + 3000,
+            )  # fmt: skip
+            person = s_resource[found] if found >= 0 else -1
+            length = lasts(s_minute, s_ms, found, begin) if found >= 0 else 0
+            if by >= 0 and group >= 0 and who[by] >= 0:
+                if uniform(seed, replication, TIME, case, n * STEP + 3100) * 1000.0 < w_same[group]:
+                    person = who[by]
+            if person >= 0 and found >= 0 and person != s_resource[found]:
+                own = o_group[activity * resources + person]
+                if own >= 0:
+                    other = near(
+                        o_offset[own], o_offset[own + 1], o_minute, o_keep, at, seed, replication, case,
+                        n * STEP + 3200,
+                    )  # fmt: skip
+                    if other >= 0:
+                        length = lasts(o_minute, o_ms, other, begin)
+            history[n] = activity
+            who[n] = person
+            starts[n] = begin
+            ends[n] = begin + length
+            out_case[written] = case
+            out_activity[written] = activity
+            out_resource[written] = person
+            out_start[written] = begin
+            out_end[written] = begin + length
+            written += 1
+            n += 1
+        case += 1
+    return case, written

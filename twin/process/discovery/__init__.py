@@ -1,0 +1,30 @@
+"""Discovery: a process that can be simulated, fitted to an event log.
+
+    process = discover(log)                                   # EventLog -> DiscoveredProcess
+    process.save("process.yaml"); load_process("process.yaml")
+    simulate(process, start=t, cases=500, streams=Streams(1)) # -> EventLog
+    simulate_columns(...)                                     # the same as columns, for ensembles
+    state = state_of(columns_of(log), t, activities=process.activities, resources=process.resources)
+    simulate_columns(process, start=t, end=t + month, state=state, streams=Streams(1, replication))
+"""
+
+from twin.process.discovery.columns import LogColumns, columns_of
+from twin.process.discovery.discover import Options, discover
+from twin.process.discovery.model import DiscoveredProcess, load_process
+from twin.process.discovery.simulate import Simulated, as_log, simulate, simulate_columns
+from twin.process.discovery.state import WorkState, state_of
+
+__all__ = [
+    "DiscoveredProcess",
+    "LogColumns",
+    "Options",
+    "Simulated",
+    "WorkState",
+    "as_log",
+    "columns_of",
+    "discover",
+    "load_process",
+    "simulate",
+    "simulate_columns",
+    "state_of",
+]

@@ -1,0 +1,206 @@
+"""When cases arrive: a weekly profile, a level that may drift, and gaps in operational time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin.process.discovery.columns import DAY, HOUR, MONDAY_SHIFT, WEEK, Float, Int, week_time
+from twin.process.discovery.model import Arrivals
+from twin.randomness import Stream, Streams
+
+HOURS = 168
+_HALF_LIVES = (0.0, 8.0, 4.0, 2.0, 1.0)
+_MILLION = 1_000_000
+_LEAST_SHOWN = 0.3
+_ROLLING = 51
+
+
+def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
+    """Fit arrivals to the first starts of cases.
+
+    Args:
+        first: sorted instants, ns.
+        weight: how many arrivals each stands for (truncation makes late ones rare).
+        begin: ns from which the log shows arrivals.
+        cut: ns until which it does.
+    """
+    usable = weight <= 1.0 / _LEAST_SHOWN
+    until = int(first[usable].max()) if usable.any() else int(first.max())
+    until = cut if bool(usable.all()) and cut - until < DAY else until
+    seen = usable & (first <= until)
+    times, mass = first[seen], weight[seen]
+    profile = _profile(times, mass, begin, max(until, begin + HOUR))
+    days, counts, exposure = _daily(times, mass, profile, begin, until)
+    half_life, spread = _choose_half_life(days, counts, exposure)
+    level = _level(days, counts, exposure, days[-1] + 1.0, half_life)
+    gaps = _gaps(times, profile)
+    block = _block(gaps, len(times) / max(len(days), 1))
+    return Arrivals(
+        per_week=float(level * HOURS),
+        half_life_weeks=half_life,
+        profile=[round(float(x), 5) for x in profile],
+        gaps=np.round(gaps * _MILLION).astype(np.int64),
+        block=block,
+        level_spread=round(float(spread), 4),
+    )
+
+
+def _exposure(begin: int, until: int) -> Float:
+    """How often each hour of the week lies between two instants."""
+    first, last = (begin + MONDAY_SHIFT) // HOUR, (until + MONDAY_SHIFT) // HOUR
+    hours = np.arange(first, last + 1)
+    share = np.ones(len(hours))
+    share[0] -= ((begin + MONDAY_SHIFT) % HOUR) / HOUR
+    share[-1] -= 1.0 - ((until + MONDAY_SHIFT) % HOUR) / HOUR
+    return np.bincount(hours % HOURS, weights=np.maximum(share, 0.0), minlength=HOURS)
+
+
+def _profile(times: Int, mass: Float, begin: int, until: int) -> Float:
+    """Relative rate by hour of the week; cells with little evidence lean to weekday times hour of the day."""
+    seen = np.bincount(week_time(times) // HOUR, weights=mass, minlength=HOURS)
+    exposure = _exposure(begin, until)
+    rate = seen / np.maximum(exposure, 1e-9)
+    table = np.where(exposure > 0, rate, 0.0).reshape(7, 24)
+    by_day = table.sum(axis=1, keepdims=True)
+    share = seen.reshape(7, 24).sum(axis=0)
+    share = share / max(share.sum(), 1e-9)
+    product = (by_day * share).ravel() * np.maximum(exposure, 1e-9)
+    cells = product * (seen + 0.5) / (product + 0.5) / np.maximum(exposure, 1e-9)
+    cells = np.where(product > 0, cells, 0.0)
+    mean = cells.mean()
+    return np.asarray(cells / mean if mean > 0 else np.ones(HOURS), np.float64)
+
+
+def _daily(times: Int, mass: Float, profile: Float, begin: int, until: int) -> tuple[Float, Float, Float]:
+    """Days since the first, arrivals and operational hours of each."""
+    first, last = begin // DAY, until // DAY
+    days = np.arange(first, last + 1)
+    counts = np.bincount(times // DAY - first, weights=mass, minlength=len(days))
+    edges = np.clip(np.append(days, last + 1) * DAY, begin, until)
+    exposure = np.diff(operational(edges, profile))
+    return (days - first).astype(np.float64), counts, exposure
+
+
+def _level(days: Float, counts: Float, exposure: Float, at: float, half_life: float) -> float:
+    """Arrivals per operational hour, older days weighing less."""
+    weight = np.ones(len(days)) if not half_life else 0.5 ** ((at - days) / (7.0 * half_life))
+    total = float((weight * exposure).sum())
+    return float((weight * counts).sum()) / total if total > 0 else 0.0
+
+
+def _choose_half_life(days: Float, counts: Float, exposure: Float) -> tuple[float, float]:
+    """The half life that best forecast the level of the next quarter from many origins, and its error."""
+    span = len(days)
+    origins = [o for o in range(int(0.35 * span), int(0.85 * span), max(1, span // 24)) if o >= 5]
+    if span < 14 or not origins:
+        return 0.0, 0.0
+    errors = {}
+    for half_life in _HALF_LIVES:
+        logs = []
+        for o in origins:
+            stop = min(span, o + max(3, o // 4))
+            actual = counts[o:stop].sum() / max(exposure[o:stop].sum(), 1e-9)
+            forecast = _level(days[:o], counts[:o], exposure[:o], float(o), half_life)
+            if actual > 0 and forecast > 0:
+                logs.append(np.log(forecast / actual))
+        errors[half_life] = float(np.mean(np.abs(logs))) if logs else np.inf
+    best = min(errors, key=lambda h: errors[h] * (1.05 if h else 1.0))
+    return best, float(1.2533 * errors[best]) if np.isfinite(errors[best]) else 0.0
+
+
+def operational(times: Int, profile: Float) -> Float:
+    """Operational hours since 1970 at instants: an hour of average rate counts one."""
+    shifted = np.asarray(times, np.int64) + MONDAY_SHIFT
+    cumulative = np.concatenate([[0.0], np.cumsum(profile)])
+    hour = shifted % WEEK // HOUR
+    return np.asarray((shifted // WEEK) * float(HOURS) + cumulative[hour] + profile[hour] * ((shifted % HOUR) / HOUR))
+
+
+def calendar_time(hours: Float, profile: Float) -> Int:
+    """The instants (ns) at which so many operational hours since 1970 have passed: the inverse of `operational`."""
+    cumulative = np.concatenate([[0.0], np.cumsum(profile)])
+    cumulative *= HOURS / cumulative[-1]
+    weeks = np.floor(hours / HOURS)
+    rest = hours - weeks * HOURS
+    cell = np.clip(np.searchsorted(cumulative, rest, side="right") - 1, 0, HOURS - 1)
+    inside = (rest - cumulative[cell]) / np.maximum(profile[cell], 1e-12)
+    inside = np.clip(inside, 0.0, 1.0)
+    return np.asarray(weeks.astype(np.int64) * WEEK + cell * HOUR + (inside * HOUR).astype(np.int64) - MONDAY_SHIFT)
+
+
+def _gaps(times: Int, profile: Float) -> Float:
+    """Gaps in operational time over their local mean, so that a trend is not taken for dispersion."""
+    gaps = np.diff(operational(times, profile))
+    if len(gaps) < 2:
+        return np.ones(1)
+    half = min(_ROLLING // 2, len(gaps) - 1)
+    total = np.concatenate([[0.0], np.cumsum(gaps)])
+    low = np.maximum(np.arange(len(gaps)) - half, 0)
+    high = np.minimum(np.arange(len(gaps)) + half + 1, len(gaps))
+    local = (total[high] - total[low]) / (high - low)
+    scaled = gaps / np.maximum(local, 1e-12)
+    return np.asarray(scaled / max(scaled.mean(), 1e-12), np.float64)
+
+
+def _block(gaps: Float, per_day: float) -> int:
+    """One, unless successive gaps are correlated: then about a day's arrivals."""
+    if len(gaps) < 30 or gaps.std() <= 0:
+        return 1
+    centred = gaps - gaps.mean()
+    lag = float((centred[1:] * centred[:-1]).mean() / (centred**2).mean())
+    return max(1, min(round(per_day), len(gaps) // 5)) if lag > 2.0 / np.sqrt(len(gaps)) else 1
+
+
+def draw_arrivals(
+    fitted: Arrivals,
+    start: int,
+    streams: Streams,
+    *,
+    cases: int | None = None,
+    end: int | None = None,
+    at_start: bool = False,
+    level: float = 1.0,
+) -> Int:
+    """Arrival instants (ns, sorted) from `start` on.
+
+    Args:
+        fitted: the arrivals.
+        start: ns.
+        streams: of the replication.
+        cases: so many; None = until `end`.
+        end: ns, exclusive.
+        at_start: the first arrives at `start` itself.
+        level: times the fitted level.
+    """
+    profile = np.asarray(fitted.profile)
+    rate = fitted.per_week / HOURS * level
+    if rate <= 0:
+        return np.zeros(0, np.int64)
+    begin = float(operational(np.array([start]), profile)[0])
+    if cases is None:
+        if end is None:
+            raise ValueError("give the number of cases or the end")
+        expected = (float(operational(np.array([end]), profile)[0]) - begin) * rate
+        count = int(expected + 8.0 * np.sqrt(expected + 1.0) * max(1.0, fitted.block**0.5) + 16)
+    else:
+        count = cases
+    steps = _draw_gaps(fitted, count, streams)
+    if at_start:
+        steps[0] = 0.0
+    times = calendar_time(begin + np.cumsum(steps) / rate, profile)
+    if at_start and count:
+        times[0] = start
+    times = np.maximum(times, start)
+    return times if cases is not None else times[times < end]
+
+
+def _draw_gaps(fitted: Arrivals, count: int, streams: Streams) -> Float:
+    gaps = fitted.gaps / _MILLION
+    blocks = -(-count // fitted.block)
+    begin = (streams.uniform(Stream.WORK_ARRIVAL, np.arange(blocks)) * len(gaps)).astype(np.int64)
+    rows = (begin[:, None] + np.arange(fitted.block)).ravel()[:count] % len(gaps)
+    picked = gaps[rows].copy()
+    if count:
+        # A residual life for the first gap: the last arrival before the start is not known.
+        picked[0] *= float(streams.uniform(Stream.WORK_ARRIVAL, np.array([0]), counter=1)[0])
+    return np.asarray(picked, np.float64)

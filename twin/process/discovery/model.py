@@ -1,0 +1,287 @@
+"""A discovered process as data: what was fitted to an event log, readable as YAML, with large tables packed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from twin.errors import DataError
+
+SCHEMA_VERSION = 1
+_PACKED = "packed:"
+_READABLE = 48
+"""Tables of at most so many numbers are written out; longer ones are packed (deltas, zlib, base 85)."""
+
+
+def _unpack(value: Any) -> NDArray[np.int64]:
+    if isinstance(value, str) and value.startswith(_PACKED):
+        try:
+            raw = zlib.decompress(base64.b85decode(value[len(_PACKED) :]))
+        except (ValueError, zlib.error) as error:
+            raise ValueError("a packed table is damaged") from error
+        return np.cumsum(np.frombuffer(raw, "<i8")).astype(np.int64)
+    if not isinstance(value, np.ndarray | list | tuple):
+        raise ValueError(f"a table is a list of integers or text that begins with {_PACKED!r}")
+    return np.asarray(value, np.int64)
+
+
+def _pack(value: NDArray[np.int64]) -> list[int] | str:
+    if len(value) <= _READABLE:
+        return [int(number) for number in value]
+    deltas = np.diff(value, prepend=np.int64(0)).astype("<i8")
+    return _PACKED + base64.b85encode(zlib.compress(deltas.tobytes(), 9)).decode()
+
+
+Table = Annotated[NDArray[np.int64], BeforeValidator(_unpack), PlainSerializer(_pack)]
+"""A column of integers."""
+
+
+class Piece(BaseModel):
+    """Base of the parts: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class Source(Piece):
+    """Which log the process was fitted to.
+
+    Attributes:
+        sha256: of the log's columns.
+        first: first start, ns since 1970 UTC.
+        last: last end.
+    """
+
+    name: str = ""
+    sha256: str = ""
+    cases: int
+    events: int
+    first: int
+    last: int
+
+
+class Arrivals(Piece):
+    """Cases arrive in operational time: the integral of `per_week` times the weekly profile.
+
+    Attributes:
+        per_week: cases a week at the end of the log.
+        half_life_weeks: how fast older weeks lose weight in `per_week`; 0 = not at all.
+        profile: relative rate of each hour of the week from Monday 00:00 UTC; mean 1.
+        gaps: observed gaps in operational time, in millionths of their mean, in the order observed.
+        block: so many successive gaps are drawn together.
+        level_spread: standard deviation of the logarithm of the ratio of forecast to actual level.
+    """
+
+    per_week: float
+    half_life_weeks: float
+    profile: list[float]
+    gaps: Table
+    block: int = 1
+    level_spread: float = 0.0
+
+
+class Routes(Piece):
+    """A context tree: which activity follows which history.
+
+    Node 0 is the empty context; `parent` and `symbol` say which one-longer history (further back) a node stands for.
+    Symbols 0 .. K - 1 are activities, K the start; as a successor K is the end.
+
+    Attributes:
+        depth: longest history used.
+        shrinkage: weight, in observations, of the shorter context's distribution.
+        parent: of each node.
+        symbol: of each node.
+        node: of each count.
+        follower: of each count.
+        count: in thousandths of a case.
+        longest: no case grows beyond this.
+    """
+
+    depth: int
+    shrinkage: float
+    parent: Table
+    symbol: Table
+    node: Table
+    follower: Table
+    count: Table
+    longest: int
+
+
+class Samples(Piece):
+    """Grouped samples in order of the time of the week at which they were taken.
+
+    Attributes:
+        group: first sample of each group, one more than groups.
+        week_minute: time of the week of each sample.
+        seconds: the waiting or service time of each, in milliseconds.
+        resource: who did it (-1 unknown).
+        keep: probability of acceptance in thousandths (weights).
+    """
+
+    group: Table
+    week_minute: Table
+    milliseconds: Table
+    resource: Table
+    keep: Table
+
+
+class Timing(Piece):
+    """Waits and services of the structure in which nobody's time is limited.
+
+    Attributes:
+        waits: from enabling to start; `wait_group[before * K + activity]` is the group, before = K for the first.
+        wait_group: -1 = no wait.
+        services: from start to end, with who did it; group = activity.
+        same: probability, in thousandths, that the resource of the enabling activity goes on, by wait group.
+        own_group: group in `own` of (activity, resource), -1 = too few.
+        own: services of one resource.
+    """
+
+    waits: Samples
+    wait_group: Table
+    services: Samples
+    same: Table
+    own_group: Table
+    own: Samples
+
+
+class Workforce(Piece):
+    """Individuals whose time is limited.
+
+    Attributes:
+        calendar: per resource, 7 x 24 x 2 half hours of the week, 1 = at work; row by row.
+        skilled: per activity x resource, share of the activity's work that the resource did lately, in thousandths.
+        limit: how many pieces of work a resource does at once.
+        pauses: whether work rests outside the calendar.
+        service_group: group in `service` of (activity, resource).
+        service: service quantiles in milliseconds of working time, `points` per group.
+        points: quantiles per group.
+        delay: quantiles in milliseconds of extraneous delay by wait group, `points` per group.
+        first_waits: whether arrivals queue for their first activity (arrival = when the work could begin).
+        warm_up_weeks: how long before its start a simulation begins, so that queues are filled.
+    """
+
+    calendar: Table
+    skilled: Table
+    limit: Table
+    pauses: bool
+    service_group: Table
+    service: Table
+    points: int
+    delay: Table
+    first_waits: bool
+    warm_up_weeks: float
+
+
+class Cases(Piece):
+    """Whole observed cases, for the rival that resamples them.
+
+    Attributes:
+        offset: first instance of each case.
+        begin: week minute at which each case began.
+        keep: probability of acceptance in thousandths.
+        activity: of each instance.
+        resource: of each instance.
+        start: ms since the case began.
+        end: ms since the case began.
+    """
+
+    offset: Table
+    begin: Table
+    keep: Table
+    activity: Table
+    resource: Table
+    start: Table
+    end: Table
+
+
+class Rival(Piece):
+    """How one structure did on the inner split.
+
+    Attributes:
+        structure: its name.
+        distances: NGD, AEDD, CEDD, REDD, CTDD to the held-out part.
+        score: mean over the five of the ratio to the best rival.
+    """
+
+    structure: str
+    distances: dict[str, float]
+    score: float
+
+
+class Fit(Piece):
+    """Goodness of fit of one part on held-out cases."""
+
+    part: str
+    measure: str
+    value: float
+    of: str = ""
+
+
+Structure = Literal["timers", "workforce", "resampled"]
+
+
+class DiscoveredProcess(Piece):
+    """All that was fitted to a log.
+
+    Attributes:
+        structure: `workforce` (individuals whose time is limited), `timers` (waits as observed, by time of the week)
+            or `resampled` (whole observed cases at new times: no mechanism, hence no what-if).
+        concurrent: activities x activities, 1 = run side by side.
+    """
+
+    kind: Literal["discovered"] = "discovered"
+    schema_version: int = SCHEMA_VERSION
+    source: Source
+    activities: list[str]
+    resources: list[str]
+    structure: Structure
+    arrivals: Arrivals
+    concurrent: Table
+    routes: Routes
+    timing: Timing
+    workforce: Workforce | None = None
+    cases: Cases | None = None
+    rivals: list[Rival] = Field(default_factory=list)
+    fits: list[Fit] = Field(default_factory=list)
+    unexplained: dict[str, float] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as YAML."""
+        yaml = YAML()
+        yaml.width = 100_000
+        yaml.default_flow_style = None
+        out = io.StringIO()
+        yaml.dump(self.model_dump(mode="json", exclude_none=True), out)
+        Path(path).write_text(out.getvalue(), encoding="utf-8")
+
+
+def load_process(path: str | Path) -> DiscoveredProcess:
+    """The process in a file that `DiscoveredProcess.save` wrote.
+
+    Raises:
+        DataError: there is no such file, or it holds something else; the first wrong key is named.
+    """
+    try:
+        tree = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {error}", where=str(path)) from error
+    except MarkedYAMLError as error:
+        raise DataError(f"is not YAML: {error.problem}", where=str(path)) from error
+    if not isinstance(tree, dict) or tree.get("kind") != "discovered":
+        raise DataError("holds no discovered process", where=str(path), hint="`twin discover LOG --out FILE` writes one.")
+    try:
+        return DiscoveredProcess.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{place}: {first['msg']}", where=str(path)) from error

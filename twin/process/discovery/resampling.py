@@ -1,0 +1,78 @@
+"""The rival without a mechanism: whole observed cases at new times, aligned to the time of the week."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twin.process.discovery.columns import DAY, MINUTE, Float, Int, LogColumns, week_time
+from twin.process.discovery.model import Cases, DiscoveredProcess
+from twin.randomness import Stream, Streams
+
+if TYPE_CHECKING:
+    from twin.process.discovery.simulate import Simulated
+
+_MS = 1_000_000
+_MILLI = 1000
+_TRIES = 8
+_FEWEST = 5
+
+
+def fit_cases(log: LogColumns, weight: Float) -> Cases:
+    """The observed cases, sorted by the time of the week at which they began."""
+    begin = week_time(log.first) // MINUTE
+    order = np.argsort(begin, kind="stable")
+    sizes = np.diff(log.offset)[order]
+    offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    rows = np.repeat(log.offset[:-1][order] - offset[:-1], sizes) + np.arange(offset[-1])
+    zero = log.first[log.case[rows]]
+    return Cases(
+        offset=offset,
+        begin=begin[order],
+        keep=np.maximum(1, np.round(weight[order] / weight.max() * _MILLI)).astype(np.int64),
+        activity=log.activity[rows],
+        resource=log.resource[rows],
+        start=(log.start[rows] - zero) // _MS,
+        end=(log.end[rows] - zero) // _MS,
+    )
+
+
+def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulated:
+    """For each arrival an observed case that began at about the same time of the week.
+
+    Args:
+        process: with `cases`.
+        when: arrivals, ns.
+        streams: of the replication.
+    """
+    from twin.process.discovery.simulate import Simulated
+
+    source = process.cases
+    assert source is not None
+    n = len(source.begin)
+    near = min(n, max(_FEWEST, int(np.sqrt(n))))
+    at = week_time(when) // MINUTE
+    left = np.searchsorted(source.begin, at, side="left")
+    right = np.searchsorted(source.begin, at, side="right")
+    ids = np.arange(len(when))
+    chosen = np.full(len(when), -1, np.int64)
+    for attempt in range(_TRIES):
+        u = streams.uniform(Stream.WORK_CASE, ids, 2 * attempt)
+        v = streams.uniform(Stream.WORK_CASE, ids, 2 * attempt + 1)
+        tied = right - left
+        spread = (left + tied // 2 - near // 2 + (u * near).astype(np.int64)) % n
+        found = np.where(tied > near, left + (u * tied).astype(np.int64), spread)
+        chosen = np.where(chosen < 0, np.where((v * _MILLI < source.keep[found]) | (attempt == _TRIES - 1), found, -1), chosen)
+    # Later instants keep their clock times: they shift by the days between, not by the minutes.
+    shift = at * MINUTE - source.begin[chosen] * MINUTE
+    shift = (shift + 3.5 * DAY).astype(np.int64) % (7 * DAY) - int(3.5 * DAY)
+    sizes = np.diff(source.offset)[chosen]
+    stop = np.cumsum(sizes)
+    rows = np.repeat(source.offset[:-1][chosen] - (stop - sizes), sizes) + np.arange(int(stop[-1]) if len(stop) else 0)
+    case = np.repeat(ids, sizes)
+    gap = shift[case]
+    start, end = source.start[rows] * _MS, source.end[rows] * _MS
+    start = np.where(start > 4 * np.abs(gap), start - gap, start) + when[case]
+    end = np.where(end > 4 * np.abs(gap), end - gap, end) + when[case]
+    return Simulated(case, source.activity[rows], source.resource[rows], start, np.maximum(start, end), arrival=when)

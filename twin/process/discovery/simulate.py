@@ -1,0 +1,196 @@
+"""Run a discovered process: from nothing, or from a state."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from twin.errors import CapacityError, ScenarioError
+from twin.kernels.workforce import walk_cases
+from twin.process.discovery.arrivals import draw_arrivals
+from twin.process.discovery.columns import Int
+from twin.process.discovery.model import DiscoveredProcess, Samples
+from twin.process.discovery.resampling import resample
+from twin.process.discovery.routes import Trie, trie_of
+from twin.process.discovery.state import WorkState
+from twin.process.eventlog.log import EventLog
+from twin.randomness import Streams
+
+_GROWTH = 2
+_MOST_ROWS = 1 << 28
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Activity instances of one replication, in order of case, then start.
+
+    Attributes:
+        case: 0 .. for the cases open at the start (as in the state), then the arrivals in order.
+        activity: index into the process's activities.
+        resource: index into its resources, -1 = unknown.
+        start: ns since 1970 UTC.
+        end: ns since 1970 UTC.
+        arrival: first start of each new case, ns.
+        open_cases: how many of the cases were open at the start.
+    """
+
+    case: Int
+    activity: Int
+    resource: Int
+    start: Int
+    end: Int
+    arrival: Int
+    open_cases: int = 0
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The tables of a process as the kernels want them."""
+
+    trie: Trie
+    concurrent: Int
+
+
+_cache: dict[int, tuple[weakref.ReferenceType[DiscoveredProcess], Compiled]] = {}
+
+
+def compiled(process: DiscoveredProcess) -> Compiled:
+    """The tables of a process, made once."""
+    found = _cache.get(id(process))
+    if found and found[0]() is process:
+        return found[1]
+    k = len(process.activities)
+    tables = Compiled(trie_of(process.routes, k), process.concurrent.reshape(k, k))
+    key = id(process)
+    _cache[key] = (weakref.ref(process, lambda _: _cache.pop(key, None)), tables)
+    return tables
+
+
+def simulate_columns(
+    process: DiscoveredProcess,
+    *,
+    start: int,
+    streams: Streams,
+    end: int | None = None,
+    cases: int | None = None,
+    arrivals: Sequence[int] | Int | None = None,
+    state: WorkState | None = None,
+    at_start: bool = False,
+    uncertain_level: bool = False,
+) -> Simulated:
+    """One replication as columns: the fast way for ensembles.
+
+    Args:
+        process: what was discovered.
+        start: ns from which cases arrive; with a state, its instant.
+        streams: seed and replication.
+        end: ns until which cases arrive (they are followed to their ends).
+        cases: or how many arrive.
+        arrivals: or when they arrive, ns.
+        state: cases under way.
+        at_start: the first case arrives at `start`.
+        uncertain_level: draw the level of arrivals with the error its forecasts had.
+
+    Raises:
+        ScenarioError: not exactly one of end, cases and arrivals is given, or the state is of another instant.
+    """
+    if sum(x is not None for x in (end, cases, arrivals)) != 1:
+        raise ScenarioError("a simulation has one end", hint="Give either the end, the number of cases or the arrivals.")
+    if state is not None and state.now != start:
+        raise ScenarioError("the state is of another instant than the start", hint="Start at state.now.")
+    level = 1.0
+    if uncertain_level:
+        from twin.randomness import Stream
+
+        z = float(streams.normal(Stream.WORK_ARRIVAL, np.array([0]), counter=2)[0])
+        level = float(np.exp(process.arrivals.level_spread * z))
+    if arrivals is None:
+        when = draw_arrivals(
+            process.arrivals, start, streams, cases=cases, end=end, at_start=at_start, level=level
+        )
+    else:
+        when = np.sort(np.asarray(arrivals, np.int64))
+    if process.structure == "resampled" and state is None:
+        return resample(process, when, streams)
+    return _walk(process, when, state, start, streams)
+
+
+def _walk(
+    process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams
+) -> Simulated:
+    """The structure without contention."""
+    tables, timing, routes = compiled(process), process.timing, process.routes
+    opened = 0 if state is None else state.cases
+    arrival = np.concatenate([np.zeros(opened, np.int64), when])
+    empty = np.zeros(0, np.int64)
+    prefix = (
+        (np.zeros(1, np.int64), empty, empty, empty, empty)
+        if state is None
+        else (state.offset, state.activity, state.resource, state.start, state.end)
+    )
+    now = start if state is not None else np.iinfo(np.int64).min // 2
+    longest = routes.longest
+    if state is not None and state.cases:
+        longest = max(longest, int(np.diff(state.offset).max()) + 8)
+    scratch = [np.zeros(longest + 1, np.int64) for _ in range(4)]
+    per_case = max(4.0, process.source.events / max(process.source.cases, 1)) * 1.4
+    rows = int(per_case * len(arrival)) + 4 * longest + 64
+    out = [np.empty(rows, np.int64) for _ in range(5)]
+    case, written = 0, 0
+    while True:
+        case, written = walk_cases(
+            streams.key, streams.replication, case, len(arrival), arrival, now, *prefix,
+            tables.trie.child, tables.trie.chance, routes.depth, longest, tables.concurrent,
+            timing.wait_group, *_sampled(timing.waits), timing.same,
+            timing.services.group, timing.services.week_minute, timing.services.milliseconds,
+            timing.services.resource, timing.services.keep,
+            timing.own_group, *_sampled(timing.own),
+            *scratch, *out, written,
+        )  # fmt: skip
+        if case >= len(arrival):
+            break
+        if len(out[0]) > _MOST_ROWS:
+            raise CapacityError("the simulated log is too long", hint="Simulate fewer cases or a shorter time.")
+        out = [np.concatenate([column, np.empty(len(column) * (_GROWTH - 1), np.int64)]) for column in out]
+    columns = [column[:written] for column in out]
+    return Simulated(*columns, arrival=when, open_cases=opened)
+
+
+def _sampled(samples: Samples) -> tuple[Int, Int, Int, Int]:
+    return samples.group, samples.week_minute, samples.milliseconds, samples.keep
+
+
+def simulate(
+    process: DiscoveredProcess,
+    *,
+    start: int,
+    end: int | None = None,
+    cases: int | None = None,
+    arrivals: Sequence[int] | Int | None = None,
+    state: WorkState | None = None,
+    streams: Streams,
+    at_start: bool = False,
+) -> EventLog:
+    """One replication as an event log; arguments as of `simulate_columns`."""
+    done = simulate_columns(
+        process, start=start, end=end, cases=cases, arrivals=arrivals, state=state, streams=streams, at_start=at_start
+    )
+    return as_log(process, done, state)
+
+
+def as_log(process: DiscoveredProcess, done: Simulated, state: WorkState | None = None) -> EventLog:
+    """Simulated columns as an event log; new cases are named by their number."""
+    total = done.open_cases + len(done.arrival)
+    width = len(str(max(len(done.arrival) - 1, 0)))
+    names = [*(state.names if state else ()), *(f"{i:0{width}d}" for i in range(len(done.arrival)))]
+    case = pa.array(names[:total], pa.string()).take(pa.array(done.case))
+    activity = pa.array(process.activities, pa.string()).take(pa.array(done.activity))
+    resources = pa.array(process.resources or [None], pa.string())
+    who = resources.take(pa.array(done.resource, mask=done.resource < 0))
+    kind = pa.timestamp("us", tz="UTC")
+    start, end = (pa.array(column // 1000).cast(kind) for column in (done.start, done.end))
+    return EventLog.from_columns(case, activity, who, start, end)

@@ -1,0 +1,80 @@
+"""Waits and services as observed, by the time of the week at which they begin."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin.process.discovery.columns import MINUTE, SECOND, Float, Int, LogColumns, week_time
+from twin.process.discovery.model import Samples, Timing
+
+_LEAST = 12
+"""A pair of activities, or a resource at an activity, with fewer samples is pooled."""
+_OWN = 20
+_MILLI = 1000
+
+
+def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float) -> Timing:
+    """Tables of waits by pair of activities and of services by activity.
+
+    Args:
+        log: the log.
+        ready: when each instance could begin.
+        by: the instance that made it possible, -1 = none.
+        weight: of each case.
+    """
+    k, r = len(log.activities), len(log.resources)
+    mass = weight[log.case]
+    before = np.where(by >= 0, log.activity[np.maximum(by, 0)], k)
+    rows = np.flatnonzero(by >= 0)
+    pair = before[rows] * k + log.activity[rows]
+    seen = np.bincount(pair, minlength=k * k)
+    # Rare pairs share the group of their second activity.
+    group_of = np.full((k + 1) * k, -1, np.int64)
+    own = np.flatnonzero(seen >= _LEAST)
+    group_of[own] = np.arange(len(own))
+    pooled = len(own) + np.arange(k)
+    left = np.flatnonzero(group_of[: k * k] < 0)
+    group_of[left] = pooled[left % k]
+    both_rows = np.concatenate([rows, rows])
+    keys = np.concatenate([np.where(seen[pair] >= _LEAST, group_of[pair], -1), pooled[log.activity[rows]]])
+    kept = keys >= 0
+    waits = _samples(
+        keys[kept], len(own) + k, ready[both_rows[kept]], log.start[both_rows[kept]], None, mass[both_rows[kept]]
+    )
+    same = _same(log, by, rows, group_of[pair], len(own) + k)
+    services = _samples(log.activity, k, log.start, log.end, log.resource, mass)
+    known = np.flatnonzero(log.resource >= 0)
+    cell = log.activity[known] * max(r, 1) + log.resource[known]
+    count = np.bincount(cell, minlength=k * max(r, 1))
+    own_cells = np.flatnonzero(count >= _OWN)
+    own_group = np.full(k * max(r, 1), -1, np.int64)
+    own_group[own_cells] = np.arange(len(own_cells))
+    use = known[own_group[cell] >= 0]
+    key = own_group[log.activity[use] * max(r, 1) + log.resource[use]]
+    own_samples = _samples(key, len(own_cells), log.start[use], log.end[use], None, mass[use])
+    return Timing(
+        waits=waits, wait_group=group_of, services=services, same=same, own_group=own_group, own=own_samples
+    )
+
+
+def _same(log: LogColumns, by: Int, rows: Int, group: Int, groups: int) -> Int:
+    """How often, in thousandths, the resource of the enabling instance also does the next."""
+    equal = (log.resource[rows] == log.resource[by[rows]]) & (log.resource[rows] >= 0)
+    total = np.bincount(group, minlength=groups)
+    hits = np.bincount(group, weights=equal, minlength=groups)
+    return np.round(hits / np.maximum(total, 1) * _MILLI).astype(np.int64)
+
+
+def _samples(group: Int, groups: int, begin: Int, stop: Int, resource: Int | None, mass: Float) -> Samples:
+    """Samples sorted by group and time of the week."""
+    minute = week_time(begin) // MINUTE
+    order = np.lexsort((minute, group))
+    sizes = np.bincount(group, minlength=groups)
+    top = float(mass.max()) if len(mass) else 1.0
+    return Samples(
+        group=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        week_minute=minute[order],
+        milliseconds=((stop - begin) // (SECOND // 1000))[order],
+        resource=np.full(len(order), -1, np.int64) if resource is None else resource[order],
+        keep=np.maximum(1, np.round(mass[order] / top * _MILLI)).astype(np.int64),
+    )
