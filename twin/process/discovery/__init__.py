@@ -1,11 +1,11 @@
 """Discovery: a process that can be simulated, fitted to an event log.
 
-    process = discover(log)                                   # EventLog -> DiscoveredProcess
-    process.save("process.yaml"); load_process("process.yaml")
-    simulate(process, start=t, cases=500, streams=Streams(1)) # -> EventLog
-    simulate_columns(...)                                     # the same as columns, for ensembles
-    state = state_of(columns_of(log), t, activities=process.activities, resources=process.resources)
-    simulate_columns(process, start=t, end=t + month, state=state, streams=Streams(1, replication))
+process = discover(log)                                   # EventLog -> DiscoveredProcess
+process.save("process.yaml"); load_process("process.yaml")
+simulate(process, start=t, cases=500, streams=Streams(1)) # -> EventLog
+simulate_columns(...)                                     # the same as columns, for ensembles
+state = state_of(columns_of(log), t, activities=process.activities, resources=process.resources)
+simulate_columns(process, start=t, end=t + month, state=state, streams=Streams(1, replication))
 """
 
 from twin.process.discovery.columns import LogColumns, columns_of

@@ -119,9 +119,7 @@ def columns_of(log: EventLog) -> LogColumns:
     offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     columns = [column[order] for column in (case, activity, resource, start, end, enabled)]
     case, activity, resource, start, end, enabled = columns
-    return LogColumns(
-        activities, resources, case, offset, activity, resource, start, end, enabled, names, tuple(notes)
-    )
+    return LogColumns(activities, resources, case, offset, activity, resource, start, end, enabled, names, tuple(notes))
 
 
 def _null(column: pa.ChunkedArray) -> Float:

@@ -51,9 +51,7 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     return fit_columns(columns, int(columns.end.max()), options)
 
 
-def fit_columns(
-    log: LogColumns, cut: int, options: Options, structure: Structure | None = None
-) -> DiscoveredProcess:
+def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structure | None = None) -> DiscoveredProcess:
     """Fit all parts of one structure to columns.
 
     Args:

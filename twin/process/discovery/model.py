@@ -278,7 +278,9 @@ def load_process(path: str | Path) -> DiscoveredProcess:
     except MarkedYAMLError as error:
         raise DataError(f"is not YAML: {error.problem}", where=str(path)) from error
     if not isinstance(tree, dict) or tree.get("kind") != "discovered":
-        raise DataError("holds no discovered process", where=str(path), hint="`twin discover LOG --out FILE` writes one.")
+        raise DataError(
+            "holds no discovered process", where=str(path), hint="`twin discover LOG --out FILE` writes one."
+        )
     try:
         return DiscoveredProcess.model_validate(tree)
     except ValidationError as error:

@@ -63,7 +63,9 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
         tied = right - left
         spread = (left + tied // 2 - near // 2 + (u * near).astype(np.int64)) % n
         found = np.where(tied > near, left + (u * tied).astype(np.int64), spread)
-        chosen = np.where(chosen < 0, np.where((v * _MILLI < source.keep[found]) | (attempt == _TRIES - 1), found, -1), chosen)
+        chosen = np.where(
+            chosen < 0, np.where((v * _MILLI < source.keep[found]) | (attempt == _TRIES - 1), found, -1), chosen
+        )
     # Later instants keep their clock times: they shift by the days between, not by the minutes.
     shift = at * MINUTE - source.begin[chosen] * MINUTE
     shift = (shift + 3.5 * DAY).astype(np.int64) % (7 * DAY) - int(3.5 * DAY)

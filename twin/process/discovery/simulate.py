@@ -99,7 +99,9 @@ def simulate_columns(
         ScenarioError: not exactly one of end, cases and arrivals is given, or the state is of another instant.
     """
     if sum(x is not None for x in (end, cases, arrivals)) != 1:
-        raise ScenarioError("a simulation has one end", hint="Give either the end, the number of cases or the arrivals.")
+        raise ScenarioError(
+            "a simulation has one end", hint="Give either the end, the number of cases or the arrivals."
+        )
     if state is not None and state.now != start:
         raise ScenarioError("the state is of another instant than the start", hint="Start at state.now.")
     level = 1.0
@@ -109,9 +111,7 @@ def simulate_columns(
         z = float(streams.normal(Stream.WORK_ARRIVAL, np.array([0]), counter=2)[0])
         level = float(np.exp(process.arrivals.level_spread * z))
     if arrivals is None:
-        when = draw_arrivals(
-            process.arrivals, start, streams, cases=cases, end=end, at_start=at_start, level=level
-        )
+        when = draw_arrivals(process.arrivals, start, streams, cases=cases, end=end, at_start=at_start, level=level)
     else:
         when = np.sort(np.asarray(arrivals, np.int64))
     if process.structure == "resampled" and state is None:
@@ -119,9 +119,7 @@ def simulate_columns(
     return _walk(process, when, state, start, streams)
 
 
-def _walk(
-    process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams
-) -> Simulated:
+def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams) -> Simulated:
     """The structure without contention."""
     tables, timing, routes = compiled(process), process.timing, process.routes
     opened = 0 if state is None else state.cases

@@ -52,9 +52,7 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float) -> Timing:
     use = known[own_group[cell] >= 0]
     key = own_group[log.activity[use] * max(r, 1) + log.resource[use]]
     own_samples = _samples(key, len(own_cells), log.start[use], log.end[use], None, mass[use])
-    return Timing(
-        waits=waits, wait_group=group_of, services=services, same=same, own_group=own_group, own=own_samples
-    )
+    return Timing(waits=waits, wait_group=group_of, services=services, same=same, own_group=own_group, own=own_samples)
 
 
 def _same(log: LogColumns, by: Int, rows: Int, group: Int, groups: int) -> Int:
