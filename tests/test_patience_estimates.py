@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.clock import SECOND
@@ -32,6 +32,7 @@ records = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max
 )
 
 
+@settings(deadline=None)
 @given(records)
 def test_curve_equals_its_definition(rows):
     waits, ended = map(list, zip(*rows, strict=True))

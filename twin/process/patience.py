@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,7 +108,7 @@ def kaplan_meier(waits: ArrayLike, ended: ArrayLike, confidence: float = 0.95) -
     with warnings.catch_warnings():
         # where the curve touches 0 or 1 the log-log interval is not defined: it becomes the curve itself
         warnings.simplefilter("ignore", RuntimeWarning)
-        sf = stats.ecdf(stats.CensoredData(uncensored=w[e], right=w[~e])).sf
+        sf: Any = stats.ecdf(stats.CensoredData(uncensored=w[e], right=w[~e])).sf
         interval = sf.confidence_interval(confidence, method="log-log")
         times, share = np.asarray(sf.quantiles, np.float64), np.asarray(sf.probabilities, np.float64)
         low, high = (np.asarray(side.probabilities, np.float64) for side in (interval.low, interval.high))
