@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from twin.kernels import inlined
 from twin.kernels.philox import unit32
+from twin.kernels.timers import INDEX
 
 # Kinds of distribution.
 CONSTANT, EXPONENTIAL, UNIFORM, TABLE = 0, 1, 2, 3
@@ -19,18 +20,20 @@ HISTOGRAM_BINS = 64 * SUB_BINS
 OCTAVE_CELLS = 64
 TABLE_HALF = 32 * OCTAVE_CELLS + 1
 _WORDS = 4294967295
+_FIRST_BITS = (1023 + 5 - 1) * SUB_BINS
+_MANTISSA = (1 << 52) - 1
+_CELL = OCTAVE_CELLS / (1 << 52)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def bin_of(t):
     """Bin of a duration in ns (int64, not negative): exact below 32 ns, then 32 bins per octave."""
-    if t < SUB_BINS:
-        return t
-    mantissa, exponent = math.frexp(np.float64(t))
-    return (exponent - 5) * SUB_BINS + np.int64((mantissa - 0.5) * (2 * SUB_BINS))
+    # The bits of a double are its exponent and then its mantissa, of which the first five count here.
+    bits = np.float64(t).view(np.int64)
+    return (t if t < SUB_BINS else (bits >> 47) - _FIRST_BITS) & (HISTOGRAM_BINS - 1)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def sample(d, dist_kind, dist_parameter, dist_table, word):
     """Draw a duration in ns (int64) from one 32-bit word (int64).
 
@@ -41,6 +44,7 @@ def sample(d, dist_kind, dist_parameter, dist_table, word):
         dist_table: float64[d, 2 * TABLE_HALF], quantiles in ns on a grid that halves its step towards both ends: the
             lower half for words below 2**31, the upper half, mirrored, for the rest; linear in between.
     """
+    d &= INDEX
     kind = dist_kind[d]
     first = dist_parameter[d, 0]
     if kind == EXPONENTIAL:
@@ -55,9 +59,10 @@ def sample(d, dist_kind, dist_parameter, dist_table, word):
         if word > (_WORDS >> 1):
             start = TABLE_HALF
             tail = _WORDS - word
-        mantissa, exponent = math.frexp(np.float64(tail) + 0.5)
-        position = (mantissa - 0.5) * (2 * OCTAVE_CELLS)
+        # Octave and position in it are the exponent and the mantissa of the double.
+        bits = np.float64(np.float64(tail) + 0.5).view(np.int64)
+        position = np.float64(bits & _MANTISSA) * _CELL
         cell = np.int64(position)
-        i = start + exponent * OCTAVE_CELLS + cell
+        i = (start + ((bits >> 52) - 1022) * OCTAVE_CELLS + cell) & INDEX
         x = dist_table[d, i] + (position - cell) * (dist_table[d, i + 1] - dist_table[d, i])
     return np.int64(min(x, LONGEST) + 0.5)

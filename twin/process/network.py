@@ -52,6 +52,7 @@ class ProcessNetwork:
     ) -> None:
         self.model = model
         self.process: CompiledProcess = compile_process(model)
+        self._graph = tuple(a.reshape(-1) for a in self.process.graph)
         self._streams, self._calendar, self._record = streams, calendar or WorkCalendar(), record
         n, pools, lanes = len(self.process.nodes), len(self.process.pools), self.process.lanes
         self._state = np.zeros(kernel.STATE_SIZE, np.int64)
@@ -59,7 +60,7 @@ class ProcessNetwork:
         self._state[kernel.S_FREE] = -1
         self._case = np.zeros((0, kernel.CASE_COLUMNS), np.int64)
         self._visits = np.zeros((0, n), np.int32)
-        self._timers: tuple[Ints, ...] = tuple(np.zeros(0, np.int64) for _ in range(4))
+        self._timers: tuple[Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._grow(_FIRST_CASES)
         self._pool = np.zeros((max(pools, 1), kernel.POOL_COLUMNS), np.int64)
         self._area = np.zeros((max(pools, 1), kernel.AREA_COLUMNS))
@@ -97,7 +98,7 @@ class ProcessNetwork:
     @property
     def timers(self) -> int:
         """Timers now set."""
-        return int(self._state[kernel.S_HEAP])
+        return int(self._state[kernel.S_TIMERS])
 
     def submit(self, requests: Requests) -> None:
         """Add arrivals; none may lie before `now`. Request numbers identify cases and must not be negative."""
@@ -121,6 +122,8 @@ class ProcessNetwork:
             code = self._run(until)
             if code == kernel.RUNAWAY:
                 raise CapacityError("a case visited one node 65,536 times", hint="Give its rework a limit.")
+            if code == kernel.EXHAUSTED:
+                raise CapacityError("a process has set 137 thousand million timers", hint="Start a new network.")
             if code == kernel.CASES_FULL:
                 self._grow(2 * len(self._case))
             if self._state[kernel.S_OUT]:
@@ -185,7 +188,7 @@ class ProcessNetwork:
         dt = float(self._now - self._pool[i, kernel.P_TOUCHED])
         capacity, busy, queue, _ = map(int, self._pool[i])
         staffed = busy if capacity == kernel.UNLIMITED else max(busy, capacity)
-        area = self._area[i] + dt * np.asarray([queue, busy, staffed], np.float64)
+        area = self._area[i, :3] + dt * np.asarray([queue, busy, staffed], np.float64)
         pool = self.model.pools[self.process.pools[i]]
         return PoolStatistics(
             self._now - self._since,
@@ -245,12 +248,18 @@ class ProcessNetwork:
     def _grow(self, rows: int) -> None:
         """Give the arrays of cases `rows` rows; the new ones become free, lowest first."""
         old = len(self._case)
+        if rows > kernel.MOST_CASES:
+            raise CapacityError(
+                f"more than {kernel.MOST_CASES:,} cases are in one process", hint="Add staff or patience."
+            )
 
         def longer(a: NDArray[Any], fill: int = 0) -> NDArray[Any]:
             return np.concatenate([a, np.full((rows - old, *a.shape[1:]), fill, a.dtype)])
 
         self._case, self._visits = longer(self._case), longer(self._visits)
-        self._timers = (*(longer(a) for a in self._timers[:3]), longer(self._timers[3], -1))
+        tree, stack = self._timers
+        tree = np.concatenate([tree, np.full(4 * rows - len(tree), kernel.FOREVER)])
+        self._timers = (tree, longer(stack))
         self._case[old:, kernel.C_NEXT] = np.arange(old + 1, rows + 1)
         self._case[rows - 1, kernel.C_NEXT] = self._state[kernel.S_FREE]
         self._state[kernel.S_FREE] = old
@@ -264,20 +273,20 @@ class ProcessNetwork:
                 s.replication,
                 int(Stream.PROCESS_SERVICE),
                 int(Stream.PROCESS_PATIENCE),
-                p.graph,
+                self._graph,
                 p.laws,
                 self._windows,
                 self._borders,
                 self._arrival,
                 self._state,
-                self._case,
-                self._visits,
+                self._case.reshape(-1),
+                self._visits.reshape(-1),
                 self._timers,
-                self._pool,
-                self._area,
+                self._pool.reshape(-1),
+                self._area.reshape(-1),
                 self._queues,
                 p.lanes,
-                (self._count, self._total, self._histogram),
+                (self._count.reshape(-1), self._total.reshape(-1), self._histogram.reshape(-1)),
                 self._outcome,
                 self._record,
             )
