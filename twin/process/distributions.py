@@ -18,7 +18,9 @@ from twin.errors import ScenarioError
 from twin.kernels import durations as kernel
 from twin.process.quantities import parse_duration_ns
 
-_BUILT_IN = ("constant", "exponential", "uniform", "lognormal", "gamma", "sample")
+_CLOSED = ("constant", "exponential", "uniform", "sample")
+_BUILT_IN = (*_CLOSED, "lognormal", "gamma")
+_MEAN_CELLS = 1 << 16
 
 
 def duration_field(value: Any) -> int:
@@ -39,6 +41,7 @@ class Distribution(BaseModel):
         low, high: limits of the uniform distribution.
         parameters: shape parameters of a SciPy distribution.
         values, unit: the sample, and what one unit of it lasts.
+        least, most: limits; what would lie outside is drawn again (lognormal, gamma and SciPy's).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -51,13 +54,15 @@ class Distribution(BaseModel):
     parameters: dict[str, float] = Field(default_factory=dict)
     values: tuple[float, ...] = ()
     unit: int | None = None
+    least: int | None = None
+    most: int | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, data: Any) -> Any:
         return {"distribution": "constant", "mean": data} if isinstance(data, str) else data
 
-    @field_validator("mean", "low", "high", "unit", mode="before")
+    @field_validator("mean", "low", "high", "unit", "least", "most", mode="before")
     @classmethod
     def _duration(cls, value: Any) -> Any:
         return None if value is None else duration_field(value)
@@ -77,16 +82,38 @@ class Distribution(BaseModel):
         missing = sorted(needs.get(name, {"mean"}) - has)
         if missing:
             raise ValueError(f"{name} needs {' and '.join(missing)}")
-        extra = sorted(has - needs.get(name, {"mean"}) - {"distribution"})
-        if extra and not (extra == ["parameters"] and name not in _BUILT_IN):
+        also = {"distribution"} | ({"least", "most"} if name not in _CLOSED else set())
+        also |= {"parameters"} if name not in _BUILT_IN else set()
+        extra = sorted(has - needs.get(name, {"mean"}) - also)
+        if extra:
             raise ValueError(f"{name} does not take {' and '.join(extra)}")
         if name not in _BUILT_IN:
             _frozen(self)
+        if self.is_cut and self._inside()[2] <= 0:
+            raise ValueError("least and most leave nothing of the distribution")
         if name == "uniform" and self._ends()[0] > self._ends()[1]:
             raise ValueError("low is above high")
         if name == "sample" and (not self.values or min(self.values) < 0):
             raise ValueError("a sample needs values that are not negative")
         return self
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether draws outside limits are repeated."""
+        return self.least is not None or self.most is not None
+
+    def _inside(self) -> tuple[float, float, float]:
+        """Probabilities below the limits, above them, and between."""
+        law, unit = _frozen(self), self._unit()
+        below = float(law.cdf((self.least or 0) / unit))
+        above = float(law.sf(self.most / unit)) if self.most is not None else 0.0
+        return below, above, 1 - below - above
+
+    def _unit(self) -> float:
+        """What one unit of the SciPy law lasts in ns."""
+        if self.distribution in ("lognormal", "gamma"):
+            return 1.0
+        return float(self.mean or 0) / float(_frozen(self).mean())
 
     def _ends(self) -> tuple[int, int]:
         return self.low or 0, self.high or 0
@@ -98,6 +125,9 @@ class Distribution(BaseModel):
             return sum(self._ends()) / 2
         if self.distribution == "sample":
             return float(np.mean(self.values)) * (self.unit or 0)
+        if self.is_cut:
+            p = (np.arange(_MEAN_CELLS) + 0.5) / _MEAN_CELLS
+            return float(np.mean(self.quantiles(p, 1 - p)))
         return float(self.mean or 0)
 
     def quantiles(self, p: NDArray[np.float64], complement: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -105,11 +135,12 @@ class Distribution(BaseModel):
         if self.distribution == "sample":
             return np.asarray(np.quantile(self.values, p, method="hazen") * (self.unit or 0), np.float64)
         law = _frozen(self)
+        if self.is_cut:
+            below, above, inside = self._inside()
+            p, complement = below + p * inside, above + complement * inside
         low = p < 0.5
-        x = np.where(low, law.ppf(np.where(low, p, 0.5)), law.isf(np.where(low, 0.5, complement)))
-        if self.distribution not in ("lognormal", "gamma"):
-            x = x * (self.mean_ns / law.mean())
-        return np.maximum(x, 0.0)
+        x = np.where(low, law.ppf(np.where(low, p, 0.5)), law.isf(np.where(low, 0.5, complement))) * self._unit()
+        return np.clip(x, float(self.least or 0), np.inf if self.most is None else float(self.most))
 
 
 def _law(name: str) -> Any:
@@ -159,6 +190,8 @@ def _tabulate(spec: Distribution) -> NDArray[np.float64]:
     width = np.diff(p)
     mean = sum(np.sum((x[1:] + x[:-1]) / 2 * width) + x[0] * p[0] for x in (lower, upper))
     table = np.concatenate([lower, upper])
+    if spec.is_cut:
+        return table
     return table * (spec.mean_ns / mean) if mean > 0 else table
 
 

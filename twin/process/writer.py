@@ -41,7 +41,8 @@ def _distribution(law: Distribution) -> Any:
     if law.distribution == "constant":
         return duration_text(law.mean or 0)
     out: dict[str, Any] = {"distribution": law.distribution}
-    out |= {k: duration_text(v) for k in ("mean", "low", "high", "unit") if (v := getattr(law, k)) is not None}
+    keys = ("mean", "low", "high", "unit", "least", "most")
+    out |= {k: duration_text(v) for k in keys if (v := getattr(law, k)) is not None}
     if law.cv is not None:
         out["cv"] = law.cv
     if law.parameters:

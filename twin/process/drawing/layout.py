@@ -1,8 +1,8 @@
 """Places the elements of a diagram: layers by longest path, order by barycentre, edges at right angles.
 
 Layers follow Sugiyama, Tagawa and Toda (1981): ways back are turned round, long ways pass through a place in every
-layer between, the order within a layer follows the mean place of the neighbours, and heights are least squares under the
-distances that the order asks for (pool adjacent violators).
+layer between, the order within a layer follows the mean place of the neighbours, and heights are least squares under
+the distances that the order asks for (pool adjacent violators).
 """
 
 from __future__ import annotations
