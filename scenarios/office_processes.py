@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.offices import PROCESSES, process_model
+from scenarios.offices import process_model, process_names
 from twin.clock import DAY, HOUR
 from twin.contracts import OutcomeKind, Requests, Segment
 from twin.errors import ScenarioError
 from twin.measures.statistics import Difference, Direction, Estimate, estimate, paired_difference
-from twin.process.arrivals import arrivals
+from twin.process.arrivals import Profile, arrivals
 from twin.process.calendar import WorkCalendar
 from twin.process.model import Branch, BySegment, Choice, End, ProcessModel
 from twin.process.network import ProcessNetwork
@@ -37,6 +37,25 @@ NEW_CLIENTS: dict[Segment, float] = {Segment.RETAIL: 0.45, Segment.GEN_Z: 0.55}
 DRAIN_DAYS = 120
 """How long after the last arrival cases are followed until they end."""
 _BEGIN = "__begin"
+PAIRS: tuple[tuple[str, str], ...] = (
+    ("account-opening", "reformed/account-opening"),
+    ("account-opening", "reformed/account-opening-embedded"),
+    *(
+        (f"today/{name}", f"reformed/{name}")
+        for name in (
+            "service-enquiry",
+            "cross-department-request",
+            "product-purchase",
+            "complaint",
+            "adviser-request",
+            "alert-review",
+            "compliance-report",
+            "reconciliation-break",
+            "margin-call",
+        )
+    ),
+)
+"""Today's form of every process of the broker, and a reformed one."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +128,11 @@ class Cases:
 def forms() -> dict[str, list[str]]:
     """Names of the process files by process: {"complaint": ["today/complaint", "reformed/complaint"], ...}."""
     found: dict[str, list[str]] = {}
-    for path in sorted(PROCESSES.glob("**/*.yaml"), key=lambda p: (p.parent.name == "reformed", p.name)):
-        name = path.relative_to(PROCESSES).with_suffix("").as_posix()
-        base = next((b for b in sorted(found, key=len) if path.stem.startswith(f"{b}-")), path.stem)
+    for name in sorted(process_names(), key=lambda n: (n.startswith("reformed/"), n)):
+        stem = name.rpartition("/")[2]
+        base = next((b for b in sorted(found, key=len) if stem.startswith(f"{b}-")), stem)
         found.setdefault(base, []).append(name)
     return found
-
-
-def _weekday_only(model: ProcessModel) -> bool:
-    """Whether cases come on trading days only: so if people work on trading days only."""
-    return not any(s.days == "every" for p in model.pools.values() for s in p.shifts)
 
 
 def requests(
@@ -136,12 +150,12 @@ def requests(
     borders = np.cumsum(list(mix.values()))
     parts: list[Ints] = []
     for day in range(days):
-        if _weekday_only(model) and not calendar.works(day, "trading"):
+        periods = [(p.start, p.end, p.weight) for p in model.arrivals.profile if calendar.works(day, p.days)]
+        if not periods:
             continue
         base = day << 32
-        times, number = arrivals(
-            model.arrivals.day_profile, model.arrivals.per_day * factor, streams, entity_base=base
-        )
+        expected = model.arrivals.per_day * factor
+        times, number = arrivals(Profile.of_periods(periods), expected, streams, entity_base=base)
         u = streams.uniform(Stream.PROCESS_ARRIVAL, number + base, counter=1)
         segment = kinds[np.minimum(np.searchsorted(borders, u, side="right"), len(kinds) - 1)]
         parts.append(np.stack([times + day * DAY, number + base, number + base, segment]))
@@ -253,9 +267,14 @@ def compare(
     """Two forms of a process over the same cases with the same luck.
 
     Args:
-        today, reformed: names of process files, or models.
-        days: measured calendar days, after `warm_up` days that fill the offices.
+        today: name of a process file, or a model.
+        reformed: the other form.
+        days: measured calendar days.
+        warm_up: days before them, which fill the offices.
+        replications: pairs of runs, each with luck of its own.
+        seed: of the random numbers.
         factor: multiplies the arrivals of both forms (a stress, not an effect of a reform).
+        first_day: day 0 of the calendar.
         progress: called with replications done and their number.
 
     Raises:

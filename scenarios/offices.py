@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -25,14 +26,21 @@ from twin.randomness import Streams
 PROCESSES = Path(__file__).parent / "processes"
 
 
+def process_names() -> list[str]:
+    """Names of the process files, with their folder: account-opening, today/complaint, reformed/complaint."""
+    return sorted(p.relative_to(PROCESSES).with_suffix("").as_posix() for p in PROCESSES.glob("**/*.yaml"))
+
+
 def process_model(name: str) -> ProcessModel:
     """A process of scenarios/processes by name, or a file by its path."""
     path = PROCESSES / f"{name}.yaml"
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROCESSES.glob("*.yaml")))
-        raise ScenarioError(f"no process {name!r}", hint=f"There are {known}; or give a file.")
+        known = process_names()
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}; or give a file."
+        raise ScenarioError(f"no process {name!r}", hint=hint)
     return load_process(path)
 
 
