@@ -21,7 +21,10 @@ def market(
     workers: Annotated[int, typer.Option(help="Processes; the result is the same for any number · 进程数")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers · 随机种子")] = 1,
     date: Annotated[str, typer.Option(help="Trading day, whose rules hold · 交易日")] = "2024-10-08",
-    out: Annotated[Path | None, typer.Option(help="New folder for messages, tape and quotes · 输出目录")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for messages, tape and quotes; a killed run goes on in it · 输出目录，可续跑"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")] = False,
     language: Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")] = "en",
 ) -> None:
@@ -32,7 +35,8 @@ def market(
     import time
 
     from dashboards import console
-    from scenarios.market_day import MarketDay, save_market, simulate_market
+    from scenarios.market_day import MarketDay, simulate_market
+    from scenarios.market_saved import save_market
     from twin.world import MarketConfig
 
     plan = MarketDay(MarketConfig(instruments=instruments), date=_day(date), seed=seed, orders=orders or None)

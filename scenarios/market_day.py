@@ -106,7 +106,7 @@ class InstrumentDay:
 
 
 @dataclass(frozen=True)
-class _Market:
+class Market:
     """What every worker knows of the market."""
 
     plan: MarketDay
@@ -136,50 +136,12 @@ def market_days(plan: MarketDay, instruments: Iterable[int] | None = None) -> It
         market = _prepare(plan, Path(folder))
         chosen = np.arange(len(market.instruments)) if instruments is None else np.array(sorted(instruments), np.int64)
         for rows in _chunks(chosen, market):
-            yield from _Shard(market, rows, keep=True).days()
-
-
-def save_market(
-    plan: MarketDay, folder: Path, *, workers: int = 1, progress: Callable[[int, int], None] | None = None
-) -> Totals:
-    """Run the day and write everything to `folder`: totals.parquet, and messages, tape and quotes by group.
-
-    Raises:
-        ScenarioError: the folder exists and holds something.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ScenarioError("the folder is not empty", where=str(folder), hint="Name a new one.")
-    folder.mkdir(parents=True, exist_ok=True)
-    totals = run_market(plan, partial(_saved, folder), workers=workers, progress=progress)
-    _write(folder / "totals.parquet", vars(totals))
-    return totals
-
-
-def _saved(folder: Path, market: _Market, rows: IntColumn) -> Totals:
-    """Run a chunk and write what happened in it; the files are named after its first instrument."""
-    shard = _Shard(market, rows, keep=True)
-    days = list(shard.days())
-    name = f"{int(rows[0]):05d}.parquet"
-    _write(folder / f"messages-{name}", vars(Messages.concat([day.messages for day in days])))
-    _write(folder / f"tape-{name}", vars(Tape.concat([day.tape for day in days])))
-    columns = ("bid", "ask", "bid_quantity", "ask_quantity")
-    quotes = {c: np.concatenate([day.quotes[:, k] for day in days]) for k, c in enumerate(columns)}
-    times = np.concatenate([day.times for day in days])
-    who = np.repeat(rows, [len(day.times) for day in days])
-    _write(folder / f"quotes-{name}", {"time": times, "instrument": who, **quotes})
-    return shard.totals()
-
-
-def _write(file: Path, columns: dict[str, IntColumn]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.table(columns), file, compression="zstd")
+            yield from Shard(market, rows, keep=True).days()
 
 
 def run_market(
     plan: MarketDay,
-    work: Callable[[_Market, IntColumn], Totals],
+    work: Callable[[Market, IntColumn], Totals],
     *,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -201,7 +163,7 @@ def run_market(
 
 
 def _results(
-    market: _Market, chunks: list[IntColumn], work: Callable[[_Market, IntColumn], Totals], workers: int
+    market: Market, chunks: list[IntColumn], work: Callable[[Market, IntColumn], Totals], workers: int
 ) -> Iterator[Totals]:
     if workers == 1:
         yield from (work(market, rows) for rows in chunks)
@@ -219,7 +181,7 @@ _JOB: list[Callable[[IntColumn], Totals]] = []
 """In a worker process: what to do with a chunk."""
 
 
-def _start_worker(market: _Market, work: Callable[[_Market, IntColumn], Totals]) -> None:
+def _start_worker(market: Market, work: Callable[[Market, IntColumn], Totals]) -> None:
     _JOB[:] = [partial(work, market)]
 
 
@@ -227,11 +189,11 @@ def _work(rows: IntColumn) -> Totals:
     return _JOB[0](rows)
 
 
-def _totals_of(market: _Market, rows: IntColumn) -> Totals:
-    return _Shard(market, rows).totals()
+def _totals_of(market: Market, rows: IntColumn) -> Totals:
+    return Shard(market, rows).totals()
 
 
-def _prepare(plan: MarketDay, folder: Path) -> _Market:
+def _prepare(plan: MarketDay, folder: Path) -> Market:
     """Draw the market and its values; the values go to a file that all processes read."""
     streams = Streams(plan.seed, plan.replication)
     instruments, traits = make_instruments(plan.market, streams, Rulebook.load().on(plan.date))
@@ -248,10 +210,10 @@ def _prepare(plan: MarketDay, folder: Path) -> _Market:
     file = folder / "values.npy"
     values = np.stack([news.fundamental(int(t)) for t in news.starts]).astype(np.float32)
     np.save(file, np.ascontiguousarray(values.T))
-    return _Market(plan, parameters, instruments, traits, times, activity, str(file))
+    return Market(plan, parameters, instruments, traits, times, activity, str(file))
 
 
-def _chunks(rows: IntColumn, market: _Market) -> list[IntColumn]:
+def _chunks(rows: IntColumn, market: Market) -> list[IntColumn]:
     """A few instruments of one kind, and thus of one timetable, each; the busiest first, lest a giant come last."""
     weight = market.traits.order_weight
     listing = market.traits.listing
@@ -264,10 +226,10 @@ def _chunks(rows: IntColumn, market: _Market) -> list[IntColumn]:
     return sorted(chunks, key=lambda chunk: -float(weight[chunk].sum()))
 
 
-class _Shard:
+class Shard:
     """A few instruments of one kind, from the opening call to the close."""
 
-    def __init__(self, market: _Market, rows: IntColumn, *, keep: bool = False) -> None:
+    def __init__(self, market: Market, rows: IntColumn, *, keep: bool = False) -> None:
         plan = market.plan
         self.rows, self.market, self._keep = rows, market, keep
         self.instruments = market.instruments.take(rows)

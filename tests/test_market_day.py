@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from scenarios import market_day
-from scenarios.market_day import MarketDay, market_days, save_market, simulate_market
+from scenarios.market_day import MarketDay, market_days, simulate_market
+from scenarios.market_saved import save_market
 from twin.contracts import MessageKind, TapeKind
 from twin.errors import ScenarioError
 from twin.world import MarketConfig
@@ -69,8 +70,36 @@ def test_what_is_written_is_what_happened(tmp_path: Path) -> None:
     trades = sum(int((t["kind"].to_numpy() == TapeKind.TRADE).sum()) for t in tapes)
     assert trades == totals.trades.sum()
     assert pq.read_table(tmp_path / "day" / "totals.parquet").num_rows == 3
+
+
+def test_a_killed_run_goes_on_in_its_folder(tmp_path: Path) -> None:
+    plan = MarketDay(MarketConfig(instruments=40), orders=20_000)
+    whole = save_market(plan, tmp_path / "whole")
+    written = {f.name: f.read_bytes() for f in (tmp_path / "whole").iterdir()}
+
+    def killed(done: int, n: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save_market(plan, tmp_path / "day", progress=killed)
+    first = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "day").glob("totals-*")}
+    assert len(first) == 1
+    (tmp_path / "day" / "tape-99999.part").write_bytes(b"half of it")
+    assert save_market(plan, tmp_path / "day").fingerprint() == whole.fingerprint()
+    (name,) = first
+    assert (tmp_path / "day" / name).stat().st_mtime_ns == first[name]
+    assert {f.name: f.read_bytes() for f in (tmp_path / "day").iterdir() if f.suffix != ".part"} == written
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    plan = MarketDay(MarketConfig(instruments=3), orders=6_000)
+    save_market(plan, tmp_path / "day")
+    with pytest.raises(ScenarioError, match=r"another day \(differs in seed\)"):
+        save_market(MarketDay(plan.market, orders=plan.orders, seed=2), tmp_path / "day")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("dear")
     with pytest.raises(ScenarioError, match="not empty"):
-        save_market(plan, tmp_path / "day")
+        save_market(plan, tmp_path / "other")
 
 
 @pytest.mark.parametrize("change", [{"date": dt.date(2024, 10, 6)}, {"orders": 0.0}])
