@@ -6,7 +6,7 @@ come, first served.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -143,7 +143,9 @@ class DayArrivals(Part):
         weekdays: factors on the day's total, such as {mon: 1.2}; days not named have 1.
         dispersion: see `Dispersion`.
         gap: instead of a rate: times between arrivals, independent of each other (a renewal process).
-        calendar: with `gap`: hours in which that time runs.
+        calendar: with `gap`: hours in which cases come.
+        when_closed: outside these hours the time between arrivals stands still (`paused`), or it runs, and who would
+            come then comes at the next opening, where it starts anew (`postponed`).
     """
 
     per_day: float = Field(default=0.0, alias="rate", ge=0)
@@ -152,6 +154,7 @@ class DayArrivals(Part):
     dispersion: Dispersion | None = None
     gap: Distribution | None = None
     calendar: str | None = None
+    when_closed: Literal["paused", "postponed"] = "paused"
 
     @field_validator("per_day", mode="before")
     @classmethod

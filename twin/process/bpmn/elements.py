@@ -49,6 +49,7 @@ _TRIGGERS = {
     Kind.THROW: {"message", "signal", "escalation", "link"},
     Kind.BOUNDARY: {"timer", "message", "signal", "conditional", "escalation", "error"},
 }
+LOOP_NOTE = "loop markers say not how often, and count as once: draw repetition as a way back from a gateway"
 SCOPES = frozenset({"subProcess", "transaction"})
 LANES, FLOW = "laneSet", "sequenceFlow"
 # fmt: off
@@ -153,7 +154,7 @@ def read_repetition(node: Xml) -> tuple[Repetition | None, list[str]]:
             count = int(text) if text.isdigit() and int(text) > 0 else None
             return Repetition(child.get("isSequential") != "true", count), []
     if any(tag_of(c) == "standardLoopCharacteristics" for c in node):
-        return None, ["loop markers are read as done once: draw repetition as a way back from a gateway"]
+        return None, [LOOP_NOTE]
     return None, []
 
 

@@ -172,3 +172,5 @@ class _Work:
             if target.kind is not Kind.CATCH and target.variant != "receive":
                 what = f"leads to {target.kind} {target.label!r}"
                 raise self.fail(gateway, what, "Only catching events and receive tasks may follow it.")
+            if any(self.elements[f.source].kind is not Kind.EVENT_BASED for f in self.entering(target.id)):
+                raise self.fail(target, "follows an event-based gateway and something else", "Draw it twice.")
