@@ -1,7 +1,7 @@
 """Fills the tables of docs/broker-processes.md: parameters with their sources, and measured differences.
 
-Between `<!-- parameters: A B -->` or `<!-- measured: A B -->` and `<!-- end -->` everything is written anew; A and B are
-names of process files. What stands elsewhere is left alone.
+Between `<!-- parameters: A B -->` or `<!-- measured: A B -->` and `<!-- end -->` everything is written anew; A and B
+name process files. What stands elsewhere is left alone.
 """
 
 from __future__ import annotations

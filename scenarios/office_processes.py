@@ -135,6 +135,18 @@ def forms() -> dict[str, list[str]]:
     return found
 
 
+def counterpart(name: str) -> str:
+    """The reformed form of a process named by its form of today.
+
+    Raises:
+        ScenarioError: the process has no reformed form.
+    """
+    for today, reformed in PAIRS:
+        if name in (today, today.rpartition("/")[2]):
+            return reformed
+    raise ScenarioError(f"process {name!r} has no reformed form", hint="Name both, or see `twin process compare`.")
+
+
 def requests(
     model: ProcessModel, streams: Streams, calendar: WorkCalendar, days: int, *, factor: float = 1.0
 ) -> Requests:
