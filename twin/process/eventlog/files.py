@@ -9,7 +9,8 @@ from twin.errors import DataError
 from twin.process.eventlog.log import EventLog
 from twin.process.eventlog.ocel import read_ocel, write_ocel
 from twin.process.eventlog.tabular import read_table, write_table
-from twin.process.eventlog.xes import read_xes, write_xes
+from twin.process.eventlog.xes import read_xes
+from twin.process.eventlog.xes_write import write_xes
 
 _TABLES = (".csv", ".csv.gz", ".parquet")
 _XES = (".xes", ".xes.gz")

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from twin.process.eventlog.log import EventLog
+
+_Int = NDArray[np.int64]
 
 _STARTS, _ENDS = ("start",), ("complete", "ate_abort", "pi_abort", "manualskip", "autoskip")
 
@@ -32,19 +35,20 @@ def pair_transitions(
     words = pc.utf8_lower(pc.coalesce(transition.cast(pa.string()), pa.scalar("complete")))
     is_start = pc.is_in(words, pa.array(_STARTS)).to_numpy(zero_copy_only=False)
     is_end = pc.is_in(words, pa.array(_ENDS)).to_numpy(zero_copy_only=False)
-    others = sorted(set(words.filter(pa.array(~(is_start | is_end))).to_pylist()))
+    others = sorted(pc.unique(words.filter(pa.array(~(is_start | is_end)))).to_pylist())
     if others:
         notes.append(f"Transitions {', '.join(others)} are left out ({int((~(is_start | is_end)).sum())} events).")
     rows = np.flatnonzero(is_start | is_end)
     stamps = time.cast(pa.int64()).to_numpy(zero_copy_only=False)
-    codes = [_codes(column, len(words)) for column in (case, activity, resource, instance)]
-    start_row, end_row = _match(rows[np.argsort(stamps[rows], kind="stable")], is_start, *codes)
+    codes = tuple(_codes(column, len(words)) for column in (instance, activity, case))
+    by_time = rows[np.argsort(stamps[rows], kind="stable")]
+    start_row, end_row = _match(by_time, is_start, codes, _codes(resource, len(words)))
     if not is_start.any():
         notes.append("The log has no start events: every activity counts as an instant.")
         start_row = end_row
     base = pa.array(np.where(end_row >= 0, end_row, start_row))
 
-    def at(rows: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
+    def at(rows: _Int) -> pa.Array:
         return time.take(pa.array(np.where(rows < 0, 0, rows), mask=rows < 0))
 
     taken = {name: column.take(base) for name, column in rest.items()}
@@ -52,29 +56,49 @@ def pair_transitions(
     return EventLog.from_columns(case.take(base), activity.take(base), who, at(start_row), at(end_row), taken, notes)
 
 
-def _codes(column: Any, n: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _codes(column: Any, n: int) -> _Int:
     if column is None:
         return np.zeros(n, np.int64)
     flat = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.asarray(flat.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
 
 
-def _match(
-    rows: np.ndarray[Any, np.dtype[np.int64]],
-    is_start: np.ndarray[Any, np.dtype[np.bool_]],
-    case: np.ndarray[Any, np.dtype[np.int64]],
-    activity: np.ndarray[Any, np.dtype[np.int64]],
-    resource: np.ndarray[Any, np.dtype[np.int64]],
-    instance: np.ndarray[Any, np.dtype[np.int64]],
-) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
-    """Row of the start and of the end of each instance, -1 where there is none; `rows` are in order of time."""
-    waiting: dict[tuple[int, int, int], list[int]] = {}
+def _match(rows: _Int, is_start: NDArray[np.bool_], codes: tuple[_Int, ...], resource: _Int) -> tuple[_Int, _Int]:
+    """Row of the start and of the end of each instance, -1 where there is none; `rows` are in order of time.
+
+    Args:
+        rows: rows of starts and ends.
+        is_start: of every row.
+        codes: case, activity and named instance of every row; only what is equal in all belongs together.
+        resource: of every row.
+    """
+    rows = rows[np.lexsort([code[rows] for code in codes])]  # stable: in order of time within a group
+    begins = is_start[rows]
+    new = np.ones(len(rows), np.bool_)
+    new[1:] = np.any([code[rows][1:] != code[rows][:-1] for code in codes], axis=0)
+    group = np.cumsum(new) - 1
+    place = np.arange(len(rows)) - np.flatnonzero(new)[group]
+    # Groups in which starts and ends take turns are pairs as they stand; the others are looked at one by one.
+    tangled = np.zeros(int(group[-1]) + 1 if len(group) else 0, np.bool_)
+    tangled[group[begins != (place % 2 == 0)]] = True
+    plain = ~tangled[group]
+    start = rows[plain & begins]
+    follows = np.append(plain[1:] & ~new[1:], False)[plain & begins]
+    end = np.where(follows, np.append(rows[1:], -1)[plain & begins], -1)
+    some_starts, some_ends = _untangle(rows[~plain], begins[~plain], group[~plain], resource)
+    first, last = np.concatenate([start, some_starts]), np.concatenate([end, some_ends])
+    order = np.argsort(np.where(first < 0, last, first), kind="stable")  # as the log has them, where times are equal
+    return first[order], last[order]
+
+
+def _untangle(rows: _Int, begins: NDArray[np.bool_], group: _Int, resource: _Int) -> tuple[_Int, _Int]:
+    """First in, first out; a start of the same resource is preferred."""
+    waiting: dict[int, list[int]] = {}
     starts: list[int] = []
     ends: list[int] = []
     who = resource.tolist()
-    key = zip(case[rows].tolist(), activity[rows].tolist(), instance[rows].tolist(), strict=True)
-    for row, begins, place in zip(rows.tolist(), is_start[rows].tolist(), key, strict=True):
-        if begins:
+    for row, is_start, place in zip(rows.tolist(), begins.tolist(), group.tolist(), strict=True):
+        if is_start:
             waiting.setdefault(place, []).append(row)
             continue
         candidates = waiting.get(place)
@@ -84,7 +108,5 @@ def _match(
             same = next((i for i, start in enumerate(candidates) if who[start] == who[row]), 0)
             starts.append(candidates.pop(same))
         ends.append(row)
-    left = sorted(row for candidates in waiting.values() for row in candidates)
-    first, last = np.array(starts + left, np.int64), np.array(ends + [-1] * len(left), np.int64)
-    order = np.argsort(np.where(first < 0, last, first), kind="stable")  # as the log has them, where times are equal
-    return first[order], last[order]
+    left = [row for candidates in waiting.values() for row in candidates]
+    return np.array(starts + left, np.int64), np.array(ends + [-1] * len(left), np.int64)

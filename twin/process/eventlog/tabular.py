@@ -76,7 +76,7 @@ def write_table(log: EventLog, path: Path) -> None:
         columns[name] = (
             pa.compute.strftime(column, "%Y-%m-%dT%H:%M:%SZ") if pa.types.is_timestamp(column.type) else column
         )
-    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as out:
+    with gzip.open(path, "wb", compresslevel=5) if path.suffix == ".gz" else path.open("wb") as out:
         pacsv.write_csv(pa.table(columns), out)
 
 

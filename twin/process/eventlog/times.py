@@ -7,6 +7,7 @@ import zoneinfo
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from twin.errors import DataError
 from twin.process.eventlog.log import TIME
@@ -14,6 +15,7 @@ from twin.process.eventlog.log import TIME
 if TYPE_CHECKING:
     import pandas as pd
 
+_NAIVE = pa.timestamp("us")
 _ZONED = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
 _DATE_FIRST = re.compile(r"^\d{4}[-/]\d")
 
@@ -29,21 +31,52 @@ def parse_times(texts: pa.ChunkedArray | pa.Array, where: str, zone: str = "UTC"
     Raises:
         DataError: a text is not a time, with its row; or the zone is unknown.
     """
-    import pandas as pd
-
+    quick = _plain_times(texts)
+    if quick is not None:
+        instants, zoned = quick
+        return (instants, False) if zoned else (_in_zone(instants, zone, where), True)
     column = texts.to_pandas()
-    if not len(column) or column.isna().all():
-        return pa.nulls(len(column), TIME), False
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        naive = column.dtype.kind == "M" and not isinstance(column.dtype, pd.DatetimeTZDtype)
-        return _in_utc(column, zone, where, naive), naive
     column = column.astype("object").where(column.notna() & (column != ""), None)
-    given = column.dropna().astype(str)
-    naive = bool((~given.str.contains(_ZONED)).any()) if len(given) else False
-    some_zoned = bool(given.str.contains(_ZONED).any()) if naive else True
-    return _in_utc(
-        _to_datetime(column, where, utc=not naive or some_zoned), zone, where, naive and not some_zoned
-    ), naive
+    if column.isna().all():
+        return pa.nulls(len(column), TIME), False
+    zoned = column.dropna().astype(str).str.contains(_ZONED)
+    some, every = bool(zoned.any()), bool(zoned.all())
+    instants = _to_datetime(column, where, utc=some)
+    if some:  # where only some times name a zone, those that do not are taken as UTC
+        return pa.array(instants, TIME, safe=False), not every
+    return _in_zone(pa.array(instants, _NAIVE, safe=False), zone, where), True
+
+
+def _plain_times(texts: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, bool] | None:
+    """Times all written as ISO 8601 with zones, or all without, and which; None if they are not so plain."""
+    flat = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    if pa.types.is_date(flat.type):
+        return flat.cast(_NAIVE), False
+    if pa.types.is_timestamp(flat.type):
+        zoned = flat.type.tz is not None
+        return flat.cast(pa.timestamp("us", tz=flat.type.tz), safe=False).cast(TIME if zoned else _NAIVE), zoned
+    if not pa.types.is_string(flat.type) or flat.null_count == len(flat):
+        return None
+    flat = pc.if_else(pc.equal(flat, ""), None, flat)
+    for form in (TIME, _NAIVE, pa.timestamp("ns", tz="UTC"), pa.timestamp("ns")):
+        try:
+            instants = flat.cast(form)
+        except pa.ArrowInvalid:
+            continue
+        zoned = form.tz is not None
+        return instants.cast(TIME if zoned else _NAIVE, safe=False), zoned
+    return None
+
+
+def _in_zone(instants: pa.Array, zone: str, where: str) -> pa.Array:
+    """Clock times of a zone as instants: of an hour shown twice the first is meant, one that is skipped moves on."""
+    if zone == "UTC":
+        return instants.cast(TIME)
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(f"{zone!r} is not a time zone", where=where, hint="Write it like Asia/Shanghai.") from error
+    return pc.assume_timezone(instants, zone, ambiguous="earliest", nonexistent="latest").cast(TIME)
 
 
 def _to_datetime(column: pd.Series, where: str, *, utc: bool) -> pd.Series:
@@ -62,14 +95,3 @@ def _to_datetime(column: pd.Series, where: str, *, utc: bool) -> pd.Series:
         where=f"{where}, row {row + 2}",
         hint="Write it like 2026-09-15T09:30:00.000+08:00.",
     )
-
-
-def _in_utc(column: pd.Series, zone: str, where: str, naive: bool) -> pa.Array:
-    if naive:
-        try:
-            zoneinfo.ZoneInfo(zone)
-        except (KeyError, ValueError, OSError) as error:
-            raise DataError(f"{zone!r} is not a time zone", where=where, hint="Write it like Asia/Shanghai.") from error
-        # A clock that is set back shows an hour twice: the first time is meant; a skipped instant moves forward.
-        column = column.dt.tz_localize(zone, ambiguous=[True] * len(column), nonexistent="shift_forward")
-    return pa.array(column.dt.tz_convert("UTC"), TIME, safe=False)

@@ -1,27 +1,28 @@
-"""Event logs in XES (IEEE 1849): read in one pass, written case by case."""
+"""Event logs in XES (IEEE 1849): read by columns where the markup is plain, else by a parser."""
 
 from __future__ import annotations
 
 import gzip
 import xml.parsers.expat as expat
+import zlib
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from twin.errors import DataError
 from twin.process.eventlog.instances import pair_transitions
-from twin.process.eventlog.log import ACTIVITY, CASE, CASE_PREFIX, END, RESOURCE, START, EventLog
+from twin.process.eventlog.log import CASE_PREFIX, EventLog
 from twin.process.eventlog.times import parse_times
+from twin.process.eventlog.xes_markup import Flat, NotPlainError, read_plain
 
 _NAME, _TIME, _WHO, _TRANSITION = "concept:name", "time:timestamp", "org:resource", "lifecycle:transition"
 _INSTANCE = "concept:instance"
-_NAMESPACE = "http://www.xes-standard.org/"
-_EXTENSIONS = (("Concept", "concept"), ("Lifecycle", "lifecycle"), ("Time", "time"), ("Organizational", "org"))
-_CHUNK = 1 << 20
+_USUAL = (_NAME, _TIME, _WHO, _TRANSITION, _INSTANCE)
+_CHUNK, _BLOCK = 1 << 20, 1 << 25
 
 
 class _Columns:
@@ -103,32 +104,62 @@ def read_xes(path: Path, zone: str = "UTC") -> EventLog:
     Raises:
         DataError: the file is not XES, or an event has no name or no time.
     """
+    try:
+        flat = read_plain(_blocks(path, _BLOCK))
+        lines = [] if _complete(flat) else None
+    except NotPlainError:
+        lines = None
+    if lines is None:
+        flat, lines = read_any(path)
+    if not len(flat.trace_of):
+        raise DataError("no event in it", where=str(path), hint="An XES log has <trace> elements with <event> in them.")
+    n = len(flat.trace_of)
+    columns = {key: flat.events.pop(key, pa.nulls(n, pa.string())) for key in _USUAL}
+    _require(columns, lines, path)
+    time, naive = parse_times(columns[_TIME], f"{path}, {_TIME}", zone)
+    notes = [f"Times name no zone and are taken as {zone}."] if naive else []
+    trace_of = pa.array(flat.trace_of)
+    numbers = pa.array(range(flat.trace_count), pa.int64()).cast(pa.string())
+    names = flat.traces.pop(_NAME, numbers)
+    cases = pc.coalesce(names, numbers).take(trace_of)
+    rest: dict[str, Any] = {CASE_PREFIX + key: column.take(trace_of) for key, column in flat.traces.items()}
+    rest.update(flat.events)
+    return pair_transitions(
+        cases, columns[_NAME], columns[_WHO], time, columns[_TRANSITION], rest, notes, columns[_INSTANCE]
+    )
+
+
+def read_any(path: Path) -> tuple[Flat, list[int]]:
+    """Columns of any XES file, by an ordinary XML parser, and the line of each event.
+
+    Raises:
+        DataError: the file cannot be read or is not well-formed.
+    """
     reader = _Reader()
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            while data := stream.read(_CHUNK):
-                reader.feed(data, False)
-            reader.feed(b"", True)
-    except (OSError, EOFError) as error:
-        raise DataError(f"cannot be read: {error}", where=str(path)) from error
+        for data in _blocks(path, _CHUNK):
+            reader.feed(data, False)
+        reader.feed(b"", True)
     except expat.ExpatError as error:
         raise DataError(
             f"not well-formed XML: {expat.errors.messages[error.code]}", f"{path}:{error.lineno}"
         ) from error
-    if not reader.events.count:
-        raise DataError("no event in it", where=str(path), hint="An XES log has <trace> elements with <event> in them.")
-    columns = {key: reader.events.take(key) for key in (_NAME, _TIME, _WHO, _TRANSITION, _INSTANCE)}
-    _require(columns, reader.lines, path)
-    time, naive = parse_times(columns[_TIME], f"{path}, {_TIME}", zone)
-    notes = [f"Times name no zone and are taken as {zone}."] if naive else []
-    trace_of = pa.array(reader.trace_of, pa.int64())
-    names = reader.traces.take(_NAME).to_pylist()
-    cases = pa.array([str(i) if name is None else name for i, name in enumerate(names)], pa.string())
-    rest: dict[str, Any] = {CASE_PREFIX + key: reader.traces.take(key).take(trace_of) for key in reader.traces.names()}
-    rest.update({key: reader.events.take(key) for key in reader.events.names()})
-    return pair_transitions(
-        cases.take(trace_of), columns[_NAME], columns[_WHO], time, columns[_TRANSITION], rest, notes, columns[_INSTANCE]
-    )
+    columns = [{key: of.take(key) for key in of.names()} for of in (reader.events, reader.traces)]
+    return Flat(*columns, np.array(reader.trace_of, np.int64), reader.traces.count), reader.lines
+
+
+def _blocks(path: Path, size: int) -> Iterator[bytes]:
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            while data := stream.read(size):
+                yield data
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"cannot be read: {error}", where=str(path)) from error
+
+
+def _complete(flat: Flat) -> bool:
+    """Whether there are events, all with what every event needs."""
+    return all(key in flat.events and not flat.events[key].null_count for key in (_NAME, _TIME))
 
 
 def _require(columns: dict[str, pa.Array], lines: list[int], path: Path) -> None:
@@ -136,67 +167,3 @@ def _require(columns: dict[str, pa.Array], lines: list[int], path: Path) -> None
         if columns[key].null_count:
             line = lines[columns[key].is_null().to_pylist().index(True)]
             raise DataError(f"an event has no {key}", where=f"{path}:{line}", hint=f'Give it <... key="{key}" .../>.')
-
-
-def write_xes(log: EventLog, path: Path) -> None:
-    """Write a log as XES 1.0: a start and a complete event per activity instance (one where start or end is null)."""
-    with (
-        gzip.open(path, "wt", encoding="utf-8", compresslevel=6)
-        if path.suffix == ".gz"
-        else path.open("w", encoding="utf-8") as out
-    ):
-        out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<log xes.version="1.0" xmlns="{_NAMESPACE}">\n')
-        for name, prefix in _EXTENSIONS:
-            out.write(f'<extension name="{name}" prefix="{prefix}" uri="{_NAMESPACE}{prefix}.xesext"/>\n')
-        for text in _trace_texts(log):
-            out.write(text)
-        out.write("</log>\n")
-
-
-def _trace_texts(log: EventLog) -> Iterator[str]:
-    """The trace element of each case."""
-    table = log.table
-    cases = table[CASE].to_pylist()
-    stamps = [(_stamps(table[START]), "start"), (_stamps(table[END]), "complete")]
-    events = _event_texts(log)
-    of_case = {k.removeprefix(CASE_PREFIX): _texts(table[k]) for k in log.attributes if k.startswith(CASE_PREFIX)}
-    bounds = [0, *(row for row in range(1, len(cases)) if cases[row] != cases[row - 1]), len(cases)]
-    for first, last in pairwise(bounds if cases else []):
-        head = [_attribute("string", key, values[first]) for key, values in of_case.items()]
-        body = sorted(
-            (times[row] or "", row, place)
-            for place, (times, _) in enumerate(stamps)
-            for row in range(first, last)
-            if times[row] is not None
-        )
-        yield f"<trace>{_attribute('string', _NAME, cases[first])}{''.join(head)}\n"
-        for stamp, row, place in body:
-            what = _attribute("string", _TRANSITION, stamps[place][1])
-            yield f"<event>{events[row]}{what}{_attribute('date', _TIME, stamp)}</event>\n"
-        yield "</trace>\n"
-
-
-def _event_texts(log: EventLog) -> list[str]:
-    """What start and end of each activity instance have in common."""
-    table = log.table
-    names = {_NAME: ACTIVITY, _WHO: RESOURCE}
-    names.update({name: name for name in log.attributes if not name.startswith(CASE_PREFIX)})
-    columns = {key: _texts(table[name]) for key, name in names.items()}
-    columns[_INSTANCE] = [str(row) for row in range(len(log))]
-    parts = [[_attribute("string", key, value) for value in values] for key, values in columns.items()]
-    return ["".join(texts) for texts in zip(*parts, strict=True)]
-
-
-def _stamps(column: pa.ChunkedArray) -> list[str | None]:
-    return pa.compute.strftime(column, "%Y-%m-%dT%H:%M:%S+00:00").to_pylist()
-
-
-def _texts(column: pa.ChunkedArray) -> list[str | None]:
-    if pa.types.is_timestamp(column.type):
-        return _stamps(column)
-    return column.cast(pa.string()).to_pylist()
-
-
-def _attribute(kind: str, key: str, value: str | None) -> str:
-    """An attribute's element; nothing where there is no value."""
-    return "" if value is None else f"<{kind} key={quoteattr(key)} value={quoteattr(value)}/>"
