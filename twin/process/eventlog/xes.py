@@ -104,11 +104,12 @@ def read_xes(path: Path, zone: str = "UTC") -> EventLog:
     Raises:
         DataError: the file is not XES, or an event has no name or no time.
     """
+    lines: list[int] | None = None
     try:
         flat = read_plain(_blocks(path, _BLOCK))
         lines = [] if _complete(flat) else None
     except NotPlainError:
-        lines = None
+        pass
     if lines is None:
         flat, lines = read_any(path)
     if not len(flat.trace_of):
@@ -144,8 +145,8 @@ def read_any(path: Path) -> tuple[Flat, list[int]]:
         raise DataError(
             f"not well-formed XML: {expat.errors.messages[error.code]}", f"{path}:{error.lineno}"
         ) from error
-    columns = [{key: of.take(key) for key in of.names()} for of in (reader.events, reader.traces)]
-    return Flat(*columns, np.array(reader.trace_of, np.int64), reader.traces.count), reader.lines
+    events, traces = ({key: of.take(key) for key in of.names()} for of in (reader.events, reader.traces))
+    return Flat(events, traces, np.array(reader.trace_of, np.int64), reader.traces.count), reader.lines
 
 
 def _blocks(path: Path, size: int) -> Iterator[bytes]:
