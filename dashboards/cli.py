@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.cli_forecast import backtest, forecast
 from dashboards.cli_market import market
 from dashboards.cli_realism import realism
 from dashboards.cli_replay import replay
@@ -237,6 +238,8 @@ def dashboard(
 
 
 app.command()(market)
+app.command()(forecast)
+app.command()(backtest)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -38,16 +38,17 @@ def note(text: str) -> None:
 
 def out_json(value: Any) -> None:
     """The result for machines; numbers that are not finite become null."""
-    out(json.dumps(_finite(value), ensure_ascii=False, indent=1))
+    out(json.dumps(finite(value), ensure_ascii=False, indent=1))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value with numbers that are not finite as None, and paths as text, at any depth."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -1,0 +1,237 @@
+"""The commands `twin forecast`, `twin backtest` and `twin watch`: the twin beside its process."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from twin.process.discovery import DiscoveredProcess
+    from twin.process.eventlog.log import EventLog
+    from twin.process.forecasting.forecast import Plan
+
+_PLAIN_EVERY = 5.0
+_ALL = (1 << 64) - 1
+
+Log = Annotated[Path, typer.Argument(help="Event log: CSV, Parquet, XES or OCEL · 事件日志")]
+Process = Annotated[Path | None, typer.Option(help="Discovered process; else discovered · 已发现的流程")]
+Runs = Annotated[int, typer.Option(min=10, max=5_000, help="Futures to draw · 模拟次数")]
+Seed = Annotated[int, typer.Option(min=0, max=_ALL, help="Seed · 随机种子")]
+Deadline = Annotated[str | None, typer.Option(help="Cycle time from which a case is late, such as 10d · 办理时限")]
+Step = Annotated[str | None, typer.Option(help="1h or 1d; default: by the horizon · 步长")]
+Calibrate = Annotated[int, typer.Option(min=0, max=50, help="Past forecasts to re-scale on, 0 = none · 重标定次数")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes · 并行进程数")]
+Zone = Annotated[str, typer.Option(help="Zone of times that name none · 时区")]
+Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
+Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")]
+
+
+def forecast(
+    log: Log,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Instant; default: the log's end · 预测时点")] = None,
+    horizon: Annotated[str, typer.Option(help="How far, such as 48h or 14d · 预测长度")] = "7d",
+    step: Step = None,
+    process: Process = None,
+    runs: Runs = 200,
+    deadline: Deadline = None,
+    calibrate: Calibrate = 8,
+    seed: Seed = 1,
+    workers: Workers = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for Parquet and pictures · 输出目录")] = None,
+    zone: Zone = "UTC",
+    language: Language = "en",
+    json: Json = False,
+) -> None:
+    """Bands for work in progress, waiting, completions and lateness from the state at an instant · 从某时点状态预测.
+
+    Example: twin forecast log.csv --as-of 2012-02-01T09:00 --horizon 7d --deadline 10d --out forecast
+    """
+    from dashboards import console
+    from dashboards.forecast.tables import as_values, bands_table, cases_table, headlines, write_parquet
+    from dashboards.forecast.words import say
+    from twin.process.forecasting import ensemble
+    from twin.process.forecasting.forecast import forecast as run_forecast
+    from twin.process.forecasting.spans import instant_of
+    from twin.process.forecasting.worlds import end_of
+
+    plan = _plan(horizon, step, runs, seed, deadline, calibrate)
+    show = _Progress(language)
+    try:
+        show("read", 0, 1)
+        events = _read(log, zone)
+        instant = instant_of(as_of, zone, "--as-of") if as_of else end_of(events)
+        with ensemble.workers(workers) as pool:
+            found = run_forecast(events, instant, plan, _load(process), pool, show)
+    finally:
+        show.close()
+    paths: list[Path] = []
+    if out is not None:
+        from dashboards.forecast.picture import fan_chart, write
+
+        out.mkdir(parents=True, exist_ok=True)
+        paths = [*write_parquet(found, out), *write(fan_chart(found, language), out, "forecast", language)]
+    if json:
+        console.out_json({**as_values(found), "files": paths})
+        return
+    for line in headlines(found, language):
+        console.out(line)
+    console.print_table(bands_table(found, language))
+    console.out(say("open_cases", language, shown=min(len(found.cases.name), 20), n=len(found.cases.name)))
+    console.print_table(cases_table(found, language))
+    if out is not None:
+        console.out(say("written", language, path=out))
+
+
+def backtest(
+    log: Log,
+    first: Annotated[str | None, typer.Option("--from", help="First instant; default: after 60% · 首个时点")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last; default: end less horizon · 最后时点")] = None,
+    every: Annotated[str, typer.Option(help="From one to the next · 间隔")] = "1d",
+    horizon: Annotated[str, typer.Option(help="How far, such as 48h or 14d · 预测长度")] = "7d",
+    step: Step = None,
+    process: Process = None,
+    rediscover: Annotated[int, typer.Option(min=1, help="Discover at every k-th instant · 每 k 次重新发现流程")] = 5,
+    runs: Runs = 100,
+    deadline: Deadline = None,
+    seed: Seed = 1,
+    workers: Workers = None,
+    out: Annotated[Path, typer.Option(help="Folder; finished forecasts are kept · 输出目录")] = Path("backtest"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do not use what is there · 不使用已有结果")] = False,
+    zone: Zone = "UTC",
+    language: Language = "en",
+    json: Json = False,
+) -> None:
+    """Forecast from many past instants and compare with what came, and with naive forecasts · 回溯检验预测.
+
+    Example: twin backtest log.csv --from 2012-01-10 --to 2012-02-20 --every 2d --horizon 2d --out backtest
+    """
+    from dashboards import console
+    from dashboards.forecast.picture import rank_histograms, write
+    from dashboards.forecast.tables import score_table, score_values, verdicts
+    from dashboards.forecast.words import say
+    from twin.process.forecasting import ensemble
+    from twin.process.forecasting.backtest import Backtest, default_span, run_backtest
+    from twin.process.forecasting.evaluate import evaluate
+    from twin.process.forecasting.spans import instant_of, span_of, span_text, text_of
+
+    plan = _plan(horizon, step, runs, seed, deadline, 0)
+    show = _Progress(language)
+    try:
+        show("read", 0, 1)
+        events = _read(log, zone)
+        begin, end = default_span(events, plan)
+        begin = instant_of(first, zone, "--from") if first else begin
+        end = instant_of(last, zone, "--to") if last else end
+        test = Backtest(plan, begin, end, span_of(every, "--every"), rediscover)
+        with ensemble.workers(workers) as pool:
+            origins = run_backtest(events, test, out, _load(process), pool, show.origin, fresh=fresh)
+    finally:
+        show.close()
+    scores = evaluate(origins, seed)
+    values = {
+        "origins": [text_of(origin.instant) for origin in origins],
+        "horizon_s": plan.horizon / 1e9,
+        "step_s": plan.step / 1e9,
+        "runs": runs,
+        "scores": score_values(scores),
+        "says": verdicts(scores, language),
+    }
+    _write_json(out / "scores.json", values)
+    write(rank_histograms(scores, language), out, "ranks", language)
+    if json:
+        console.out_json({**values, "folder": out})
+        return
+    span = {"first": text_of(origins[0].instant), "last": text_of(origins[-1].instant)}
+    named = {"horizon": span_text(plan.horizon), "step": span_text(plan.step)}
+    console.out(say("backtest_title", language, n=len(origins), **span, **named))
+    console.print_table(score_table(scores, language))
+    for line in [*verdicts(scores, language), say("how", language), say("written", language, path=out)]:
+        console.out(line)
+
+
+def _plan(horizon: str, step: str | None, runs: int, seed: int, deadline: str | None, calibrate: int) -> Plan:
+    from twin.process.forecasting.forecast import Plan
+    from twin.process.forecasting.spans import span_of
+    from twin.process.forecasting.week import DAY, HOUR
+
+    length = span_of(horizon, "--horizon")
+    width = span_of(step, "--step") if step else HOUR if length <= 3 * DAY else DAY
+    late = span_of(deadline, "--deadline") if deadline else None
+    return Plan(length, width, runs, seed, late, calibrate)
+
+
+def _read(path: Path, zone: str) -> EventLog:
+    from twin.process.eventlog.files import read_log
+    from twin.process.forecasting.forecast import check_columns
+
+    log = read_log(path, zone=zone)
+    check_columns(log)
+    return log
+
+
+def _load(path: Path | None) -> DiscoveredProcess | None:
+    if path is None:
+        return None
+    from twin.process.discovery import load_process
+
+    return load_process(path)
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    import json
+
+    from dashboards.console import finite
+
+    path.write_text(json.dumps(finite(values), ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+class _Progress:
+    """A bar on a terminal, plain lines elsewhere, on standard error."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._last: tuple[str, float] = ("", -math.inf)
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("", total=1.0)
+            self._bar.start()
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        from dashboards.forecast.words import say
+
+        self._show(stage, say(stage, self._language), done / of if of else 1.0)
+
+    def origin(self, done: int, of: int, instant: int, was_there: bool) -> None:
+        """Show how far a backtest is."""
+        from dashboards.forecast.words import say
+        from twin.process.forecasting.spans import text_of
+
+        kept = say("kept", self._language) if was_there else ""
+        text = say("origin", self._language, done=done, of=of, at=text_of(instant)[:16], kept=kept)
+        self._show("origin", text, done / of)
+
+    def _show(self, stage: str, text: str, fraction: float) -> None:
+        from dashboards import console
+
+        if self._bar is not None:
+            self._bar.update(self._task, description=text, completed=fraction)
+            return
+        now = time.monotonic()
+        if stage != self._last[0] or now - self._last[1] >= _PLAIN_EVERY:
+            self._last = (stage, now)
+            console.note(f"{text} {fraction:.0%}")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,1 @@
+"""Forecasts of processes on screen and paper."""

@@ -1,0 +1,353 @@
+"""Bands for what comes: the state at an instant, run forward many times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from twin.errors import DataError, ScenarioError
+from twin.process.discovery import DiscoveredProcess, Options, discover
+from twin.process.eventlog.log import CASE, EventLog
+from twin.process.forecasting.arrivals import ArrivalModel, fit_arrivals
+from twin.process.forecasting.columns import NEVER, Floats, Ints, columns_of, known_at, without_hindsight
+from twin.process.forecasting.ensemble import Question, Told, run
+from twin.process.forecasting.future import TwinModel
+from twin.process.forecasting.measures import series
+from twin.process.forecasting.naive import history_edges
+from twin.process.forecasting.rescale import Rescaling, learn
+from twin.process.forecasting.scores import quantiles
+from twin.process.forecasting.state import State, state_at
+from twin.process.forecasting.week import DAY, HOUR
+from twin.process.forecasting.worlds import people_at, world_of_log, world_of_state
+
+SHARES = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
+"""Quantiles that bound the bands of 95, 80 and 50 %, and the median."""
+_FEWEST_CASES = 5
+_MOST_INTERVALS = 2_000
+_CYCLES = 0.9
+"""New cases come until this quantile of past cycle times, so that open cases meet the load that they would."""
+_LONGEST = 60 * DAY
+_LEAST_CHANCE = 0.05
+"""Cases less likely open are not in the table of open cases (they count in the bands)."""
+Stage = Callable[[str, int, int], None]
+"""Hears what is being done, how far it is, and of how much."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to forecast.
+
+    Attributes:
+        horizon: ns.
+        step: length of an interval (ns).
+        runs: futures to draw.
+        seed: of the random numbers.
+        deadline: cycle time (ns) from which a case is late, if any.
+        calibrate: past forecasts that the bands are re-scaled on; 0 = the bands are those of the model.
+    """
+
+    horizon: int
+    step: int = HOUR
+    runs: int = 200
+    seed: int = 1
+    deadline: int | None = None
+    calibrate: int = 0
+
+    def __post_init__(self) -> None:
+        if self.horizon < self.step:
+            raise ScenarioError("the horizon is shorter than one interval", "--horizon", "Give a shorter --step.")
+        if self.horizon // self.step > _MOST_INTERVALS:
+            raise ScenarioError(f"{self.horizon // self.step} intervals are too many", "--step", "Give a longer step.")
+
+    @property
+    def intervals(self) -> int:
+        """How many."""
+        return self.horizon // self.step
+
+    def edges(self, instant: int) -> Ints:
+        """Of the intervals from an instant on."""
+        return instant + self.step * np.arange(self.intervals + 1, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class OpenCases:
+    """The cases that may be open with a chance of 5 % or more, the longest first.
+
+    Attributes:
+        name: of each case.
+        born: its first instant (ns).
+        chance: that it is open.
+        activity: under way, or done last.
+        resource: who works on it; empty where it waits.
+        since: ns since when it is worked on, or waits.
+        end: expected end (ns), given that it is open.
+        low: 10 % quantile of the end.
+        high: 90 % quantile.
+        late: chance of exceeding the deadline; NaN without one.
+    """
+
+    name: list[str]
+    born: Ints
+    chance: Floats
+    activity: list[str]
+    resource: list[str]
+    since: Ints
+    end: Floats
+    low: Floats
+    high: Floats
+    late: Floats
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Bands by interval, and what they rest on.
+
+    Attributes:
+        instant: ns; nothing from then on was known.
+        plan: what was asked.
+        edges: of the intervals (ns).
+        members: (run, interval, measure), re-scaled if that was asked for.
+        past_edges: of the past intervals.
+        past: (interval, measure) as known at `instant`.
+        people: that utilisation counts with.
+        state: at `instant`.
+        arrivals: their model.
+        process: how cases go on.
+        rescaling: what was done to the model's ensemble.
+        cases: the open cases.
+        notes: what had to be assumed.
+    """
+
+    instant: int
+    plan: Plan
+    edges: Ints
+    members: Floats
+    past_edges: Ints
+    past: Floats
+    people: int
+    state: State
+    arrivals: ArrivalModel
+    process: DiscoveredProcess
+    rescaling: Rescaling
+    cases: OpenCases
+    notes: tuple[str, ...]
+
+    def bands(self) -> Floats:
+        """Quantiles (share, interval, measure) in the order of `SHARES`."""
+        return quantiles(self.members, SHARES)
+
+
+def ended_cases(log: EventLog, state: State) -> EventLog:
+    """The rows of the cases that have most likely ended: what a process can be discovered from."""
+    names = pa.array([name for name, p in zip(state.columns.cases, state.chance.tolist(), strict=True) if p < 0.5])
+    return EventLog(log.table.filter(pc.is_in(log.table[CASE], names)), log.notes)
+
+
+def discover_at(known: EventLog, state: State, name: str = "", *, quick: bool = False) -> DiscoveredProcess:
+    """The process that the cases ended before an instant show.
+
+    Args:
+        known: the log as it was known then.
+        state: at that instant.
+        name: of the log, for the record.
+        quick: take the structure without contention instead of comparing the rivals.
+
+    Raises:
+        DataError: too few cases have ended.
+    """
+    ended = ended_cases(known, state)
+    if ended.cases < _FEWEST_CASES:
+        raise DataError(
+            f"only {ended.cases} cases have ended by then",
+            hint=f"A process needs {_FEWEST_CASES}; take a later --as-of, or give --process.",
+        )
+    # Long cases that began lately are missing from the ended ones, whatever the log looks like.
+    options = Options(truncated=True, mechanistic=True, structure="timers" if quick else None, name=name)
+    return discover(ended, options=options)
+
+
+def model_at(state: State, process: DiscoveredProcess, until: int) -> TwinModel:
+    """The twin at the instant of a state, with arrivals to `until` (ns)."""
+    return TwinModel(process, state, fit_arrivals(state.born, state.instant), until)
+
+
+def past_series(state: State, plan: Plan) -> tuple[Ints, Floats]:
+    """Edges and measures of the past intervals, as known at the instant of a state."""
+    first = int(state.born.min()) if len(state.born) else state.instant
+    edges = history_edges(state.instant, plan.step, first)
+    people = people_at(state.columns, state.instant)
+    if len(edges) < 2:
+        return edges, np.zeros((0, 8))
+    return edges, series(world_of_state(state), edges, people, plan.deadline)
+
+
+def forecast(
+    log: EventLog,
+    instant: int,
+    plan: Plan,
+    process: DiscoveredProcess | None = None,
+    pool: ProcessPoolExecutor | None = None,
+    told: Stage | None = None,
+) -> Forecast:
+    """Forecast from what a log knew just before an instant.
+
+    Args:
+        log: events; from `instant` on they are not looked at.
+        instant: ns since 1970.
+        plan: what to forecast.
+        process: how cases go on; None discovers it from the log up to `instant`.
+        pool: worker processes; None uses this one. The result does not depend on it.
+        told: hears of progress.
+
+    Raises:
+        DataError: the log knows nothing before the instant, or too little to discover a process.
+    """
+    tell = told or _silent
+    known = without_hindsight(known_at(log, instant))
+    if not len(known):
+        raise DataError("the log has no events before the instant", "--as-of", "Take a later one.")
+    state = state_at(known, instant, cut=False)
+    if process is None:
+        tell("discover", 0, 1)
+        process = discover_at(known, state)
+    _require_fit(process, state)
+    rescaling = _calibrated(known, state, plan, process, pool, tell)
+    question = Question(plan.edges(instant), people_at(state.columns, instant), plan.deadline)
+    model = model_at(state, process, instant + max(plan.horizon, _usual_cycle(state)))
+    answer = run(model, question, plan.runs, plan.seed, pool, _stage(tell, "simulate"))
+    past_edges, past = past_series(state, plan)
+    return Forecast(
+        instant,
+        plan,
+        question.edges,
+        rescaling.apply(answer.values),
+        past_edges,
+        past,
+        question.people,
+        state,
+        model.arrivals,
+        process,
+        rescaling,
+        _open_cases(state, answer.ends, plan.deadline),
+        known.notes,
+    )
+
+
+def _silent(stage: str, done: int, of: int) -> None:
+    del stage, done, of
+
+
+def _stage(tell: Stage, name: str) -> Told:
+    return lambda done, of: tell(name, done, of)
+
+
+def _require_fit(process: DiscoveredProcess, state: State) -> None:
+    """The process must know activities of the log."""
+    if not set(process.activities) & set(state.columns.activities):
+        raise ScenarioError(
+            "the process knows none of the log's activities",
+            "--process",
+            f"It knows {', '.join(process.activities[:5])}; the log has {', '.join(state.columns.activities[:5])}.",
+        )
+
+
+def _usual_cycle(state: State) -> int:
+    gone = state.chance < 0.5
+    if not gone.any():
+        return 0
+    return int(min(np.quantile((state.last - state.born)[gone], _CYCLES), _LONGEST))
+
+
+def _calibrated(
+    known: EventLog,
+    state: State,
+    plan: Plan,
+    process: DiscoveredProcess,
+    pool: ProcessPoolExecutor | None,
+    tell: Stage,
+) -> Rescaling:
+    """Re-scaling from forecasts of the recent past, by the same process, whose truth is known by now."""
+    origins = inner_origins(state, plan)
+    if not origins:
+        return Rescaling.none()
+    world = world_of_log(known)
+    inner = replace(plan, runs=min(plan.runs, 60))
+    ensembles, truths = [], []
+    for i, origin in enumerate(origins):
+        tell("calibrate", i, len(origins))
+        then = state_at(known, origin)
+        edges, people = plan.edges(origin), people_at(then.columns, origin)
+        model = model_at(then, process, int(edges[-1]))
+        ensembles.append(run(model, Question(edges, people, plan.deadline), inner.runs, plan.seed, pool).values)
+        truths.append(series(world, edges, people, plan.deadline))
+    return learn(ensembles, truths)
+
+
+def inner_origins(state: State, plan: Plan) -> list[int]:
+    """Instants in the past for `Plan.calibrate` forecasts: at the same time of day, before the instant by the horizon.
+
+    They lie in the latter half of the log, as far apart as fits, so that they see different days.
+    """
+    first = int(state.born.min()) if len(state.born) else state.instant
+    latest = state.instant - -(-plan.horizon // DAY) * DAY
+    earliest = first + (state.instant - first) // 2
+    if plan.calibrate < 2 or latest <= earliest:
+        return []
+    days = np.unique(np.linspace(0, (latest - earliest) // DAY, plan.calibrate).astype(np.int64))
+    return [latest - int(day) * DAY for day in days[::-1]] if len(days) >= 2 else []
+
+
+def _open_cases(state: State, ends: Ints, deadline: int | None) -> OpenCases:
+    """The table of the cases that may be open."""
+    cases = state.open_cases
+    columns = state.columns
+    number = np.full(len(state.chance), -1, np.int64)
+    number[cases] = np.arange(len(cases))
+    activity, resource = [""] * len(cases), [""] * len(cases)
+    since = state.last[cases].copy()
+    place = number[columns.case]
+    # Rows are in order of start: the last one stays, then work under way goes first.
+    for row in np.flatnonzero(place >= 0).tolist():
+        activity[place[row]] = columns.activities[columns.activity[row]]
+    work = state.working
+    for case, act, who, start in zip(*(part.tolist() for part in vars(work).values()), strict=True):
+        i = number[case]
+        activity[i] = columns.activities[act]
+        resource[i] = columns.resources[who] if who >= 0 else ""
+        since[i] = start
+    is_open = ends > state.instant
+    at = np.where(is_open & (ends != NEVER), ends.astype(np.float64), np.nan)
+    empty = np.isnan(at).all(axis=0)
+    at[:, empty] = float(state.instant)
+    low, high = np.nanquantile(at, [0.1, 0.9], axis=0) if len(at) else (np.zeros(0), np.zeros(0))
+    late = np.full(len(cases), np.nan)
+    if deadline is not None:
+        late = np.mean(np.where(is_open, ends - state.born[cases] > deadline, False), axis=0)
+        late = np.maximum(late, np.where(state.instant - state.born[cases] > deadline, state.chance[cases], 0.0))
+    chance = np.where(state.chance[cases] >= 1.0, 1.0, is_open.mean(axis=0))
+    order = np.argsort(state.born[cases], kind="stable")
+    order = order[chance[order] >= _LEAST_CHANCE]
+    return OpenCases(
+        [columns.cases[cases[i]] for i in order.tolist()],
+        state.born[cases][order],
+        chance[order],
+        [activity[i] for i in order.tolist()],
+        [resource[i] for i in order.tolist()],
+        since[order],
+        np.nanmean(at, axis=0)[order] if len(at) else np.zeros(0),
+        low[order],
+        high[order],
+        late[order],
+    )
+
+
+def check_columns(log: EventLog) -> None:
+    """Raise DataError for a log without events or times."""
+    if not len(log):
+        raise DataError("the log has no activities", hint="A forecast needs cases that have ended.")
+    columns_of(log)
