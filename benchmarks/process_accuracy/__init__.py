@@ -1,0 +1,1 @@
+"""How well a discovered process reproduces what a log goes on with: beside published figures and replay."""

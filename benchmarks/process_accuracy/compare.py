@@ -1,0 +1,123 @@
+"""Discover on the training part, simulate the test part, measure; the same for replay and for real halves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.process_accuracy.tasks import Figure, Task, published
+from twin.measures.log_distances import NAMES, Distances, LogProfile, distances
+from twin.process.eventlog.log import CASE, START, EventLog
+from twin.process.eventlog.split import replay
+from twin.randomness import Stream, Streams
+
+_HALVINGS = 10
+
+
+@dataclass
+class Result:
+    """What came of one log.
+
+    Attributes:
+        task: the log and its division.
+        sizes: cases and activities of the training and of the test part.
+        runs: distances of each simulated log from the test part.
+        replay: of naive replay from the test part.
+        halves: means over random halvings of the test part: what chance alone makes of two logs half as large.
+        figures: what others have published.
+        structure: what discovery chose.
+        discover_s: CPU seconds of discovery.
+        simulate_s: CPU seconds of one simulated log.
+    """
+
+    task: Task
+    sizes: tuple[int, int, int, int]
+    runs: list[Distances]
+    replay: Distances
+    halves: dict[str, float]
+    figures: list[Figure] = field(default_factory=list)
+    structure: str = ""
+    discover_s: float = 0.0
+    simulate_s: float = 0.0
+
+    def mean(self, metric: str) -> float:
+        """Over the simulated logs."""
+        return float(np.mean([run.as_dict()[metric] for run in self.runs]))
+
+    def sd(self, metric: str) -> float:
+        """Over the simulated logs (population standard deviation, as in the published tables)."""
+        return float(np.std([run.as_dict()[metric] for run in self.runs]))
+
+    def best(self, metric: str) -> Figure | None:
+        """The least of all published means, whichever variant of whichever simulator it is."""
+        mine = [figure for figure in self.figures if figure.metric == metric]
+        return min(mine, key=lambda figure: figure.mean, default=None)
+
+
+def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
+    """Everything of one log.
+
+    As the published comparisons do, a simulator is told when the first case of the test part begins and how many cases
+    there are, and nothing else of the test part; it starts with no work in hand.
+    """
+    from twin.process.discovery import Options, as_log, discover, simulate_like
+
+    train, test = task.parts()
+    profile = LogProfile.of(test)
+    began = time.process_time()
+    process = discover(train, options=Options(name=task.name, seed=seed))
+    learnt = time.process_time()
+    start = _first_instant(test)
+    logs = (simulate_like(process, start=start, cases=test.cases, streams=Streams(seed, r)) for r in range(runs))
+    found = [distances(profile, as_log(process, log)) for log in logs]
+    ended = time.process_time()
+    return Result(
+        task=task,
+        sizes=(train.cases, len(train), test.cases, len(test)),
+        runs=found,
+        replay=distances(profile, replay(train, test)),
+        halves=_between_halves(test),
+        figures=published(figures, task.published),
+        structure=str(process.structure),
+        discover_s=learnt - began,
+        simulate_s=(ended - learnt) / runs,
+    )
+
+
+def measure_all(tasks: Sequence[Task], runs: int, seed: int, figures: Path, workers: int) -> Iterator[Result]:
+    """One result after the other, as they are done."""
+    if workers == 1 or len(tasks) == 1:
+        for task in tasks:
+            yield measure(task, runs, seed, figures)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(measure, task, runs, seed, figures) for task in tasks]
+        for done in as_completed(waiting):
+            yield done.result()
+
+
+def _first_instant(log: EventLog) -> int:
+    """First start, ns since 1970."""
+    return int(pa.compute.min(log.table[START]).cast(pa.int64()).as_py()) * 1000
+
+
+def _between_halves(log: EventLog) -> dict[str, float]:
+    """Mean distances between the halves of random halvings of the cases."""
+    case = np.asarray(log.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy())
+    cases = int(case.max()) + 1
+    found = []
+    for number in range(_HALVINGS):
+        luck = Streams(1, number).uniform(Stream.BOOTSTRAP, np.arange(cases))
+        first = np.argsort(np.argsort(luck)) < cases // 2
+        if not 0 < first.sum() < cases:
+            return dict.fromkeys(NAMES, float("nan"))
+        parts = [EventLog(log.table.filter(pa.array(held[case]))) for held in (first, ~first)]
+        found.append(distances(*parts).as_dict())
+    return {name: float(np.mean([values[name] for values in found])) for name in NAMES}

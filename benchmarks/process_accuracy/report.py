@@ -1,0 +1,163 @@
+"""The table of accuracy as a page, a picture and a file for machines."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.process_accuracy.compare import Result
+from twin.measures.log_distances import NAMES
+
+SIMULATORS = {"Simod": ("Simod",), "DGEN": ("DGEN",), "DSIM": ("DSIM",), "RIMS": ("RIMS",), "AgentSim": ("AgentSim",)}
+"""Columns of the table -> how the names of their figures begin; of several variants the best stands."""
+_FAR = 1.5
+_UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (h)"}
+
+
+def counts(results: Sequence[Result]) -> dict[str, int]:
+    """Cells in all, with published figures, better than all of these, better than replay, far behind the best."""
+    cells = [(result, metric) for result in results for metric in NAMES]
+    known = [(r, m) for r, m in cells if r.best(m)]
+    return {
+        "cells": len(cells),
+        "published": len(known),
+        "better_than_published": sum(r.mean(m) < r.best(m).mean for r, m in known),
+        "better_than_replay": sum(r.mean(m) < r.replay.as_dict()[m] for r, m in cells),
+        "far_behind": sum(r.mean(m) > _FAR * r.best(m).mean for r, m in known),
+    }
+
+
+def write(results: Sequence[Result], folder: Path, command: str) -> list[Path]:
+    """Page, picture and machine-readable table; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page, picture, table = (folder / f"process-accuracy.{form}" for form in ("md", "png", "csv"))
+    _write_table(results, table)
+    _draw(results, picture)
+    page.write_text(_page(results, command, picture.name, table.name), encoding="utf-8")
+    return [page, picture, table]
+
+
+def _page(results: Sequence[Result], command: str, picture: str, table: str) -> str:
+    n = counts(results)
+    head = [
+        "# How well discovered processes reproduce real logs",
+        "",
+        f"Made on {dt.datetime.now(dt.UTC):%Y-%m-%d} by `{command}`; the figures for machines: [{table}]({table}).",
+        "",
+        f"- Better than every published simulator: **{n['better_than_published']} of {n['published']}** cells.",
+        f"- Better than naive replay: **{n['better_than_replay']} of {n['cells']}** cells.",
+        f"- More than {_FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
+        "",
+        f"![Each distance over the best published figure and over replay]({picture})",
+        "",
+        *_METHOD,
+    ]
+    return "\n".join(head + [line for result in results for line in _section(result)])
+
+
+_METHOD = """## What is compared
+
+A process is discovered on the training part alone. A simulated log begins when the first case of the test part begins
+and holds as many cases as the test part: that, and nothing else of the test part, is told to the simulator, as in the
+published comparisons. The simulation starts with no work in hand. The five distances between test part and simulated
+log, 0 = equal:
+
+- NGD, n-gram distance (n = 3) of the control flow, from 0 to 1;
+- AEDD, absolute event distribution: hours that starts and ends must be moved on the time line;
+- CEDD, circadian event distribution: hours within each weekday, mean over the weekdays;
+- REDD, relative event distribution: hours since the start of the case;
+- CTDD, cycle time distribution: hours.
+
+They are those of the package `log-distance-measures`, to nine digits (`tests/test_log_distances_reference.py`).
+*Replay* takes the last training cases as they were, moved on by whole weeks: what anyone could forecast without a
+model. *Halves* is the mean distance between random halves of the test part itself, which differ by chance alone; halves
+have half as many cases, so that a log of full size may come somewhat nearer. A published figure is comparable where log
+and division are the same; of a simulator with several variants the best stands, cell by cell, and *best published*
+takes the least of all of them. Standard deviations are over the simulated logs.
+""".splitlines()
+
+
+def _section(result: Result) -> list[str]:
+    cases, rows, test_cases, test_rows = result.sizes
+    name = result.task.name + (f" (published as {result.task.published})" if result.task.published else "")
+    lines = [
+        "",
+        f"## {name}",
+        "",
+        f"{result.task.protocol.capitalize()}. Training part {cases:,} cases, {rows:,} activities; test part "
+        f"{test_cases:,} cases, {test_rows:,} activities. {len(result.runs)} simulated logs. Structure: "
+        f"{result.structure}. Discovery took {result.discover_s:.1f} s, a simulated log {result.simulate_s:.2f} s.",
+        "",
+    ]
+    titles = ["distance", "twin", "replay", "halves"]
+    if result.figures:
+        titles += [*SIMULATORS, "best published", "twin / best"]
+    lines += ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
+    return lines + ["| " + " | ".join(_cells(result, metric)) + " |" for metric in NAMES]
+
+
+def _cells(result: Result, metric: str) -> list[str]:
+    mean, replay, best = result.mean(metric), result.replay.as_dict()[metric], result.best(metric)
+    bold = "**" if mean < (best.mean if best else replay) else ""
+    cells = [metric + _UNITS[metric], f"{bold}{_text(mean)}{bold} ± {_text(result.sd(metric))}", _text(replay)]
+    cells.append(_text(result.halves[metric]))
+    if not result.figures:
+        return cells
+    for starts in SIMULATORS.values():
+        of = [f.mean for f in result.figures if f.metric == metric and f.simulator.startswith(starts)]
+        cells.append(_text(min(of)) if of else "")
+    return [*cells, f"{_text(best.mean)} ({best.simulator})", f"{mean / best.mean:.2f}"] if best else [*cells, "", ""]
+
+
+def _text(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}"
+
+
+def _write_table(results: Sequence[Result], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as out:
+        rows = csv.writer(out)
+        rows.writerow(["log", "division", "metric", "of", "mean", "sd", "runs", "source"])
+        for result in results:
+            for metric in NAMES:
+                where = [result.task.name, result.task.protocol, metric]
+                of_twin = [f"{result.mean(metric):.6g}", f"{result.sd(metric):.6g}", len(result.runs)]
+                rows.writerow([*where, "twin", *of_twin, "measured"])
+                rows.writerow([*where, "replay", f"{result.replay.as_dict()[metric]:.6g}", "", 1, "measured"])
+                rows.writerow([*where, "halves", f"{result.halves[metric]:.6g}", "", "", "measured"])
+                for figure in result.figures:
+                    if figure.metric == metric:
+                        sd = "" if figure.sd is None or math.isnan(figure.sd) else figure.sd
+                        rows.writerow([*where, figure.simulator, figure.mean, sd, "", figure.source])
+
+
+def _draw(results: Sequence[Result], path: Path) -> None:
+    """Ratios on a logarithmic scale, a row for each cell."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    rows = [(result, metric) for result in results for metric in NAMES]
+    figure = Canvas(figsize=(8, 1.2 + 0.24 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for y, (result, metric) in enumerate(rows):
+        mean, best, replay = result.mean(metric), result.best(metric), result.replay.as_dict()[metric]
+        if replay > 0:
+            axes.plot(mean / replay, y, marker="|", color="tab:gray", markersize=9, markeredgewidth=2)
+        if best:
+            colour = "tab:green" if mean < best.mean else "tab:red"
+            axes.plot(mean / best.mean, y, marker="o", color=colour, markersize=6)
+        axes.axhline(y - 0.5, color="0.92", linewidth=0.5, zorder=0)
+    for y in range(0, len(rows), len(NAMES)):
+        axes.axhline(y - 0.5, color="0.6", linewidth=0.8)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_xscale("log", base=2)
+    axes.set_yticks(range(len(rows)), [f"{r.task.name}  {m}" for r, m in rows], fontsize=7)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("distance of the twin over the best published (dots) and over naive replay (bars); left = better")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    figure.savefig(path, dpi=130)

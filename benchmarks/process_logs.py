@@ -1,0 +1,82 @@
+"""`python -m benchmarks.process_logs`: the accuracy of discovered processes, beside published figures and naive replay.
+
+Examples:
+    python -m benchmarks.process_logs
+    python -m benchmarks.process_logs --logs AgentSim_LoanApp mine.csv --runs 2 --out /tmp/accuracy
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks.process_accuracy.compare import Result, measure_all
+from benchmarks.process_accuracy.report import counts, write
+from benchmarks.process_accuracy.tasks import tasks_of
+from twin.errors import TwinError
+from twin.measures.log_distances import NAMES
+
+_ROOT = Path(__file__).resolve().parents[1]
+_DATA = Path(os.environ.get("TWIN_SHARED_DATA", _ROOT.parent / "shared" / "data")) / "process"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print, write; 0 = done, 2 = a log cannot be used."""
+    given = _parser().parse_args(arguments)
+    console = Console(stderr=True)
+    try:
+        tasks = tasks_of(given.data / "event_logs", given.logs, given.also)
+        figures = given.data / "benchmarks" / "published_results.csv"
+        results: list[Result] = []
+        with Progress(console=console, transient=True) as progress:
+            bar = progress.add_task("logs", total=len(tasks))
+            for result in measure_all(tasks, given.runs, given.seed, figures, given.workers):
+                results.append(result)
+                progress.update(bar, advance=1, description=result.task.name)
+    except TwinError as error:
+        console.print(f"error: {error}")
+        return 2
+    results.sort(key=lambda result: (not result.figures, [t.name for t in tasks].index(result.task.name)))
+    _print(results)
+    options = " ".join(sys.argv[1:] if arguments is None else arguments)
+    write(results, given.out, f"python -m benchmarks.process_logs {options}".strip())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.process_logs", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--logs", nargs="+", default=[], metavar="LOG", help="names in the data folder, or files")
+    parser.add_argument("--also", nargs="+", default=[], metavar="LOG", help="in addition to the usual ones")
+    parser.add_argument("--runs", type=int, default=10, help="simulated logs for each (10)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
+    parser.add_argument("--seed", type=int, default=1, help="of discovery and simulation (1)")
+    parser.add_argument("--data", type=Path, default=_DATA, help="folder with event_logs/ and benchmarks/")
+    parser.add_argument("--out", type=Path, default=_ROOT / "docs", help="folder of page, picture and table")
+    return parser
+
+
+def _print(results: list[Result]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    table = Table("log", "distance", "twin", "sd", "best published", "replay", "halves", "twin / best", box=None)
+    for result in results:
+        for metric in NAMES:
+            mean, best = result.mean(metric), result.best(metric)
+            cells = [result.task.name, metric, f"{mean:.3f}", f"{result.sd(metric):.3f}"]
+            cells.append(f"{best.mean:.3f} {best.simulator}" if best else "")
+            cells += [f"{result.replay.as_dict()[metric]:.3f}", f"{result.halves[metric]:.3f}"]
+            table.add_row(*cells, f"{mean / best.mean:.2f}" if best else "")
+    console.print(table)
+    n = counts(results)
+    console.print(f"better than every published simulator: {n['better_than_published']} of {n['published']} cells")
+    console.print(f"better than naive replay: {n['better_than_replay']} of {n['cells']} cells")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
