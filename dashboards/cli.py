@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dashboards.cli_forecast import backtest, forecast
+from dashboards.cli_forecast import backtest, forecast, watch
 from dashboards.cli_market import market
 from dashboards.cli_realism import realism
 from dashboards.cli_replay import replay
@@ -240,6 +240,7 @@ def dashboard(
 app.command()(market)
 app.command()(forecast)
 app.command()(backtest)
+app.command()(watch)
 
 
 def main(arguments: list[str] | None = None) -> None:

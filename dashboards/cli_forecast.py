@@ -13,7 +13,8 @@ import typer
 if TYPE_CHECKING:
     from twin.process.discovery import DiscoveredProcess
     from twin.process.eventlog.log import EventLog
-    from twin.process.forecasting.forecast import Plan
+    from twin.process.forecasting.forecast import Forecast, Plan
+    from twin.process.forecasting.watch import News
 
 _PLAIN_EVERY = 5.0
 _ALL = (1 << 64) - 1
@@ -152,6 +153,125 @@ def backtest(
     console.print_table(score_table(scores, language))
     for line in [*verdicts(scores, language), say("how", language), say("written", language, path=out)]:
         console.out(line)
+
+
+def watch(
+    source: Annotated[str, typer.Argument(help="File, folder of parts, or URL · 文件、目录或网址")],
+    every: Annotated[str, typer.Option(help="Time between looks · 查看间隔")] = "60s",
+    horizon: Annotated[str, typer.Option(help="How far, such as 48h or 14d · 预测长度")] = "7d",
+    step: Step = None,
+    process: Process = None,
+    runs: Runs = 100,
+    deadline: Deadline = None,
+    calibrate: Calibrate = 0,
+    seed: Seed = 1,
+    workers: Workers = 1,
+    live: Annotated[bool, typer.Option("--live", help="From now, not from the last event · 以当前时刻为起点")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once and end · 只查看一次")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the latest forecast · 输出目录")] = None,
+    zone: Zone = "UTC",
+    language: Language = "en",
+    json: Json = False,
+) -> None:
+    """Follow a growing log and renew the forecast when rows came · 跟踪不断增长的日志并更新预测.
+
+    Example: twin watch https://host/log.csv --every 5min --horizon 48h --deadline 10d
+    """
+    from dashboards import console
+    from dashboards.forecast.words import say
+    from twin.process.forecasting import ensemble
+    from twin.process.forecasting.sources import Source
+    from twin.process.forecasting.spans import span_of
+    from twin.process.forecasting.watch import Watcher, look_once
+    from twin.process.forecasting.watch import watch as follow
+
+    plan = _plan(horizon, step, runs, seed, deadline, calibrate)
+    pause = span_of(every, "--every") / 1e9
+    teller = _Teller(language, out, json=json)
+    try:
+        with ensemble.workers(workers) as pool:
+            watcher = Watcher(Source(source, zone), plan, _load(process), live=live, pool=pool)
+            if once:
+                teller.tell(look_once(watcher))
+                return
+            console.note(say("watching", language, source=source))
+            for news in follow(watcher, pause):
+                teller.tell(news)
+    except KeyboardInterrupt:
+        console.note(say("stopped", language))
+
+
+class _Teller:
+    """One line for each piece of news."""
+
+    def __init__(self, language: str, out: Path | None, *, json: bool) -> None:
+        self._language, self._out, self._json = language, out, json
+        self._before: dict[str, tuple[float, float, float]] = {}
+
+    def tell(self, news: News) -> None:
+        """Print it, and keep the latest forecast if there is a folder."""
+        from dashboards import console
+        from dashboards.forecast.tables import as_values
+        from dashboards.forecast.words import say
+
+        if self._json:
+            import json
+
+            values: dict[str, Any] = {
+                "kind": news.kind,
+                "rows": news.rows,
+                "cases": news.cases,
+                "new_rows": news.new_rows,
+            }
+            values |= {"new_cases": news.new_cases, "anew": news.anew, "why": news.why}
+            found = {"forecast": as_values(news.found)} if news.found else {}
+            console.out(json.dumps(console.finite(values | found), ensure_ascii=False))
+        elif news.kind in ("away", "back"):
+            console.out(say(news.kind, self._language, why=news.why))
+        else:
+            if news.anew:
+                console.out(say("shrunk", self._language))
+            console.out(self._line(news))
+        if news.found is not None and self._out is not None:
+            self._keep(news.found)
+
+    def _line(self, news: News) -> str:
+        from dashboards.forecast.tables import number
+        from dashboards.forecast.words import say
+        from twin.process.forecasting.spans import text_of
+        from twin.process.forecasting.watch import outlook
+
+        language = self._language
+        if news.found is None:
+            return say("too_little", language, rows=news.rows, why=news.why)
+        parts, now = [], outlook(news.found)
+        for name in ("wip", "arrivals", "completions", "breaches"):
+            if name not in now:
+                continue
+            middle, low, high = (number(x, name) for x in now[name])
+            was = self._before.get(name)
+            change = say("was", language, median=number(was[0], name)) if was and number(was[0], name) != middle else ""
+            parts.append(
+                say("band_of", language, name=say(name, language), median=middle, low=low, high=high, change=change)
+            )
+        key = "renewed" if self._before and not news.anew else "first_forecast"
+        rows, cases = (news.new_rows, news.new_cases) if key == "renewed" else (news.rows, news.cases)
+        self._before = now
+        at = text_of(news.found.instant)[:19]
+        return say(key, language, at=at, rows=f"{rows:,}", cases=f"{cases:,}", bands="; ".join(parts))
+
+    def _keep(self, found: Forecast) -> None:
+        """Put the forecast in the folder: each file under its name only once it is whole."""
+        import tempfile
+
+        from dashboards.forecast.tables import as_values, write_parquet
+
+        assert self._out is not None
+        self._out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._out, prefix=".") as part:
+            _write_json(Path(part) / "forecast.json", as_values(found))
+            for path in [*write_parquet(found, Path(part)), Path(part) / "forecast.json"]:
+                path.replace(self._out / path.name)
 
 
 def _plan(horizon: str, step: str | None, runs: int, seed: int, deadline: str | None, calibrate: int) -> Plan:

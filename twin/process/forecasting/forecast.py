@@ -306,6 +306,9 @@ def _open_cases(state: State, ends: Ints, deadline: int | None) -> OpenCases:
     """The table of the cases that may be open."""
     cases = state.open_cases
     columns = state.columns
+    if not len(cases):
+        none, no = np.zeros(0, np.int64), np.zeros(0)
+        return OpenCases([], none, no, [], [], none, no, no, no, no)
     number = np.full(len(state.chance), -1, np.int64)
     number[cases] = np.arange(len(cases))
     activity, resource = [""] * len(cases), [""] * len(cases)
@@ -324,7 +327,7 @@ def _open_cases(state: State, ends: Ints, deadline: int | None) -> OpenCases:
     at = np.where(is_open & (ends != NEVER), ends.astype(np.float64), np.nan)
     empty = np.isnan(at).all(axis=0)
     at[:, empty] = float(state.instant)
-    low, high = np.nanquantile(at, [0.1, 0.9], axis=0) if len(at) else (np.zeros(0), np.zeros(0))
+    low, high = np.nanquantile(at, [0.1, 0.9], axis=0)
     late = np.full(len(cases), np.nan)
     if deadline is not None:
         late = np.mean(np.where(is_open, ends - state.born[cases] > deadline, False), axis=0)
@@ -339,7 +342,7 @@ def _open_cases(state: State, ends: Ints, deadline: int | None) -> OpenCases:
         [activity[i] for i in order.tolist()],
         [resource[i] for i in order.tolist()],
         since[order],
-        np.nanmean(at, axis=0)[order] if len(at) else np.zeros(0),
+        np.nanmean(at, axis=0)[order],
         low[order],
         high[order],
         late[order],
