@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import njit
 
 from twin.kernels import inlined
 from twin.kernels.philox import unit32
@@ -22,7 +23,29 @@ TABLE_HALF = 32 * OCTAVE_CELLS + 1
 _WORDS = 4294967295
 _FIRST_BITS = (1023 + 5 - 1) * SUB_BINS
 _MANTISSA = (1 << 52) - 1
+_ROOT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))
+_LN_2 = math.log(2.0)
 _CELL = OCTAVE_CELLS / (1 << 52)
+
+
+@njit(cache=True, _nrt=False, forceinline=True, error_model="numpy")  # a test for division by zero bars vectors
+def minus_log(x):
+    """-ln(x) of a double with 0 < x < 1, to some 1e-16 relative: the same bits on every machine, and in vectors.
+
+    x = 2**k * m with m within sqrt(2) of 1, and ln(m) = 2 artanh(s), s = (m - 1) / (m + 1), as a series to s**19.
+    """
+    bits = np.float64(x).view(np.int64)
+    k = (bits - _ROOT_HALF) >> 52
+    m = np.int64(bits - (k << 52)).view(np.float64)
+    s = (m - 1.0) / (m + 1.0)
+    z = s * s
+    z2 = z * z
+    z4 = z2 * z2
+    low = (1 / 3 + z * (1 / 5)) + z2 * (1 / 7 + z * (1 / 9))
+    high = (1 / 11 + z * (1 / 13)) + z2 * (1 / 15 + z * (1 / 17))
+    series = low + z4 * (high + z4 * (1 / 19))
+    twice = 2.0 * s
+    return -(k * _LN_2) - (twice + twice * (z * series))
 
 
 @inlined

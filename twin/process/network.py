@@ -208,8 +208,9 @@ class ProcessNetwork:
         if not self._pending:
             return
         rest = self._arrival[:, int(self._state[kernel.S_ARRIVAL]) :]
-        merged = np.concatenate([rest, *self._pending], axis=1)
-        if np.any(np.diff(merged[0]) < 0):
+        parts = [rest, *self._pending] if rest.shape[1] else self._pending
+        merged = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        if np.any(merged[0, 1:] < merged[0, :-1]):
             merged = merged[:, np.argsort(merged[0], kind="stable")]
         self._arrival = np.ascontiguousarray(merged)
         self._state[kernel.S_ARRIVAL] = 0
