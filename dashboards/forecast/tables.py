@@ -110,8 +110,8 @@ def headlines(found: Forecast, language: str) -> list[str]:
         say(
             "level",
             language,
-            level=arrivals.level,
-            sd=arrivals.level_sd,
+            level=arrivals.level.now,
+            sd=arrivals.level.sd,
             dispersion=arrivals.dispersion,
             days=arrivals.days,
         ),
@@ -136,7 +136,12 @@ def as_values(found: Forecast) -> dict[str, Any]:
         "people": found.people,
         "structure": found.process.structure,
         "arrivals": {
-            key: float(getattr(found.arrivals, key)) for key in ("level", "level_sd", "walk_sd", "dispersion")
+            "per_day": found.arrivals.level.now,
+            "per_day_sd": found.arrivals.level.sd,
+            "memory": found.arrivals.level.memory,
+            "walk_sd": found.arrivals.level.walk_sd,
+            "dispersion": found.arrivals.dispersion,
+            "evenness": found.arrivals.evenness,
         },
         "rescaling": {
             "origins": found.rescaling.origins,

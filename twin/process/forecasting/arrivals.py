@@ -1,10 +1,11 @@
 """How many cases will come, and when: a level that wanders, a week pattern, and scatter that is measured.
 
-Day totals y follow a local level m (a random walk; Harvey 1989, chapter 4) times the weight of the weekday. The
-variance of a day is `dispersion` times its mean (1 = Poisson, less = more regular, more = days of their own), that of a
-step of the level `wander` times the variance of a day of average size. `wander` is fitted by maximum likelihood,
-`dispersion` follows in closed form. A path draws the level at the start, its walk, and the scatter of its days, so
-that bands widen with what is not known about the level.
+Day totals follow a level (a mean, and a deviation that fades by `memory` a day and is fed by `walk_sd`; Harvey 1989,
+chapter 4) times the weight of the weekday. The variance of a day is `dispersion` times its mean (1 = Poisson, less =
+more regular, more = days of their own). Memory and walk are fitted by maximum likelihood, the dispersion then follows
+in closed form. Within its day an arrival falls by the pattern of the hours, which wanders from day to day or is kept
+more evenly than chance would, as `evenness` tells. A path draws the level at its start, its walk, and the scatter of
+its days and hours, so that bands widen with what is not known about the level.
 
 Assumes: the pattern of the week stays; days off that the log has not shown come as a surprise.
 """
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import gammaincinv
-from scipy.stats import poisson
+from scipy.special import gammaincinv, ndtri
+from scipy.stats import nbinom, poisson
 
 from twin.process.forecasting.columns import NONE, Floats, Ints
 from twin.process.forecasting.week import DAY, HOUR, HOURS, hour_of_week
@@ -28,12 +29,64 @@ _PRIOR = 2.0
 _OFF = 1e-4
 """A working day without a single arrival is a day off if that is less likely than this, and is left out."""
 _REGULAR = 0.7
-"""Below this dispersion arrivals are drawn evenly spaced rather than independent."""
+"""Below this dispersion day totals are drawn from a rounded normal law."""
 _LEAST_DISPERSION = 0.02
+_CHANCE = (0.85, 1.15)
+"""Evenness between these counts as that of independent arrivals."""
+_ENOUGH, _RARE = 5, 0.05
+"""Arrivals of a day, and expected ones of an hour, from which they tell about evenness."""
+_DIFFUSE = 1e2
+"""Variance of the mean level before the first day."""
+_MEMORIES = (0.5, 0.8, 0.93, 1.0)
+_FEWEST, _LONG = 4, 14
+"""Days from which the level is fitted at all, and from which it may be drawn to its mean."""
 _LONGEST = 180
 """Days of the past that the level is fitted on."""
 _PER_DAY = 1 << 20
 """Entities of the random streams that belong to one day."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Arrivals of an average day: a mean m and a deviation d that fades.
+
+    Attributes:
+        mean: of m.
+        deviation: mean of d now.
+        factor: lower triangle (m: first, d: second row) that turns two standard normals into their uncertainty.
+        memory: share of d left after a day.
+        walk_sd: of what a day adds to d.
+    """
+
+    mean: float
+    deviation: float
+    factor: tuple[float, float, float]
+    memory: float
+    walk_sd: float
+
+    @property
+    def now(self) -> float:
+        """Expected arrivals of an average day now."""
+        return max(self.mean + self.deviation, 0.0)
+
+    @property
+    def sd(self) -> float:
+        """Its standard deviation."""
+        a, b, c = self.factor
+        return float(np.hypot(a + b, c))
+
+    def path(self, z: Floats) -> Floats:
+        """Levels of successive days from standard normals: two for the start, then one for each further day."""
+        a, b, c = self.factor
+        mean = self.mean + a * z[0]
+        deviation = self.deviation + b * z[0] + c * z[1]
+        out = np.empty(len(z) - 1)
+        for day in range(len(out)):
+            if day:
+                deviation = self.memory * deviation + self.walk_sd * z[day + 1]
+            out[day] = mean + deviation
+        # The level is a rate: where the normal path would cross zero it is held at a small share of the level.
+        return np.maximum(out, 0.05 * max(self.now, self.mean, 0.0))
 
 
 @dataclass(frozen=True)
@@ -42,36 +95,21 @@ class ArrivalModel:
 
     Attributes:
         start: from when the model predicts (ns).
-        level: arrivals of an average day, expected now.
-        level_sd: standard deviation of that level.
-        walk_sd: of the level's step from one day to the next.
+        level: arrivals of an average day.
         dispersion: variance of a day's total over its mean, given the level.
+        evenness: variance of an hour's count, given the day's total, over that of independent arrivals.
         weekday: weight of each weekday from Monday, of mean 1.
         hour: share of each hour of the week (168) in its day.
         days: of the past that were used.
-        floor: of an arrival's moment within its hour, per mille, as seen in the past (101 quantiles).
     """
 
     start: int
-    level: float
-    level_sd: float
-    walk_sd: float
+    level: Level
     dispersion: float
+    evenness: float
     weekday: Floats
     hour: Floats
     days: int
-
-    def expected(self, edges: Ints) -> Floats:
-        """Expected arrivals between neighbouring edges (ns)."""
-        return np.asarray(np.diff(self.level * self._share_to(edges)))
-
-    def _share_to(self, instants: Ints) -> Floats:
-        """Days of average size between a fixed Monday and each instant."""
-        rate = np.repeat(self.weekday, 24) * self.hour
-        before = np.concatenate([[0.0], np.cumsum(rate)])
-        t = np.asarray(instants, np.int64) - 4 * DAY
-        place = t // HOUR % HOURS
-        return np.asarray(t // (7 * DAY) * before[-1] + before[place] + rate[place] * (t % HOUR) / HOUR)
 
     def draw(self, end: int, streams: Streams) -> Ints:
         """Arrivals from `start` to `end` (ns), rising: one possible future.
@@ -80,46 +118,48 @@ class ArrivalModel:
         """
         first, last = self.start // DAY, -(-end // DAY)
         n = int(max(last - first, 0))
-        if n == 0 or self.level <= 0:
+        if n == 0 or self.level.now <= 0:
             return np.zeros(0, np.int64)
-        z = streams.normal(Stream.FORECAST_LEVEL, np.arange(n + 1))
-        path = self.level + self.level_sd * z[0] + self.walk_sd * np.concatenate([[0.0], np.cumsum(z[1:n])])
-        # The level is a rate: where the normal path would cross zero it is held at a small share of the level.
-        path = np.maximum(path, 0.05 * self.level)
-        edges = (first + np.arange(n + 1)) * DAY
-        mean = np.diff(self._share_to(edges)) * path
-        mean = mean * self._day_scatter(mean, streams)
-        out = [self._day(int(first + i), float(m), streams) for i, m in enumerate(mean.tolist()) if m > 0]
+        path = self.level.path(streams.normal(Stream.FORECAST_LEVEL, np.arange(n + 1)))
+        mean = self.weekday[(first + np.arange(n) + 3) % _WEEKDAYS] * path
+        u = streams.uniform(Stream.FORECAST_LEVEL, np.arange(n), 1)
+        totals = _totals(mean, self.dispersion, u)
+        out = [self._day(int(first + i), total, streams) for i, total in enumerate(totals.tolist()) if total]
         times = np.concatenate(out) if out else np.zeros(0, np.int64)
         return times[(times >= self.start) & (times < end)]
 
-    def _day_scatter(self, mean: Floats, streams: Streams) -> Floats:
-        """Factor of each day's own luck: gamma of mean 1 that brings the variance to dispersion x mean."""
-        if self.dispersion <= 1.0:
-            return np.ones(len(mean))
-        shape = np.maximum(mean, 1e-9) / (self.dispersion - 1.0)
-        u = streams.uniform(Stream.FORECAST_LEVEL, np.arange(len(mean)), 1)
-        return np.asarray(gammaincinv(shape, u) / shape)
-
-    def _day(self, day: int, mean: float, streams: Streams) -> Ints:
-        """Arrivals of one whole day with a given mean."""
+    def _day(self, day: int, total: int, streams: Streams) -> Ints:
+        """The arrivals of one whole day."""
         base = (day % (1 << 30)) * _PER_DAY
-        hours = self.hour[hour_of_week(day * DAY + np.arange(24) * HOUR)]
+        hours = usual = self.hour[hour_of_week(day * DAY + np.arange(24) * HOUR)]
+        if self.evenness > _CHANCE[1]:
+            # Hours with luck of their own: Dirichlet weights that give the evenness at a usual day's total.
+            mean = max(float(self.weekday[(day + 3) % _WEEKDAYS]) * self.level.now, 2.0)
+            strength = max((mean - self.evenness) / (self.evenness - 1.0), 0.5)
+            u = streams.uniform(Stream.FORECAST_LEVEL, base + np.arange(24), 2)
+            hours = gammaincinv(np.maximum(hours * strength, 1e-6), u)
+            hours = (
+                hours / hours.sum() if hours.sum() > 0 else self.hour[hour_of_week(day * DAY + np.arange(24) * HOUR)]
+            )
         mass = np.concatenate([[0.0], np.cumsum(hours)])
-        if self.dispersion < _REGULAR:
-            # Gaps of a gamma law in operational time: their count has about the wanted dispersion.
-            shape = 1.0 / self.dispersion
-            n = int(mean + 6 * np.sqrt(mean * self.dispersion) + 8)
-            u = streams.uniform(Stream.FORECAST_ARRIVAL, base + np.arange(n))
-            gaps = gammaincinv(shape, u) / shape
-            gaps[0] *= float(streams.uniform(Stream.FORECAST_ARRIVAL, base + n))
-            share = np.cumsum(gaps) / mean
-            share = share[share < 1.0]
-        else:
-            n = int(poisson.ppf(float(streams.uniform(Stream.FORECAST_LEVEL, base, 2)), mean))
-            share = np.sort(streams.uniform(Stream.FORECAST_ARRIVAL, base + np.arange(n)))
+        shape = 1.0 / self.evenness if self.evenness < _CHANCE[0] else 1.0
+        # Gamma gaps between arrivals, and before the first and after the last: independent arrivals for shape 1.
+        gaps = gammaincinv(shape, streams.uniform(Stream.FORECAST_ARRIVAL, base + np.arange(total + 1)))
+        share = np.cumsum(gaps)[:-1] / gaps.sum()
         at = np.interp(share * mass[-1], mass, np.arange(25) * float(HOUR))
         return np.minimum(day * DAY + at.astype(np.int64), (day + 1) * DAY - 1)
+
+
+def _totals(mean: Floats, dispersion: float, u: Floats) -> Ints:
+    """Day totals of given means and dispersion, by inversion: negative binomial, Poisson, or a rounded normal."""
+    m = np.maximum(mean, 1e-9)
+    if dispersion > 1.02:
+        found = nbinom.ppf(u, m / (dispersion - 1.0), 1.0 / dispersion)
+    elif dispersion > _REGULAR:
+        found = poisson.ppf(u, m)
+    else:
+        found = np.rint(m + np.sqrt(dispersion * m) * ndtri(u))
+    return np.clip(found, 0, _PER_DAY // 2).astype(np.int64)
 
 
 def fit_arrivals(born: Ints, instant: int) -> ArrivalModel:
@@ -131,7 +171,7 @@ def fit_arrivals(born: Ints, instant: int) -> ArrivalModel:
     """
     born = np.sort(born[(born != NONE) & (born < instant)])
     if not len(born):
-        return ArrivalModel(instant, 0.0, 0.0, 0.0, 1.0, np.ones(7), np.full(HOURS, 1 / 24), 0)
+        return ArrivalModel(instant, _LEVEL_ZERO, 1.0, 1.0, np.ones(7), np.full(HOURS, 1 / 24), 0)
     today = instant // DAY
     first = max(int(born[0] // DAY), today - _LONGEST)
     born = born[born >= first * DAY]
@@ -147,17 +187,30 @@ def fit_arrivals(born: Ints, instant: int) -> ArrivalModel:
     size = weekday[kind] * part
     rough = max(float(y.sum() / max(size.sum(), 1e-9)), 1e-9)
     used = ~((y == 0) & (rough * size > -np.log(_OFF))) & (rough * size > 1e-3)
-    y, size = y[used], size[used]
-    if not len(y):
-        return ArrivalModel(instant, rough, rough, 0.0, 1.0, weekday, hour, 0)
-    wander, dispersion = _fit_level(y, size, rough)
-    level, variance, _, _ = _filter(y, size, rough, wander)
-    # The dispersion is itself uncertain with few days: the mean of its inverse-gamma law with one day of Poisson.
-    dispersion = max((dispersion * len(y) + 1.0) / (len(y) + 1.0), _LEAST_DISPERSION)
-    scale = dispersion * rough
-    few = np.sqrt((len(y) + 1) / max(len(y) - 1, 1))
-    sd, walk = few * np.sqrt(variance * scale), few * np.sqrt(wander * scale)
-    return ArrivalModel(instant, max(level, 1e-6), float(sd), float(walk), float(dispersion), weekday, hour, len(y))
+    level, dispersion = _fit_level(y[used], size[used], rough)
+    return ArrivalModel(instant, level, dispersion, _evenness(born, hour), weekday, hour, int(used.sum()))
+
+
+_LEVEL_ZERO = Level(0.0, 0.0, (0.0, 0.0, 0.0), 1.0, 0.0)
+
+
+def _evenness(born: Ints, hour: Floats) -> float:
+    """Mean of Pearson's chi-square over its degrees of freedom, of the hours of days with enough arrivals."""
+    days, place = np.unique(born // DAY, return_inverse=True)
+    counts = np.zeros((len(days), 24))
+    np.add.at(counts, (place, born // HOUR % 24), 1.0)
+    total = counts.sum(axis=1)
+    rows = np.flatnonzero(total >= _ENOUGH)
+    weeks = len(rows) / _WEEKDAYS
+    if weeks < 1:
+        return 1.0
+    share = hour.reshape(_WEEKDAYS, 24)[(days[rows] + 3) % _WEEKDAYS]
+    expected = total[rows, None] * share
+    seen = expected > _RARE
+    square = np.where(seen, (counts[rows] - expected) ** 2 / np.maximum(expected, 1e-9), 0.0).sum()
+    # The shares are fitted to the same days.
+    freedom = (seen.sum() - len(rows)) * (1.0 - min(1.0 / weeks, 0.5))
+    return float(square / freedom) if freedom > 10 else 1.0
 
 
 def _hour_shares(born: Ints) -> Floats:
@@ -185,38 +238,65 @@ def _weekday_weights(y: Floats, part: Floats, kind: Ints) -> Floats:
     return np.asarray(weight / weight.mean())
 
 
-def _filter(y: Floats, size: Floats, rough: float, wander: float) -> tuple[float, float, float, float]:
-    """Kalman filter of the level: its mean and variance at the end, and the sums of the likelihood.
+@dataclass
+class _Filtered:
+    """What the Kalman filter of the level ends with; variances in units of dispersion x rough level."""
 
-    Variances are in units of dispersion x rough level; a day of size s has mean level x s and variance s.
-    """
-    level, variance = rough, 1e2
-    squares = logs = 0.0
+    mean: float
+    deviation: float
+    v_mean: float
+    v_both: float
+    v_deviation: float
+    squares: float
+    logs: float
+
+
+def _filter(y: Floats, size: Floats, rough: float, memory: float, wander: float) -> _Filtered:
+    """Run the filter over the days; one of size s has mean (m + d) s and, given the level, variance s."""
+    stay = wander / (1.0 - memory * memory) if memory < 1 else 0.0
+    f = _Filtered(rough, 0.0, _DIFFUSE, 0.0, stay, 0.0, 0.0)
     for value, s in zip(y.tolist(), size.tolist(), strict=True):
-        variance += wander
-        spread = s * s * variance + s
-        error = value - s * level
-        gain = variance * s / spread
-        level += gain * error
-        variance *= 1.0 - gain * s
-        squares += error * error / spread
-        logs += float(np.log(spread))
-    return level, variance, squares, logs
+        f.deviation *= memory
+        f.v_both *= memory
+        f.v_deviation = memory * memory * f.v_deviation + wander
+        on_mean, on_deviation = f.v_mean + f.v_both, f.v_both + f.v_deviation
+        spread = s * s * (on_mean + on_deviation) + s
+        error = value - s * (f.mean + f.deviation)
+        gain_m, gain_d = s * on_mean / spread, s * on_deviation / spread
+        f.mean += gain_m * error
+        f.deviation += gain_d * error
+        f.v_mean -= gain_m * s * on_mean
+        f.v_deviation -= gain_d * s * on_deviation
+        f.v_both -= gain_m * s * on_deviation
+        f.squares += error * error / spread
+        f.logs += float(np.log(spread))
+    return f
 
 
-def _fit_level(y: Floats, size: Floats, rough: float) -> tuple[float, float]:
-    """Wander by maximum likelihood, and the dispersion that belongs to it."""
+def _fit_level(y: Floats, size: Floats, rough: float) -> tuple[Level, float]:
+    """The level by maximum likelihood over memory and wander, and the dispersion that belongs to it."""
     n = len(y)
+    if n < _FEWEST:
+        sd = rough * np.sqrt(1.0 / max(rough * max(size.sum(), 0.1), 0.1)) + 0.2 * rough
+        return Level(rough, 0.0, (float(sd), 0.0, 0.0), 1.0, 0.05 * rough), 1.0
 
-    def deviance(log_wander: float) -> float:
-        _, _, squares, logs = _filter(y, size, rough, float(np.exp(log_wander)))
-        return n * float(np.log(max(squares / n / rough, 1e-6))) + logs
+    def deviance(log_wander: float, memory: float) -> float:
+        found = _filter(y, size, rough, memory, float(np.exp(log_wander)))
+        return n * float(np.log(max(found.squares / n / rough, 1e-6))) + found.logs
 
-    if n < 4:
-        return 0.01, 1.0
-    best = minimize_scalar(deviance, bounds=(-9.0, 1.5), method="bounded")
-    wander = float(np.exp(best.x))
-    _, _, squares, _ = _filter(y, size, rough, wander)
-    # The weights of the weekdays are fitted to the same days.
-    spent = 1 + min(_WEEKDAYS - 1, max(n // _WEEKDAYS, 0))
-    return wander, squares / max(n - spent, 1) / rough
+    fits = []
+    for memory in _MEMORIES if n >= _LONG else (1.0,):
+        best = minimize_scalar(deviance, args=(memory,), bounds=(-9.0, 1.5), method="bounded", options={"xatol": 0.1})
+        fits.append((float(best.fun), memory, float(np.exp(best.x))))
+    _, memory, wander = min(fits)
+    found = _filter(y, size, rough, memory, wander)
+    # The weights of the weekdays are fitted to the same days; a day of Poisson keeps small samples from extremes.
+    spent = 1 + min(_WEEKDAYS - 1, n // _WEEKDAYS)
+    dispersion = max((found.squares / rough * n / max(n - spent, 1) + 1.0) / (n + 1.0), _LEAST_DISPERSION)
+    scale = dispersion * rough * (n + 1) / max(n - 1, 1)
+    v_mean, v_both = max(found.v_mean, 0.0) * scale, found.v_both * scale
+    a = float(np.sqrt(v_mean))
+    b = v_both / a if a > 0 else 0.0
+    c = float(np.sqrt(max(found.v_deviation * scale - b * b, 0.0)))
+    walk = float(np.sqrt(wander * scale))
+    return Level(found.mean, found.deviation, (a, float(b), c), memory, walk), float(dispersion)
