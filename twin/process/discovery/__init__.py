@@ -11,7 +11,7 @@ simulate_columns(process, start=t, end=t + month, state=state, streams=Streams(1
 from twin.process.discovery.columns import LogColumns, columns_of
 from twin.process.discovery.discover import Options, discover
 from twin.process.discovery.model import DiscoveredProcess, load_process
-from twin.process.discovery.simulate import Simulated, as_log, simulate, simulate_columns
+from twin.process.discovery.simulate import Simulated, as_log, simulate, simulate_columns, simulate_like
 from twin.process.discovery.state import WorkState, state_of
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "load_process",
     "simulate",
     "simulate_columns",
+    "simulate_like",
     "state_of",
 ]

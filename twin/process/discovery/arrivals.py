@@ -52,7 +52,7 @@ def _exposure(begin: int, until: int) -> Float:
     share = np.ones(len(hours))
     share[0] -= ((begin + MONDAY_SHIFT) % HOUR) / HOUR
     share[-1] -= 1.0 - ((until + MONDAY_SHIFT) % HOUR) / HOUR
-    return np.bincount(hours % HOURS, weights=np.maximum(share, 0.0), minlength=HOURS)
+    return np.bincount(hours % HOURS, weights=np.maximum(share, 0.0), minlength=HOURS).astype(np.float64)
 
 
 def _profile(times: Int, mass: Float, begin: int, until: int) -> Float:
@@ -75,7 +75,7 @@ def _daily(times: Int, mass: Float, profile: Float, begin: int, until: int) -> t
     """Days since the first, arrivals and operational hours of each."""
     first, last = begin // DAY, until // DAY
     days = np.arange(first, last + 1)
-    counts = np.bincount(times // DAY - first, weights=mass, minlength=len(days))
+    counts = np.bincount(times // DAY - first, weights=mass, minlength=len(days)).astype(np.float64)
     edges = np.clip(np.append(days, last + 1) * DAY, begin, until)
     exposure = np.diff(operational(edges, profile))
     return (days - first).astype(np.float64), counts, exposure
@@ -160,6 +160,7 @@ def draw_arrivals(
     end: int | None = None,
     at_start: bool = False,
     level: float = 1.0,
+    part: int = 0,
 ) -> Int:
     """Arrival instants (ns, sorted) from `start` on.
 
@@ -171,6 +172,7 @@ def draw_arrivals(
         end: ns, exclusive.
         at_start: the first arrives at `start` itself.
         level: times the fitted level.
+        part: numbers independent stretches of one replication.
     """
     profile = np.asarray(fitted.profile)
     rate = fitted.per_week / HOURS * level
@@ -184,23 +186,23 @@ def draw_arrivals(
         count = int(expected + 8.0 * np.sqrt(expected + 1.0) * max(1.0, fitted.block**0.5) + 16)
     else:
         count = cases
-    steps = _draw_gaps(fitted, count, streams)
+    steps = _draw_gaps(fitted, count, streams, part)
     if at_start:
         steps[0] = 0.0
     times = calendar_time(begin + np.cumsum(steps) / rate, profile)
     if at_start and count:
         times[0] = start
     times = np.maximum(times, start)
-    return times if cases is not None else times[times < end]
+    return times if cases is not None or end is None else times[times < end]
 
 
-def _draw_gaps(fitted: Arrivals, count: int, streams: Streams) -> Float:
+def _draw_gaps(fitted: Arrivals, count: int, streams: Streams, part: int) -> Float:
     gaps = fitted.gaps / _MILLION
     blocks = -(-count // fitted.block)
-    begin = (streams.uniform(Stream.WORK_ARRIVAL, np.arange(blocks)) * len(gaps)).astype(np.int64)
+    begin = (streams.uniform(Stream.WORK_ARRIVAL, np.arange(blocks), 4 * part) * len(gaps)).astype(np.int64)
     rows = (begin[:, None] + np.arange(fitted.block)).ravel()[:count] % len(gaps)
     picked = gaps[rows].copy()
     if count:
         # A residual life for the first gap: the last arrival before the start is not known.
-        picked[0] *= float(streams.uniform(Stream.WORK_ARRIVAL, np.array([0]), counter=1)[0])
+        picked[0] *= float(streams.uniform(Stream.WORK_ARRIVAL, np.array([0]), 4 * part + 1)[0])
     return np.asarray(picked, np.float64)

@@ -9,7 +9,9 @@ import numpy as np
 from twin.process.discovery.columns import Float, Int, LogColumns
 
 _LEAST_SHOWN = 0.2
-_MOST_WEIGHT = 5.0
+_MOST_WEIGHT = 10.0
+_IMPLAUSIBLE = 5.0
+"""Expected number of arrivals at which none is implausible."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ def completeness(log: LogColumns, cut: int, truncated: bool | None = None) -> Co
     """
     cycle = (log.last - log.first).astype(np.float64)
     room = np.maximum((cut - log.first).astype(np.float64), cycle)
-    shown = _distribution(cycle, room)
+    shown = _distribution(cycle, room, room)
     if truncated is None:
-        truncated = _looks_truncated(log.first, shown, cut)
+        truncated = _looks_truncated(log.first, shown, cycle, cut)
     if not truncated:
         return Completeness(np.ones(log.cases), np.ones(log.cases), False)
     arrivals = 1.0 / np.maximum(shown, _LEAST_SHOWN)
@@ -52,25 +54,28 @@ def completeness(log: LogColumns, cut: int, truncated: bool | None = None) -> Co
     return Completeness(shown, weight / weight.mean(), True)
 
 
-def _distribution(cycle: Float, room: Float) -> Float:
-    """P(cycle time <= room) at each case's own room."""
+def _distribution(cycle: Float, room: Float, at: Float) -> Float:
+    """P(cycle time <= at), from cycle times each of which could not be more than its room."""
     values = np.sort(cycle)
     at_risk = np.searchsorted(values, values, side="right") - np.searchsorted(np.sort(room), values, side="left")
-    factors = 1.0 - 1.0 / np.maximum(at_risk, 1)
+    factors = 1.0 - 1.0 / (np.maximum(at_risk, 1) + 1.0)
     # F(x) is the product over cycle times above x.
     tail = np.concatenate([np.cumprod(factors[::-1])[::-1], [1.0]])
-    return np.asarray(tail[np.searchsorted(values, room, side="right")], np.float64)
+    return np.asarray(tail[np.searchsorted(values, at, side="right")], np.float64)
 
 
-def _looks_truncated(first: Int, shown: Float, cut: int) -> bool:
-    """Whether fewer cases begin shortly before the cut than the same time earlier, as truncation would have it."""
-    late = first[shown < 0.9]
-    if not len(late):
+def _looks_truncated(first: Int, shown: Float, cycle: Float, cut: int) -> bool:
+    """Whether cases go on beginning until the cut, as far as those that take long would not be seen.
+
+    If arrivals had stopped so that all cases could end, none would have begun in the last stretch. The test is whether
+    so many would be expected there, had arrivals gone on, that none is implausible.
+    """
+    gap = cut - int(first.max())
+    until = first <= first.max() - np.quantile(cycle, 0.5)
+    span = float(first[until].max() - first.min()) if until.any() else 0.0
+    if span <= 0:
         return False
-    since = late.min()
-    window = cut - since
-    n_late, n_before = int((first >= since).sum()), int(((first < since) & (first >= since - window)).sum())
-    if n_before < 10:
-        return False
-    expected = n_before * shown[first >= since].mean()
-    return bool(abs(n_late - expected) < abs(n_late - n_before))
+    rate = float((1.0 / np.maximum(shown[until], _LEAST_SHOWN)).sum()) / span
+    steps = np.linspace(0.0, gap, 64)
+    expected = rate * float(np.trapezoid(_distribution(cycle, np.maximum(cut - first, cycle), steps), steps))
+    return expected < _IMPLAUSIBLE

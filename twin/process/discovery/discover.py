@@ -13,6 +13,7 @@ from twin.process.discovery.columns import LogColumns, columns_of, concurrency, 
 from twin.process.discovery.model import DiscoveredProcess, Fit, Source, Structure
 from twin.process.discovery.resampling import fit_cases
 from twin.process.discovery.routes import fit_routes
+from twin.process.discovery.staff import fit_workforce
 from twin.process.discovery.timing import fit_timing
 from twin.process.eventlog.log import EventLog
 
@@ -63,7 +64,11 @@ def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structur
     seen: Completeness = completeness(log, cut, options.truncated)
     side = concurrency(log)
     ready, by = enabling(log, side)
-    arrivals = fit_arrivals(log.first, 1.0 / np.maximum(seen.shown, 1e-3), int(log.first.min()), cut)
+    begins = ready[log.offset[:-1]]
+    order = np.argsort(begins, kind="stable")
+    arrivals = fit_arrivals(begins[order], (1.0 / np.maximum(seen.shown, 1e-3))[order], int(begins.min()), cut)
+    timing = fit_timing(log, ready, by, seen.weight)
+    staff = fit_workforce(log, by, seen.weight, len(timing.same))
     routes, bits = fit_routes(log, seen.weight)
     chosen: Structure = structure or options.structure or "timers"
     return DiscoveredProcess(
@@ -71,10 +76,12 @@ def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structur
         activities=log.activities,
         resources=log.resources,
         structure=chosen,
+        window=seen.truncated,
         arrivals=arrivals,
         concurrent=side.astype(np.int64).ravel(),
         routes=routes,
-        timing=fit_timing(log, ready, by, seen.weight),
+        timing=timing,
+        workforce=staff,
         cases=fit_cases(log, seen.weight) if chosen == "resampled" else None,
         fits=[Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits],
         notes=list(log.notes),

@@ -235,6 +235,7 @@ class DiscoveredProcess(Piece):
     Attributes:
         structure: `workforce` (individuals whose time is limited), `timers` (waits as observed, by time of the week)
             or `resampled` (whole observed cases at new times: no mechanism, hence no what-if).
+        window: whether the log shows only cases that had ended when its recording stopped.
         concurrent: activities x activities, 1 = run side by side.
     """
 
@@ -244,6 +245,7 @@ class DiscoveredProcess(Piece):
     activities: list[str]
     resources: list[str]
     structure: Structure
+    window: bool = False
     arrivals: Arrivals
     concurrent: Table
     routes: Routes

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from twin.errors import CapacityError, ScenarioError
 from twin.kernels.workforce import walk_cases
+from twin.process.discovery import queueing
 from twin.process.discovery.arrivals import draw_arrivals
 from twin.process.discovery.columns import Int
 from twin.process.discovery.model import DiscoveredProcess, Samples
@@ -22,6 +23,8 @@ from twin.randomness import Streams
 
 _GROWTH = 2
 _MOST_ROWS = 1 << 28
+_MOST_LIKE = 64
+"""A log of ended cases is cut from at most so many times as many arrivals."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,57 @@ def simulate_columns(
         when = np.sort(np.asarray(arrivals, np.int64))
     if process.structure == "resampled" and state is None:
         return resample(process, when, streams)
+    if process.structure == "workforce":
+        return _queue(process, when, state, start, streams)
     return _walk(process, when, state, start, streams)
+
+
+def _queue(
+    process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams
+) -> Simulated:
+    """The structure with individuals; from nothing it begins earlier, so that queues are filled at the start."""
+    tables = compiled(process)
+    numbers = np.arange(len(when)) + (state.cases if state else 0)
+    if state is not None:
+        ran = queueing.run(process, tables.trie, tables.concurrent, when, numbers, start, streams, state)
+        case = np.repeat(np.arange(len(ran.offset) - 1), np.diff(ran.offset))
+        rows = ran.ended & (ran.end > start)
+        columns = (case, ran.activity, ran.who, ran.start, ran.end)
+        return Simulated(*(column[rows] for column in columns), arrival=when, open_cases=state.cases)
+    begin = start - queueing.warm_up(process)
+    early = draw_arrivals(process.arrivals, begin, streams, end=start, part=1)
+    # The arrivals of the warm-up are cases of their own; those of them that begin later than the start count.
+    first = queueing.draw_all(
+        tables.trie, process.routes.depth, process.routes.longest, queueing.warm_up_numbers(len(early)), streams,
+        process.source.events / max(process.source.cases, 1),
+    )  # fmt: skip
+    later = queueing.draw_all(
+        tables.trie, process.routes.depth, process.routes.longest, numbers, streams,
+        process.source.events / max(process.source.cases, 1),
+    )  # fmt: skip
+    routes = (np.concatenate([first[0], first[0][-1] + later[0][1:]]), np.concatenate([first[1], later[1]]))
+    every = np.concatenate([queueing.warm_up_numbers(len(early)), numbers])
+    ran = queueing.run(
+        process, tables.trie, tables.concurrent, np.concatenate([early, when]), every, begin, streams, routes=routes
+    )
+    return _from(ran, start, len(when))
+
+
+def _from(ran: queueing.Ran, start: int, count: int) -> Simulated:
+    """The first cases, by their first start, that begin at `start` or later, numbered in that order."""
+    sizes = np.diff(ran.offset)
+    case = np.repeat(np.arange(len(sizes)), sizes)
+    far = np.iinfo(np.int64).max
+    begins = np.full(len(sizes), far)
+    np.minimum.at(begins, case[ran.ended], ran.start[ran.ended])
+    order = np.argsort(begins, kind="stable")
+    order = order[(begins[order] >= start) & (begins[order] < far)][:count]
+    number = np.full(len(sizes), -1, np.int64)
+    number[order] = np.arange(len(order))
+    rows = np.flatnonzero(ran.ended & (number[case] >= 0))
+    rows = rows[np.lexsort((ran.start[rows], number[case[rows]]))]
+    columns = (number[case], ran.activity, ran.who, ran.start, ran.end)
+    return Simulated(*(column[rows] for column in columns), arrival=begins[order])
 
 
 def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams) -> Simulated:
@@ -154,8 +207,8 @@ def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start:
         if len(out[0]) > _MOST_ROWS:
             raise CapacityError("the simulated log is too long", hint="Simulate fewer cases or a shorter time.")
         out = [np.concatenate([column, np.empty(len(column) * (_GROWTH - 1), np.int64)]) for column in out]
-    columns = [column[:written] for column in out]
-    return Simulated(*columns, arrival=when, open_cases=opened)
+    case_column, activity, resource, begins, ends = (column[:written] for column in out)
+    return Simulated(case_column, activity, resource, begins, ends, arrival=when, open_cases=opened)
 
 
 def _sampled(samples: Samples) -> tuple[Int, Int, Int, Int]:
@@ -192,3 +245,43 @@ def as_log(process: DiscoveredProcess, done: Simulated, state: WorkState | None 
     kind = pa.timestamp("us", tz="UTC")
     start, end = (pa.array(column // 1000).cast(kind) for column in (done.start, done.end))
     return EventLog.from_columns(case, activity, who, start, end)
+
+
+def simulate_like(
+    process: DiscoveredProcess, *, start: int, cases: int, streams: Streams, window: bool | None = None
+) -> Simulated:
+    """A log that begins at an instant and holds so many cases, recorded as the log was to which the process was fitted.
+
+    If that log held only cases which had ended when its recording stopped (`process.window`), so does this one: its
+    recording stops when as many cases as asked for have ended.
+
+    Args:
+        process: what was discovered.
+        start: ns, first start of the first case.
+        cases: number of cases.
+        streams: seed and replication.
+        window: recorded so or not, whatever the process says.
+    """
+    if not (process.window if window is None else window):
+        return simulate_columns(process, start=start, cases=cases, streams=streams, at_start=True)
+    count = cases + cases // 2 + 16
+    while True:
+        done = simulate_columns(process, start=start, cases=count, streams=streams, at_start=True)
+        last = np.zeros(count, np.int64)
+        np.maximum.at(last, done.case, done.end)
+        ends = np.sort(last[last > 0])
+        stop = int(ends[min(cases, len(ends)) - 1])
+        if len(done.arrival) < count or stop <= int(done.arrival[-1]) or count >= _MOST_LIKE * cases:
+            break
+        count *= _GROWTH
+    kept = (last <= stop) & (last > 0)
+    rows = kept[done.case]
+    number = np.cumsum(kept) - 1
+    return Simulated(
+        number[done.case[rows]],
+        done.activity[rows],
+        done.resource[rows],
+        done.start[rows],
+        done.end[rows],
+        arrival=done.arrival[kept],
+    )

@@ -1,0 +1,232 @@
+"""Who works when, on what, how fast: individuals, their calendars, skills and services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.process.discovery.columns import HOUR, MINUTE, SECOND, WEEK, Bool, Float, Int, LogColumns, week_time
+from twin.process.discovery.model import Workforce
+
+SLOT = 30 * MINUTE
+SLOTS = 336
+POINTS = 201
+_FEW_STAMPS = 60
+"""An individual with fewer starts and ends shares the calendar of those with the same main activity."""
+_SHARE = 0.1
+"""A half hour belongs to a calendar if it saw work in this share of the individual's weeks."""
+_HOLE = 4
+"""Half hours without work inside a day that are no break in the calendar."""
+_SHORT = 2 * HOUR
+_OWN = 30
+_NEGLIGIBLE = 0.01
+_MILLI = 1000
+_RECENT = 0.25
+
+
+def fit_workforce(log: LogColumns, by: Int, weight: Float, delay_groups: int) -> Workforce | None:
+    """Fit individuals; None if the log names too few to say who did what.
+
+    Args:
+        log: the log.
+        by: the instance that enabled each, -1 = none.
+        weight: of each case.
+        delay_groups: number of wait groups; their delays begin at zero.
+    """
+    known = log.resource >= 0
+    if not log.resources or known.mean() < 0.5:
+        return None
+    calendar = fit_calendars(log)
+    limit = _limits(log)
+    pauses, work = _working_time(log, calendar)
+    mass = weight[log.case]
+    group, table = _services(log, work, mass)
+    return Workforce(
+        calendar=calendar.astype(np.int64).ravel(),
+        skilled=_skills(log).ravel(),
+        limit=limit,
+        pauses=pauses,
+        service_group=group,
+        service=table.ravel(),
+        points=POINTS,
+        delay=np.zeros(delay_groups * POINTS, np.int64),
+        first_waits=bool((log.enabled[log.offset[:-1]] >= 0).any()),
+        warm_up_weeks=_warm_up(log),
+    )
+
+
+def _warm_up(log: LogColumns) -> float:
+    longest = float(np.quantile(log.last - log.first, 0.9))
+    return float(np.clip(np.ceil(2.0 * longest / WEEK), 1, 26))
+
+
+def fit_calendars(log: LogColumns) -> Bool:
+    """Half hours of the week at which each individual works, shape (resources, 336)."""
+    r = len(log.resources)
+    known = np.flatnonzero(log.resource >= 0)
+    who = log.resource[known]
+    stamps = np.concatenate([log.start[known], log.end[known]])
+    person = np.concatenate([who, who])
+    short = (log.end[known] - log.start[known]) <= _SHORT
+    for part in (0.25, 0.5, 0.75):  # work in between, where it cannot hide a pause
+        inside = log.start[known] + ((log.end[known] - log.start[known]) * part).astype(np.int64)
+        stamps = np.concatenate([stamps, inside[short]])
+        person = np.concatenate([person, who[short]])
+    main = np.zeros(r, np.int64)
+    counts = np.zeros((r, len(log.activities)))
+    np.add.at(counts, (who, log.activity[known]), 1.0)
+    main = counts.argmax(axis=1)
+    calendars = np.zeros((r, SLOTS), bool)
+    for p in range(r):
+        rows = person == p
+        if 2 * counts[p].sum() < _FEW_STAMPS:
+            rows = main[person] == main[p]
+        calendars[p] = _calendar(stamps[rows])
+    return calendars
+
+
+def _calendar(stamps: Int) -> Bool:
+    slot = week_time(stamps) // SLOT
+    week = (stamps + 3 * 24 * HOUR) // WEEK
+    cells = np.unique(np.stack([week, slot], axis=1), axis=0)
+    weeks = max(1, len(np.unique(week)))
+    seen = np.bincount(cells[:, 1], minlength=SLOTS)
+    on = seen >= max(1.0, _SHARE * weeks * min(1.0, seen[seen > 0].mean() / weeks * 2))
+    grid = on.reshape(7, 48)
+    for day in grid:
+        at = np.flatnonzero(day)
+        for a, b in zip(at[:-1], at[1:], strict=True):
+            if b - a <= _HOLE + 1:
+                day[a:b] = True
+    return np.asarray(grid.ravel() | (np.zeros(SLOTS, bool) if on.any() else True))
+
+
+def _limits(log: LogColumns) -> Int:
+    """Pieces of work at once: one, unless an individual often has more under way when one begins."""
+    limit = np.ones(len(log.resources), np.int64)
+    order = np.argsort(log.resource, kind="stable")
+    edges = np.searchsorted(log.resource[order], np.arange(len(log.resources) + 1))
+    for p, (a, b) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+        rows = order[a:b]
+        start, end = np.sort(log.start[rows]), np.sort(log.end[rows])
+        if not len(start):
+            continue
+        under_way = np.arange(1, len(start) + 1) - np.searchsorted(end, start, side="right")
+        if (under_way > 1).mean() > 0.1:
+            limit[p] = max(1, int(np.quantile(under_way, 0.9)))
+    return limit
+
+
+def _working_time(log: LogColumns, calendar: Bool) -> tuple[bool, Int]:
+    """Whether work rests outside the calendar, and the working time (ns) of each instance then, else the whole."""
+    wall = log.end - log.start
+    work = wall.copy()
+    known = np.flatnonzero((log.resource >= 0) & (wall > 0))
+    inside = _covered(log.start[known], log.end[known], log.resource[known], calendar)
+    work[known] = inside
+    crossing = known[inside < wall[known] - SECOND]
+    within = known[inside >= wall[known] - SECOND]
+    if len(crossing) < 10 or len(within) < 10:
+        return False, wall
+    usual = _median_log(wall, within, log.activity, len(log.activities))
+    as_work = np.abs(np.log(np.maximum(work[crossing], SECOND)) - usual[log.activity[crossing]])
+    as_wall = np.abs(np.log(np.maximum(wall[crossing], SECOND)) - usual[log.activity[crossing]])
+    pauses = bool(np.nanmedian(as_work) < np.nanmedian(as_wall))
+    return (True, np.maximum(work, 0)) if pauses else (False, wall)
+
+
+def _median_log(values: Int, rows: Int, activity: Int, k: int) -> Float:
+    found = np.full(k, np.nan)
+    for a in range(k):
+        mine = rows[activity[rows] == a]
+        if len(mine):
+            found[a] = np.median(np.log(np.maximum(values[mine], SECOND)))
+    return found
+
+
+def _covered(start: Int, end: Int, who: Int, calendar: Bool) -> Int:
+    """Time of the calendar between two instants, ns."""
+    cumulative = np.concatenate([np.zeros((len(calendar), 1), np.int64), np.cumsum(calendar, axis=1)], axis=1) * SLOT
+    total = cumulative[:, -1]
+
+    def upto(at: Int) -> Int:
+        shifted = at + 3 * 24 * HOUR
+        slot = shifted % WEEK // SLOT
+        part = np.where(calendar[who, slot], shifted % SLOT, 0)
+        return np.asarray(shifted // WEEK * total[who] + cumulative[who, slot] + part, np.int64)
+
+    return upto(end) - upto(start)
+
+
+def _skills(log: LogColumns) -> Int:
+    """Share, in thousandths, of each activity's work that each individual did, recent work counting more."""
+    k, r = len(log.activities), len(log.resources)
+    known = np.flatnonzero(log.resource >= 0)
+    span = max(1, int(log.end.max() - log.start.min()))
+    age = (log.end.max() - log.start[known]) / span
+    mass = np.where(age <= _RECENT, 1.0, 0.25)
+    share = np.zeros((k, r))
+    np.add.at(share, (log.activity[known], log.resource[known]), mass)
+    total = share.sum(axis=1, keepdims=True)
+    share = share / np.maximum(total, 1e-9)
+    share[share < _NEGLIGIBLE / max(1, r) * 10] = 0.0
+    return np.where(share > 0, np.maximum(1, np.round(share * _MILLI)), 0).astype(np.int64)
+
+
+def _services(log: LogColumns, work: Int, mass: Float) -> tuple[Int, Int]:
+    """Group of each (activity, individual) and the quantiles in ms of each group."""
+    k, r = len(log.activities), max(1, len(log.resources))
+    rows, table = [], []
+    for a in range(k):
+        mine = np.flatnonzero(log.activity == a)
+        table.append(weighted_quantiles(work[mine] / (SECOND // _MILLI), mass[mine]))
+    group = np.repeat(np.arange(k), r)
+    cell = log.activity * r + log.resource
+    known = np.flatnonzero(log.resource >= 0)
+    count = np.bincount(cell[known], minlength=k * r)
+    order = known[np.argsort(cell[known], kind="stable")]
+    edges = np.searchsorted(cell[order], np.arange(k * r + 1))
+    for c in np.flatnonzero(count >= _OWN).tolist():
+        rows = order[edges[c] : edges[c + 1]]
+        group[c] = len(table)
+        table.append(weighted_quantiles(work[rows] / (SECOND // _MILLI), mass[rows]))
+    return group.astype(np.int64), np.array(table, np.int64)
+
+
+def weighted_quantiles(values: Float, mass: Float, points: int = POINTS) -> Int:
+    """Quantiles at (0.5 / n-like) mid-points of a weighted sample, ends included, ms."""
+    if not len(values):
+        return np.zeros(points, np.int64)
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(mass[order])
+    middle = (cumulative - 0.5 * mass[order]) / cumulative[-1]
+    return np.round(np.interp(np.linspace(0, 1, points), middle, values[order])).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A workforce as the kernel wants it."""
+
+    calendar: Int
+    opens: Int
+    skilled: Int
+    unlimited: Int
+    service: Int
+    delay: Int
+
+
+def tables_of(workforce: Workforce, activities: int, resources: int) -> Tables:
+    """Matrices of a fitted workforce."""
+    calendar = workforce.calendar.reshape(resources, SLOTS)
+    came = (calendar == 1) & (np.roll(calendar, 1, axis=1) == 0)
+    skilled = workforce.skilled.reshape(activities, resources).copy()
+    skilled[:, calendar.sum(axis=1) == 0] = 0
+    return Tables(
+        calendar=np.ascontiguousarray(calendar),
+        opens=came.any(axis=0).astype(np.int64),
+        skilled=skilled,
+        unlimited=(skilled.sum(axis=1) == 0).astype(np.int64),
+        service=workforce.service.reshape(-1, workforce.points),
+        delay=workforce.delay.reshape(-1, workforce.points),
+    )
