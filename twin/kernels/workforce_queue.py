@@ -89,11 +89,19 @@ def next_opening(opens, at):
     return -1
 
 
+@njit(cache=True)
+def goes_before(one, other, activity, priority, urgency):
+    """Whether instance `one` is taken before `other`: lower class first, then the smaller urgency."""
+    mine = priority[activity[one]]
+    theirs = priority[activity[other]]
+    return mine < theirs or (mine == theirs and urgency[one] < urgency[other])
+
+
 @kernel
 def run_workforce(
     seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start, end, who,
     calendar, opens, skilled, unlimited, limit, busy, pauses, s_group, service, w_group, delay, same, concurrent,
-    chain, head, tail, following, times, sequences, items, place,
+    chain, priority, oldest_case, urgency, head, tail, following, times, sequences, items, place,
 ):  # fmt: skip
     """Run all cases to their ends, or to `until`; return the number of instances that ended.
 
@@ -160,7 +168,7 @@ def run_workforce(
                         best = -1
                         for a in range(k):
                             if head[a] >= 0 and skilled[a, r] > 0:
-                                if best < 0 or ready[head[a]] < ready[best]:
+                                if best < 0 or goes_before(head[a], best, activity, priority, urgency):
                                     best = head[a]
                         if best < 0:
                             break
@@ -251,6 +259,7 @@ def run_workforce(
                     pending += 1
                 continue
         # Which instances of the case may go on now?
+        begins = arrival[c - open_cases] if c >= open_cases else start[offset[c]]
         for t in range(enabled_from, enabled_to):
             if status[t] != 0:
                 continue
@@ -268,6 +277,7 @@ def run_workforce(
                     wait = quantile(delay, group, u) * MS
                 status[t] = DELAYED
                 ready[t] = now + wait
+                urgency[t] = begins if oldest_case != 0 else ready[t]
                 size = push(times, sequences, items, place, size, ready[t], sequence, t)
                 sequence += 1
             elif chain != 0:
@@ -278,7 +288,7 @@ def run_workforce(
                 best = -1
                 for a in range(k):
                     if head[a] >= 0 and skilled[a, freed] > 0:
-                        if best < 0 or ready[head[a]] < ready[best]:
+                        if best < 0 or goes_before(head[a], best, activity, priority, urgency):
                             best = head[a]
                 if best >= 0:
                     a = activity[best]

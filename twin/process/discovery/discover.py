@@ -68,7 +68,7 @@ def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structur
     order = np.argsort(begins, kind="stable")
     arrivals = fit_arrivals(begins[order], (1.0 / np.maximum(seen.shown, 1e-3))[order], int(begins.min()), cut)
     timing = fit_timing(log, ready, by, seen.weight)
-    staff = fit_workforce(log, by, seen.weight, len(timing.same))
+    staffed = fit_workforce(log, ready, seen.weight, len(timing.same))
     routes, bits = fit_routes(log, seen.weight)
     chosen: Structure = structure or options.structure or "timers"
     return DiscoveredProcess(
@@ -81,7 +81,7 @@ def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structur
         concurrent=side.astype(np.int64).ravel(),
         routes=routes,
         timing=timing,
-        workforce=staff,
+        workforce=staffed[0] if staffed else None,
         cases=fit_cases(log, seen.weight) if chosen == "resampled" else None,
         fits=[Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits],
         notes=list(log.notes),

@@ -165,6 +165,8 @@ class Workforce(Piece):
         service: service quantiles in milliseconds of working time, `points` per group.
         points: quantiles per group.
         delay: quantiles in milliseconds of extraneous delay by wait group, `points` per group.
+        priority: class of each activity, lower first.
+        oldest_case: within a class by the arrival of the case, else by how long the work has waited.
         first_waits: whether arrivals queue for their first activity (arrival = when the work could begin).
         warm_up_weeks: how long before its start a simulation begins, so that queues are filled.
     """
@@ -177,6 +179,8 @@ class Workforce(Piece):
     service: Table
     points: int
     delay: Table
+    priority: Table
+    oldest_case: bool
     first_waits: bool
     warm_up_weeks: float
 

@@ -122,6 +122,7 @@ def run(
     columns = [np.empty(total + 1, np.int64) for _ in range(3)]
     place = np.full(total + 1, -1, np.int64)
     queues = [np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64)]
+    urgency = ready.copy()
     opened = 0 if state is None else state.cases
     last = int(arrival[-1]) if len(arrival) else begin
     run_workforce(
@@ -129,6 +130,7 @@ def run(
         activity, status, ready, start, end, who, tables.calendar, tables.opens, tables.skilled, tables.unlimited,
         staff.limit, np.zeros(max(people, 1), np.int64), staff.pauses, staff.service_group, tables.service,
         process.timing.wait_group, tables.delay, process.timing.same, concurrent, int(not concurrent.any()),
+        staff.priority, int(staff.oldest_case), urgency,
         *queues, *columns, place,
     )  # fmt: skip
     return Ran(offset, activity, who, ready, start, end, status == DONE)

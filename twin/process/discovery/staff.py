@@ -8,6 +8,7 @@ import numpy as np
 
 from twin.process.discovery.columns import HOUR, MINUTE, SECOND, WEEK, Bool, Float, Int, LogColumns, week_time
 from twin.process.discovery.model import Workforce
+from twin.process.discovery.priorities import Discipline, fit_discipline
 
 SLOT = 30 * MINUTE
 SLOTS = 336
@@ -23,14 +24,17 @@ _OWN = 30
 _NEGLIGIBLE = 0.01
 _MILLI = 1000
 _RECENT = 0.25
+_LONGEST_WARM_UP = 26
 
 
-def fit_workforce(log: LogColumns, by: Int, weight: Float, delay_groups: int) -> Workforce | None:
+def fit_workforce(
+    log: LogColumns, ready: Int, weight: Float, delay_groups: int
+) -> tuple[Workforce, Discipline] | None:
     """Fit individuals; None if the log names too few to say who did what.
 
     Args:
         log: the log.
-        by: the instance that enabled each, -1 = none.
+        ready: when each instance could begin.
         weight: of each case.
         delay_groups: number of wait groups; their delays begin at zero.
     """
@@ -42,23 +46,28 @@ def fit_workforce(log: LogColumns, by: Int, weight: Float, delay_groups: int) ->
     pauses, work = _working_time(log, calendar)
     mass = weight[log.case]
     group, table = _services(log, work, mass)
-    return Workforce(
+    skilled = _skills(log)
+    discipline = fit_discipline(log, ready, skilled > 0)
+    staff = Workforce(
         calendar=calendar.astype(np.int64).ravel(),
-        skilled=_skills(log).ravel(),
+        skilled=skilled.ravel(),
         limit=limit,
         pauses=pauses,
         service_group=group,
         service=table.ravel(),
         points=POINTS,
         delay=np.zeros(delay_groups * POINTS, np.int64),
+        priority=discipline.priority,
+        oldest_case=discipline.oldest_case,
         first_waits=bool((log.enabled[log.offset[:-1]] >= 0).any()),
         warm_up_weeks=_warm_up(log),
     )
+    return staff, discipline
 
 
 def _warm_up(log: LogColumns) -> float:
-    longest = float(np.quantile(log.last - log.first, 0.9))
-    return float(np.clip(np.ceil(2.0 * longest / WEEK), 1, 26))
+    """As long as the log, so that a backlog that grew there has grown as far."""
+    return float(np.clip(np.round((log.end.max() - log.start.min()) / WEEK), 1, _LONGEST_WARM_UP))
 
 
 def fit_calendars(log: LogColumns) -> Bool:
