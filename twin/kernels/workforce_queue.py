@@ -100,7 +100,7 @@ def goes_before(one, other, activity, priority, urgency):
 @kernel
 def run_workforce(
     seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start, end, who,
-    calendar, opens, skilled, unlimited, limit, busy, pauses, s_group, service, w_group, delay, same, concurrent,
+    calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, w_group, delay, same, concurrent,
     chain, priority, oldest_case, urgency, head, tail, following, times, sequences, items, place,
 ):  # fmt: skip
     """Run all cases to their ends, or to `until`; return the number of instances that ended.
@@ -159,35 +159,43 @@ def run_workforce(
         enabled_to = -1
         by = k
         freed = -1
-        if kind == 3:
-            tick = next_opening(opens, tick)
-            for r in range(people):
-                if busy[r] < limit[r] and calendar[r, ((now + MONDAY_SHIFT) // SLOT) % SLOTS] != 0:
-                    # Each in turn takes what waits longest.
-                    while busy[r] < limit[r]:
-                        best = -1
-                        for a in range(k):
-                            if head[a] >= 0 and skilled[a, r] > 0:
-                                if best < 0 or goes_before(head[a], best, activity, priority, urgency):
-                                    best = head[a]
-                        if best < 0:
-                            break
-                        a = activity[best]
-                        head[a] = following[best]
-                        if head[a] < 0:
-                            tail[a] = -1
-                        pending -= 1
-                        busy[r] += 1
-                        who[best] = r
-                        start[best] = now
-                        status[best] = RUNNING
-                        c = case_of[best]
-                        draw = (best - offset[c]) * STEP
-                        u = uniform(seed, replication, TIME, case_number[c], draw + U_SERVICE)
-                        work = quantile(service, s_group[a * people + r], u) * MS
-                        end[best] = work_end(calendar, r, now, work, pauses)
-                        size = push(times, sequences, items, place, size, end[best], sequence, best)
-                        sequence += 1
+        if kind == 3 or (kind == 1 and items[0] >= total):
+            first = 0
+            stop = people
+            if kind == 3:
+                tick = next_opening(opens, tick)
+            else:
+                first = items[0] - total
+                stop = first + 1
+                size = remove(times, sequences, items, place, size, items[0])
+                busy[first] -= due[first]
+                due[first] = 0
+            slot = ((now + MONDAY_SHIFT) // SLOT) % SLOTS
+            for r in range(first, stop):
+                while busy[r] < limit[r] and calendar[r, slot] != 0:
+                    best = -1
+                    for a in range(k):
+                        if head[a] >= 0 and skilled[a, r] > 0:
+                            if best < 0 or goes_before(head[a], best, activity, priority, urgency):
+                                best = head[a]
+                    if best < 0:
+                        break
+                    a = activity[best]
+                    head[a] = following[best]
+                    if head[a] < 0:
+                        tail[a] = -1
+                    pending -= 1
+                    busy[r] += 1
+                    who[best] = r
+                    start[best] = now
+                    status[best] = RUNNING
+                    c = case_of[best]
+                    draw = (best - offset[c]) * STEP
+                    u = uniform(seed, replication, TIME, case_number[c], draw + U_SERVICE)
+                    work = quantile(service, s_group[a * people + r], u) * MS
+                    end[best] = work_end(calendar, r, now, work, pauses)
+                    size = push(times, sequences, items, place, size, end[best], sequence, best)
+                    sequence += 1
             continue
         if kind == 2:
             c = case
@@ -283,29 +291,11 @@ def run_workforce(
             elif chain != 0:
                 break
         if freed >= 0:
-            busy[freed] -= 1
-            if busy[freed] < limit[freed] and calendar[freed, ((now + MONDAY_SHIFT) // SLOT) % SLOTS] != 0:
-                best = -1
-                for a in range(k):
-                    if head[a] >= 0 and skilled[a, freed] > 0:
-                        if best < 0 or goes_before(head[a], best, activity, priority, urgency):
-                            best = head[a]
-                if best >= 0:
-                    a = activity[best]
-                    head[a] = following[best]
-                    if head[a] < 0:
-                        tail[a] = -1
-                    pending -= 1
-                    busy[freed] += 1
-                    who[best] = freed
-                    start[best] = now
-                    status[best] = RUNNING
-                    cb = case_of[best]
-                    u = uniform(seed, replication, TIME, case_number[cb], (best - offset[cb]) * STEP + U_SERVICE)
-                    work = quantile(service, s_group[a * people + freed], u) * MS
-                    end[best] = work_end(calendar, freed, now, work, pauses)
-                    size = push(times, sequences, items, place, size, end[best], sequence, best)
-                    sequence += 1
+            # It looks for work once everything that became possible at this instant is in the queues.
+            due[freed] += 1
+            if place[total + freed] < 0:
+                size = push(times, sequences, items, place, size, now, sequence, total + freed)
+                sequence += 1
     return ended
 
 

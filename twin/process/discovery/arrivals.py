@@ -11,7 +11,8 @@ from twin.randomness import Stream, Streams
 HOURS = 168
 _HALF_LIVES = (0.0, 8.0, 4.0, 2.0, 1.0)
 _MILLION = 1_000_000
-_LEAST_SHOWN = 0.3
+_LEAST_SHOWN = (0.7, 0.3)
+"""Stretches in which a log shows fewer of the cases are left out, if half of it remains."""
 _ROLLING = 51
 
 
@@ -24,8 +25,12 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
         begin: ns from which the log shows arrivals.
         cut: ns until which it does.
     """
-    usable = weight <= 1.0 / _LEAST_SHOWN
-    until = int(first[usable].max()) if usable.any() else int(first.max())
+    usable, until = np.ones(len(first), bool), int(first.max())
+    for least in _LEAST_SHOWN:
+        some = weight <= 1.0 / least
+        if some.any() and int(first[some].max()) - begin >= 0.5 * (cut - begin):
+            usable, until = some, int(first[some].max())
+            break
     until = cut if bool(usable.all()) and cut - until < DAY else until
     seen = usable & (first <= until)
     times, mass = first[seen], weight[seen]
@@ -33,6 +38,7 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
     days, counts, exposure = _daily(times, mass, profile, begin, until)
     half_life, spread = _choose_half_life(days, counts, exposure)
     level = _level(days, counts, exposure, days[-1] + 1.0, half_life)
+    level = level if level > 0 else _level(days, counts, exposure, days[-1] + 1.0, 0.0)
     gaps = _gaps(times, profile)
     block = _block(gaps, len(times) / max(len(days), 1))
     return Arrivals(

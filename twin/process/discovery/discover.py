@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
 from twin.process.discovery.arrivals import fit_arrivals
 from twin.process.discovery.censoring import Completeness, completeness
-from twin.process.discovery.columns import LogColumns, columns_of, concurrency, enabling
+from twin.process.discovery.clock import align_clock
+from twin.process.discovery.columns import SECOND, LogColumns, columns_of, concurrency, enabling
 from twin.process.discovery.model import DiscoveredProcess, Fit, Source, Structure
 from twin.process.discovery.resampling import fit_cases
 from twin.process.discovery.routes import fit_routes
@@ -61,6 +63,8 @@ def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structur
         options: what to fit.
         structure: the structure; None = that of the options, or `timers`.
     """
+    log, changes = align_clock(log)
+    cut = max(cut, int(log.end.max()))
     seen: Completeness = completeness(log, cut, options.truncated)
     side = concurrency(log)
     ready, by = enabling(log, side)
@@ -84,7 +88,7 @@ def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structur
         workforce=staffed[0] if staffed else None,
         cases=fit_cases(log, seen.weight) if chosen == "resampled" else None,
         fits=[Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits],
-        notes=list(log.notes),
+        notes=[*log.notes, *(_clock_note(*change) for change in changes)],
     )
 
 
@@ -100,3 +104,8 @@ def _source(log: LogColumns, name: str) -> Source:
         first=int(log.start.min()),
         last=int(log.end.max()),
     )
+
+
+def _clock_note(at: int, hours: int) -> str:
+    day = datetime.fromtimestamp(at // SECOND, UTC).date()
+    return f"The clock changes on {day}: times before it are moved by {hours:+d} h."

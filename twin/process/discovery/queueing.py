@@ -119,8 +119,8 @@ def run(
     who = np.full(total, -1, np.int64)
     if state is not None and state.cases:
         _restore(process, tables, concurrent, state, streams, offset, activity, taken, (status, ready, start, end, who))
-    columns = [np.empty(total + 1, np.int64) for _ in range(3)]
-    place = np.full(total + 1, -1, np.int64)
+    columns = [np.empty(total + people + 1, np.int64) for _ in range(3)]
+    place = np.full(total + people + 1, -1, np.int64)
     queues = [np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64)]
     urgency = ready.copy()
     opened = 0 if state is None else state.cases
@@ -128,7 +128,7 @@ def run(
     run_workforce(
         streams.key, streams.replication, begin, last + _PATIENT, arrival, numbers, offset, opened, case_of,
         activity, status, ready, start, end, who, tables.calendar, tables.opens, tables.skilled, tables.unlimited,
-        staff.limit, np.zeros(max(people, 1), np.int64), staff.pauses, staff.service_group, tables.service,
+        staff.limit, *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group, tables.service,
         process.timing.wait_group, tables.delay, process.timing.same, concurrent, int(not concurrent.any()),
         staff.priority, int(staff.oldest_case), urgency,
         *queues, *columns, place,

@@ -23,6 +23,8 @@ from twin.randomness import Streams
 
 _GROWTH = 2
 _MOST_ROWS = 1 << 28
+_FOLLOW_UP = 0.2
+"""Assumed share of a recording that follows its last arrival."""
 _MOST_LIKE = 64
 """A log of ended cases is cut from at most so many times as many arrivals."""
 
@@ -252,8 +254,8 @@ def simulate_like(
 ) -> Simulated:
     """A log that begins at an instant and holds so many cases, recorded as the log was to which the process was fitted.
 
-    If that log held only cases which had ended when its recording stopped (`process.window`), so does this one: its
-    recording stops when as many cases as asked for have ended.
+    If that log held only cases which had ended when its recording stopped (`process.window`), so does this one. How
+    long recording goes on after the last arrival cannot be known from that log; assumed is a fifth of the recording.
 
     Args:
         process: what was discovered.
@@ -267,14 +269,17 @@ def simulate_like(
     count = cases + cases // 2 + 16
     while True:
         done = simulate_columns(process, start=start, cases=count, streams=streams, at_start=True)
-        last = np.zeros(count, np.int64)
+        held = len(done.arrival)
+        last = np.zeros(held, np.int64)
         np.maximum.at(last, done.case, done.end)
-        ends = np.sort(last[last > 0])
-        stop = int(ends[min(cases, len(ends)) - 1])
-        if len(done.arrival) < count or stop <= int(done.arrival[-1]) or count >= _MOST_LIKE * cases:
+        # The earliest stop of arrivals such that enough of them end by the end of the recording.
+        needed = np.maximum(done.arrival, start + (last - start) * (1.0 - _FOLLOW_UP))
+        needed = np.where(last > 0, needed, np.inf)
+        stop = float(np.partition(needed, min(cases, held) - 1)[min(cases, held) - 1]) if held else 0.0
+        if held < count or stop <= float(done.arrival[-1]) or count >= _MOST_LIKE * cases:
             break
         count *= _GROWTH
-    kept = (last <= stop) & (last > 0)
+    kept = needed <= stop
     rows = kept[done.case]
     number = np.cumsum(kept) - 1
     return Simulated(
