@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
+from twin.errors import DataError
 from twin.process.discovery.arrivals import fit_arrivals
 from twin.process.discovery.censoring import Completeness, completeness
 from twin.process.discovery.clock import align_clock
 from twin.process.discovery.columns import SECOND, LogColumns, columns_of, concurrency, enabling
-from twin.process.discovery.model import DiscoveredProcess, Fit, Source, Structure
+from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
+from twin.process.discovery.delays import fit_delays
+from twin.process.discovery.priorities import Discipline
 from twin.process.discovery.resampling import fit_cases
-from twin.process.discovery.routes import fit_routes
+from twin.process.discovery.routes import fit_routes, whole_routes
+from twin.process.discovery.select import compare, inner_split
 from twin.process.discovery.staff import fit_workforce
 from twin.process.discovery.timing import fit_timing
 from twin.process.eventlog.log import EventLog
@@ -30,6 +35,7 @@ class Options:
         truncated: whether the log holds only cases that ended before its last instant; None = find out.
         seed: of the simulations that compare the rivals.
         name: of the log, for the record.
+        report: told what is being done, for a progress display.
     """
 
     structure: Structure | None = None
@@ -37,10 +43,29 @@ class Options:
     truncated: bool | None = None
     seed: int = 1
     name: str = ""
+    report: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that was fitted to one log, for all structures.
+
+    Attributes:
+        process: with every part; its `structure` says nothing yet.
+        delayed: the workforce with extraneous delays, if there is a workforce.
+        whole: the routes that follow whole observed cases.
+    """
+
+    process: DiscoveredProcess
+    delayed: Workforce | None
+    whole: Routes
 
 
 def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProcess:
     """Fit a process to an event log.
+
+    Every part is fitted to the whole log. Which structure to use, with which delays and routes, is decided by fitting
+    the rivals to an earlier part of the log and comparing what they simulate with the later part.
 
     Args:
         log: activities with starts and ends; resources if known.
@@ -51,20 +76,65 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     """
     options = options or Options()
     columns = columns_of(log)
-    return fit_columns(columns, int(columns.end.max()), options)
+    options.report("whole log")
+    parts = fit_parts(columns, options)
+    inner = inner_split(log)
+    ranking: list[Rival] = []
+    if inner is not None:
+        options.report("inner split")
+        early = fit_parts(columns_of(inner[0]), replace(options, truncated=True))
+        rivals = _rivals(early, options)
+        if len(rivals) > 1:
+            ranking = compare(rivals, inner[1], options.seed, options.report)
+    candidates = _rivals(parts, options)
+    if not candidates:
+        raise DataError(
+            f"the structure {options.structure!r} cannot be fitted",
+            hint="The log names too few resources; choose `timers` or `resampled`.",
+        )
+    best = next((rival.structure for rival in ranking if rival.structure in candidates), next(iter(candidates)))
+    return candidates[best].model_copy(update={"rivals": ranking})
 
 
-def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structure | None = None) -> DiscoveredProcess:
-    """Fit all parts of one structure to columns.
+def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:
+    """Each rival by its name, the preferred one first."""
+    base, found = parts.process, {}
+
+    def add(name: str, **changes: object) -> None:
+        found[name] = base.model_copy(update=changes)
+
+    if base.workforce is not None:
+        add("workforce", structure="workforce")
+        add("workforce, whole routes", structure="workforce", routes=parts.whole)
+        if parts.delayed is not None and parts.delayed.delay.any():
+            add("workforce with delays", structure="workforce", workforce=parts.delayed)
+            add(
+                "workforce with delays, whole routes",
+                structure="workforce",
+                workforce=parts.delayed,
+                routes=parts.whole,
+            )
+    add("timers", structure="timers")
+    add("timers, whole routes", structure="timers", routes=parts.whole)
+    if not options.mechanistic:
+        add("resampled", structure="resampled")
+    wanted = options.structure
+    found = {name: process for name, process in found.items() if wanted in (None, process.structure)}
+    return {
+        name: process if process.structure == "resampled" else process.model_copy(update={"cases": None})
+        for name, process in found.items()
+    }
+
+
+def fit_parts(log: LogColumns, options: Options) -> Parts:
+    """Fit every part to a log.
 
     Args:
         log: the columns.
-        cut: ns until which the log shows cases.
         options: what to fit.
-        structure: the structure; None = that of the options, or `timers`.
     """
     log, changes = align_clock(log)
-    cut = max(cut, int(log.end.max()))
+    cut = int(log.end.max())
     seen: Completeness = completeness(log, cut, options.truncated)
     side = concurrency(log)
     ready, by = enabling(log, side)
@@ -74,22 +144,39 @@ def fit_columns(log: LogColumns, cut: int, options: Options, structure: Structur
     timing = fit_timing(log, ready, by, seen.weight)
     staffed = fit_workforce(log, ready, seen.weight, len(timing.same))
     routes, bits = fit_routes(log, seen.weight)
-    chosen: Structure = structure or options.structure or "timers"
-    return DiscoveredProcess(
+    fits = [Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits]
+    if staffed:
+        fits += _choice_fits(staffed[1])
+    process = DiscoveredProcess(
         source=_source(log, options.name),
         activities=log.activities,
         resources=log.resources,
-        structure=chosen,
+        structure="timers",
         window=seen.truncated,
         arrivals=arrivals,
         concurrent=side.astype(np.int64).ravel(),
         routes=routes,
         timing=timing,
         workforce=staffed[0] if staffed else None,
-        cases=fit_cases(log, seen.weight) if chosen == "resampled" else None,
-        fits=[Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits],
+        cases=fit_cases(log, seen.weight),
+        fits=fits,
         notes=[*log.notes, *(_clock_note(*change) for change in changes)],
     )
+    delayed = None
+    if staffed:
+        delayed, observed, plain = fit_delays(process, log, ready, by, side, options.seed)
+        waiting = float(observed.sum())
+        share = max(0.0, 1.0 - float(plain.sum()) / waiting) if waiting > 0 else 0.0
+        process.unexplained["waiting, by contention and calendars"] = round(share, 4)
+    return Parts(process, delayed, whole_routes(log, seen.weight))
+
+
+def _choice_fits(discipline: Discipline) -> list[Fit]:
+    rule = "oldest case first" if discipline.oldest_case else "first come first served"
+    if discipline.priority.any():
+        rule += " within classes of activities"
+    name = f"choices explained by {rule}"
+    return [Fit(part="priorities", measure=name, value=round(discipline.explained, 4), of=f"{discipline.choices}")]
 
 
 def _source(log: LogColumns, name: str) -> Source:

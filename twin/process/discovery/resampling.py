@@ -66,15 +66,15 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
         chosen = np.where(
             chosen < 0, np.where((v * _MILLI < source.keep[found]) | (attempt == _TRIES - 1), found, -1), chosen
         )
-    # Later instants keep their clock times: they shift by the days between, not by the minutes.
+    # Whole weeks between the observed case and its copy: all its instants keep their place in the week.
     shift = at * MINUTE - source.begin[chosen] * MINUTE
     shift = (shift + 3.5 * DAY).astype(np.int64) % (7 * DAY) - int(3.5 * DAY)
+    begin = np.maximum(when // MINUTE * MINUTE - shift, when[0] if len(when) else 0)
+    order = np.argsort(begin, kind="stable")
+    chosen, begin = chosen[order], begin[order]
     sizes = np.diff(source.offset)[chosen]
     stop = np.cumsum(sizes)
     rows = np.repeat(source.offset[:-1][chosen] - (stop - sizes), sizes) + np.arange(int(stop[-1]) if len(stop) else 0)
     case = np.repeat(ids, sizes)
-    gap = shift[case]
-    start, end = source.start[rows] * _MS, source.end[rows] * _MS
-    start = np.where(start > 4 * np.abs(gap), start - gap, start) + when[case]
-    end = np.where(end > 4 * np.abs(gap), end - gap, end) + when[case]
-    return Simulated(case, source.activity[rows], source.resource[rows], start, np.maximum(start, end), arrival=when)
+    start, end = (begin[case] + column[rows] * _MS for column in (source.start, source.end))
+    return Simulated(case, source.activity[rows], source.resource[rows], start, np.maximum(start, end), arrival=begin)

@@ -18,6 +18,7 @@ _SHRINKAGES = (0.3, 1.0, 3.0, 10.0)
 _LEAST = 2.0
 """A history seen by fewer cases than this is not kept."""
 _FOLDS = 4
+_WHOLE = 1e-6
 _MILLI = 1000
 
 
@@ -44,13 +45,22 @@ def fit_routes(log: LogColumns, weight: Float) -> tuple[Routes, list[tuple[str, 
     tree = _grow(traces, weight, k, depth)
     found = [("next activity, bits per step", scores[best])] if scores else []
     longest = max(len(trace) for trace in traces)
-    return _pack(tree, k, depth, shrinkage, 3 * longest + 10), found
+    return _pack(tree, depth, shrinkage, 3 * longest + 10), found
+
+
+def whole_routes(log: LogColumns, weight: Float) -> Routes:
+    """Routes that follow observed cases almost from start to end: the longest histories, hardly backed off."""
+    k = len(log.activities)
+    traces = [log.activity[a:b].tolist() for a, b in zip(log.offset[:-1], log.offset[1:], strict=True)]
+    longest = max(len(trace) for trace in traces)
+    depth = min(longest + 1, _DEPTHS[-1])
+    return _pack(_grow(traces, weight, k, depth, 0.0), depth, _WHOLE, 3 * longest + 10)
 
 
 Node = dict[tuple[int, ...], Float]
 
 
-def _grow(traces: list[list[int]], weight: Float, k: int, depth: int) -> Node:
+def _grow(traces: list[list[int]], weight: Float, k: int, depth: int, least: float = _LEAST) -> Node:
     """Weighted counts of followers of every history (newest first) up to a depth."""
     tree: Node = {}
     grouped: dict[tuple[int, ...], float] = {}
@@ -68,7 +78,7 @@ def _grow(traces: list[list[int]], weight: Float, k: int, depth: int) -> Node:
                     counts = tree[context] = np.zeros(k + 1)
                 counts[symbol] += mass
             history = (symbol, *history[: depth - 1]) if depth else ()
-    return {c: n for c, n in tree.items() if not c or n.sum() >= _LEAST or len(c) <= 1}
+    return {c: n for c, n in tree.items() if not c or n.sum() >= least or len(c) <= 1}
 
 
 def _choose(
@@ -116,7 +126,7 @@ def _choose(
     return best, scores
 
 
-def _pack(tree: Node, k: int, depth: int, shrinkage: float, longest: int) -> Routes:
+def _pack(tree: Node, depth: int, shrinkage: float, longest: int) -> Routes:
     contexts = sorted(tree, key=lambda c: (len(c), c))
     index = {context: i for i, context in enumerate(contexts)}
     kept = [c for c in contexts if not c or c[:-1] in index]

@@ -23,7 +23,7 @@ from twin.randomness import Streams
 
 _GROWTH = 2
 _MOST_ROWS = 1 << 28
-_FOLLOW_UP = 0.2
+FOLLOW_UP = 0.2
 """Assumed share of a recording that follows its last arrival."""
 _MOST_LIKE = 64
 """A log of ended cases is cut from at most so many times as many arrivals."""
@@ -250,7 +250,13 @@ def as_log(process: DiscoveredProcess, done: Simulated, state: WorkState | None 
 
 
 def simulate_like(
-    process: DiscoveredProcess, *, start: int, cases: int, streams: Streams, window: bool | None = None
+    process: DiscoveredProcess,
+    *,
+    start: int,
+    cases: int,
+    streams: Streams,
+    window: bool | None = None,
+    follow_up: float = FOLLOW_UP,
 ) -> Simulated:
     """A log that begins at an instant and holds so many cases, recorded as the log was to which the process was fitted.
 
@@ -263,6 +269,7 @@ def simulate_like(
         cases: number of cases.
         streams: seed and replication.
         window: recorded so or not, whatever the process says.
+        follow_up: share of the recording that follows the last arrival.
     """
     if not (process.window if window is None else window):
         return simulate_columns(process, start=start, cases=cases, streams=streams, at_start=True)
@@ -273,7 +280,7 @@ def simulate_like(
         last = np.zeros(held, np.int64)
         np.maximum.at(last, done.case, done.end)
         # The earliest stop of arrivals such that enough of them end by the end of the recording.
-        needed = np.maximum(done.arrival, start + (last - start) * (1.0 - _FOLLOW_UP))
+        needed = np.maximum(done.arrival, start + (last - start) * (1.0 - follow_up))
         needed = np.where(last > 0, needed, np.inf)
         stop = float(np.partition(needed, min(cases, held) - 1)[min(cases, held) - 1]) if held else 0.0
         if held < count or stop <= float(done.arrival[-1]) or count >= _MOST_LIKE * cases:
