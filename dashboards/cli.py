@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.cli_discover import discover, simulate_log
 from dashboards.cli_forecast import backtest, forecast, watch
 from dashboards.cli_market import market
 from dashboards.cli_realism import realism
@@ -238,6 +239,8 @@ def dashboard(
 
 
 app.command()(market)
+app.command()(discover)
+app.command("simulate-log")(simulate_log)
 app.command()(forecast)
 app.command()(backtest)
 app.command()(watch)

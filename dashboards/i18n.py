@@ -139,6 +139,54 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "{messages} messages: matching {seconds} s ({rate} per second), all in all {wall} s ({wall_rate} per second)",
         "{messages} 条消息：撮合 {seconds} 秒（每秒 {rate} 条），总计 {wall} 秒（每秒 {wall_rate} 条）",
     ),
+    # discovery
+    "discover_log": (
+        "{cases} cases, {events} activities of {activities} kinds, {resources} resources",
+        "{cases} 个案例，{events} 项活动（{activities} 种），{resources} 个资源",
+    ),
+    "discover_workforce": (
+        "structure: workforce - individuals with calendars, whose time is limited; work queues for them",
+        "结构：人员排队——个人有工作日历，时间有限，工作排队等待",
+    ),
+    "discover_timers": (
+        "structure: timers - waits as observed, by time of the week; nobody's time is limited",
+        "结构：计时——等待时间按一周时刻取自观测，不限制人员时间",
+    ),
+    "discover_resampled": (
+        "structure: resampled - whole observed cases at new times; no mechanism, so it answers no what-if question",
+        "结构：重采样——整条观测案例移到新时刻；没有机制，不能回答假设性问题",
+    ),
+    "discover_arrivals": (
+        "arrivals: {rate} cases a week at the end of the log (half life of older weeks: {half_life} weeks; 0 = none)",
+        "到达：日志末期每周 {rate} 个案例（旧数据半衰期 {half_life} 周，0 表示不衰减）",
+    ),
+    "discover_routes": (
+        "routes: context tree, histories of up to {depth} activities, {nodes} contexts",
+        "路径：上下文树，历史最多 {depth} 项活动，{nodes} 个上下文",
+    ),
+    "discover_parallel": ("{n} pairs of activities run side by side", "{n} 对活动并行进行"),
+    "discover_oldest": ("people take the oldest case first", "人员优先处理最早到达的案例"),
+    "discover_fifo": ("people take what has waited longest first", "人员优先处理等待最久的工作"),
+    "discover_pauses": ("work rests outside the calendars", "日历之外工作暂停"),
+    "discover_no_pauses": ("work under way goes on outside the calendars", "进行中的工作在日历之外继续"),
+    "discover_fit": ("fit of {part}: {measure} = {value}", "拟合 {part}：{measure} = {value}"),
+    "discover_unexplained": ("not explained - {what}: {share}", "未能解释——{what}：{share}"),
+    "discover_window": (
+        "the log seems to hold only cases that had ended when its recording stopped; corrected for",
+        "日志似乎只含记录截止前已结束的案例；已作修正",
+    ),
+    "discover_rivals": (
+        "rivals on the inner split (distances to the held-out part, lower is better):",
+        "内部划分上的比较（与留出部分的距离，越小越好）：",
+    ),
+    "discover_no_rivals": (
+        "the log is too small to compare rivals, or only one was asked for",
+        "日志太小，无法比较不同结构，或只要求一种结构",
+    ),
+    "discover_written": ("written: {path}", "已写入：{path}"),
+    "discover_picture": ("picture: {path}", "图片：{path}"),
+    "discover_stage": ("fitting: {what}", "正在拟合：{what}"),
+    "simulated_log": ("{path}: {cases} cases, {activities} activities", "{path}：{cases} 个案例，{activities} 项活动"),
     "replay_equal": ("the replay equals the recording", "重放结果与记录一致"),
     "replay_equal_but": (
         "the replay equals the recording but for the executions out of turn (--strict counts them as differences)",

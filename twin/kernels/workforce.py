@@ -211,9 +211,9 @@ def walk_cases(
             )  # fmt: skip
             person = s_resource[found] if found >= 0 else -1
             length = lasts(s_minute, s_ms, found, begin) if found >= 0 else 0
-            if by >= 0 and group >= 0 and who[by] >= 0:
-                if uniform(seed, replication, TIME, case, n * STEP + 3100) * 1000.0 < w_same[group]:
-                    person = who[by]
+            goes_on = by >= 0 and group >= 0 and who[by] >= 0
+            if goes_on and uniform(seed, replication, TIME, case, n * STEP + 3100) * 1000.0 < w_same[group]:
+                person = who[by]
             if person >= 0 and found >= 0 and person != s_resource[found]:
                 own = o_group[activity * resources + person]
                 if own >= 0:

@@ -99,15 +99,15 @@ def goes_before(one, other, activity, priority, urgency):
 
 @kernel
 def run_workforce(
-    seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start, end, who,
-    calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, w_group, delay, same, concurrent,
-    chain, priority, oldest_case, urgency, head, tail, following, times, sequences, items, place,
+    seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start,
+    end, who, calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, w_group, delay, same,
+    concurrent, chain, priority, oldest_case, urgency, head, tail, following, times, sequences, items, place,
 ):  # fmt: skip
     """Run all cases to their ends, or to `until`; return the number of instances that ended.
 
-    Instances of case c are offset[c] .. offset[c + 1] - 1; those given as DONE or RUNNING (with `start`, `end`, `who`)
+    Instances of case c are offset[c] .. offset[c + 1] - 1. Those given as DONE or RUNNING (with `start`, `end`, `who`)
     or WAITING or DELAYED (with `ready`) are a state to begin from, that of the first `open_cases` cases; the others
-    arrive at `arrival`. `case_number` is the case's number for the draws.
+    arrive at `arrival`.
     """
     cases = open_cases + arrival.shape[0]
     k = skilled.shape[0]
@@ -175,9 +175,9 @@ def run_workforce(
                 while busy[r] < limit[r] and calendar[r, slot] != 0:
                     best = -1
                     for a in range(k):
-                        if head[a] >= 0 and skilled[a, r] > 0:
-                            if best < 0 or goes_before(head[a], best, activity, priority, urgency):
-                                best = head[a]
+                        can = head[a] >= 0 and skilled[a, r] > 0
+                        if can and (best < 0 or goes_before(head[a], best, activity, priority, urgency)):
+                            best = head[a]
                     if best < 0:
                         break
                     a = activity[best]
@@ -302,7 +302,7 @@ def run_workforce(
 @kernel
 def continue_routes(
     seed, replication, route_stream, now, first_case, p_offset, p_activity, p_end, child, chance, depth, longest,
-    concurrent, w_group, w_offset, w_ms, history, offset, activity, taken,
+    w_group, w_offset, w_ms, history, offset, activity, taken,
 ):  # fmt: skip
     """Routes of the cases open at `now`: what they did, and what is still to come; return how many cases fitted.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def columns_of(log: EventLog) -> LogColumns:
     resource, resources = _codes(table[RESOURCE])
     if not resources:
         notes.append("The log names no resources: nobody's time is limited in the model.")
-    case, names = _cases(table[CASE], start, end)
+    case, names = _cases(table[CASE], start)
     enabled = _ns(table[ENABLED]) if ENABLED in table.column_names else np.full(len(start), -1, np.int64)
     order = np.lexsort((end, start, case))
     sizes = np.bincount(case, minlength=len(names))
@@ -141,7 +142,7 @@ def _codes(column: pa.ChunkedArray) -> tuple[Int, list[str]]:
     return np.asarray(pc.fill_null(found, -1).to_numpy(), np.int64), names
 
 
-def _cases(column: pa.ChunkedArray, start: Int, end: Int) -> tuple[Int, list[str]]:
+def _cases(column: pa.ChunkedArray, start: Int) -> tuple[Int, list[str]]:
     raw, names = _codes(pc.fill_null(column.cast(pa.string()), "unknown"))
     first = np.full(len(names), np.iinfo(np.int64).max)
     np.minimum.at(first, raw, start)
@@ -188,7 +189,7 @@ def enabling(log: LogColumns, concurrent: Bool) -> tuple[Int, Int]:
     offset = log.offset.tolist()
     free: list[list[bool]] = concurrent.tolist()
     chain = not concurrent.any()
-    for first, stop in zip(offset[:-1], offset[1:], strict=True):
+    for first, stop in pairwise(offset):
         for i in range(first + 1, stop):
             if chain and end[i - 1] <= start[i]:
                 ready[i], by[i] = end[i - 1], i - 1

@@ -14,8 +14,8 @@ from twin.process.discovery.arrivals import fit_arrivals
 from twin.process.discovery.censoring import Completeness, completeness
 from twin.process.discovery.clock import align_clock
 from twin.process.discovery.columns import SECOND, LogColumns, columns_of, concurrency, enabling
-from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
 from twin.process.discovery.delays import fit_delays
+from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
 from twin.process.discovery.priorities import Discipline
 from twin.process.discovery.resampling import fit_cases
 from twin.process.discovery.routes import fit_routes, whole_routes
@@ -35,6 +35,7 @@ class Options:
         truncated: whether the log holds only cases that ended before its last instant; None = find out.
         seed: of the simulations that compare the rivals.
         name: of the log, for the record.
+        compare: whether rivals are compared at all; else the first that can be fitted is taken, which is faster.
         report: told what is being done, for a progress display.
     """
 
@@ -43,6 +44,7 @@ class Options:
     truncated: bool | None = None
     seed: int = 1
     name: str = ""
+    compare: bool = True
     report: Callable[[str], None] = lambda _: None
 
 
@@ -78,7 +80,7 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     columns = columns_of(log)
     options.report("whole log")
     parts = fit_parts(columns, options)
-    inner = inner_split(log)
+    inner = inner_split(log) if options.compare else None
     ranking: list[Rival] = []
     if inner is not None:
         options.report("inner split")
@@ -92,6 +94,8 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
             f"the structure {options.structure!r} cannot be fitted",
             hint="The log names too few resources; choose `timers` or `resampled`.",
         )
+    if not ranking and "workforce with delays" in candidates:
+        return candidates["workforce with delays"]
     best = next((rival.structure for rival in ranking if rival.structure in candidates), next(iter(candidates)))
     return candidates[best].model_copy(update={"rivals": ranking})
 
@@ -116,7 +120,7 @@ def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:
             )
     add("timers", structure="timers")
     add("timers, whole routes", structure="timers", routes=parts.whole)
-    if not options.mechanistic:
+    if not options.mechanistic and base.cases is not None:
         add("resampled", structure="resampled")
     wanted = options.structure
     found = {name: process for name, process in found.items() if wanted in (None, process.structure)}
@@ -142,7 +146,8 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
     order = np.argsort(begins, kind="stable")
     arrivals = fit_arrivals(begins[order], (1.0 / np.maximum(seen.shown, 1e-3))[order], int(begins.min()), cut)
     timing = fit_timing(log, ready, by, seen.weight)
-    staffed = fit_workforce(log, ready, seen.weight, len(timing.same))
+    people = options.structure in (None, "workforce")
+    staffed = fit_workforce(log, ready, seen.weight, len(timing.same)) if people else None
     routes, bits = fit_routes(log, seen.weight)
     fits = [Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits]
     if staffed:
@@ -158,12 +163,12 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
         routes=routes,
         timing=timing,
         workforce=staffed[0] if staffed else None,
-        cases=fit_cases(log, seen.weight),
+        cases=fit_cases(log, seen.weight) if options.structure in (None, "resampled") else None,
         fits=fits,
         notes=[*log.notes, *(_clock_note(*change) for change in changes)],
     )
     delayed = None
-    if staffed:
+    if staffed and (options.compare or options.structure == "workforce"):
         delayed, observed, plain = fit_delays(process, log, ready, by, side, options.seed)
         waiting = float(observed.sum())
         share = max(0.0, 1.0 - float(plain.sum()) / waiting) if waiting > 0 else 0.0
@@ -172,6 +177,8 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
 
 
 def _choice_fits(discipline: Discipline) -> list[Fit]:
+    if discipline.explained <= 0.0:
+        return []
     rule = "oldest case first" if discipline.oldest_case else "first come first served"
     if discipline.priority.any():
         rule += " within classes of activities"

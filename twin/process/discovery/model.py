@@ -30,7 +30,9 @@ def _unpack(value: Any) -> NDArray[np.int64]:
             raise ValueError("a packed table is damaged") from error
         return np.cumsum(np.frombuffer(raw, "<i8")).astype(np.int64)
     if not isinstance(value, np.ndarray | list | tuple):
-        raise ValueError(f"a table is a list of integers or text that begins with {_PACKED!r}")
+        raise ValueError(  # noqa: TRY004 (Pydantic reports values)
+            f"a table is a list of integers or text that begins with {_PACKED!r}"
+        )
     return np.asarray(value, np.int64)
 
 

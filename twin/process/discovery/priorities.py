@@ -62,7 +62,7 @@ def fit_discipline(log: LogColumns, ready: Int, skilled: Bool) -> Discipline:
 
 
 def _choices(log: LogColumns, ready: Int, skilled: Bool) -> tuple[Float, Float, Int]:
-    """For each choice between activities: earliest ready and earliest arrival of a case of each waiting activity, and the choice."""
+    """Per choice: of each waiting activity the earliest ready and the earliest arrival of a case; what was chosen."""
     n, k = len(log.start), len(log.activities)
     first = ready[log.offset[:-1]][log.case]
     epoch = int(log.start.min())

@@ -18,9 +18,10 @@ from twin.kernels.workforce_queue import (
     quantile,
     residual_work,
     run_workforce,
+    work_end,
 )
-from twin.process.discovery.columns import DAY, WEEK, Int
-from twin.process.discovery.staff import Tables, _covered, tables_of
+from twin.process.discovery.columns import DAY, WEEK, Bool, Int
+from twin.process.discovery.staff import Tables, covered, tables_of
 from twin.randomness import Stream, Streams
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Ran:
     ready: Int
     start: Int
     end: Int
-    ended: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    ended: Bool
 
 
 def draw_all(trie: Trie, depth: int, longest: int, numbers: Int, streams: Streams, mean: float) -> tuple[Int, Int]:
@@ -108,7 +109,7 @@ def run(
     offset, activity = routes or draw_all(trie, process.routes.depth, process.routes.longest, numbers, streams, mean)
     taken = np.full(len(activity), -1, np.int64)
     if state is not None and state.cases:
-        p_offset, p_activity, p_taken = _continue(process, trie, concurrent, state, streams)
+        p_offset, p_activity, p_taken = _continue(process, trie, state, streams)
         offset = np.concatenate([p_offset, p_offset[-1] + offset[1:]])
         activity = np.concatenate([p_activity, activity])
         taken = np.concatenate([p_taken, taken])
@@ -128,17 +129,15 @@ def run(
     run_workforce(
         streams.key, streams.replication, begin, last + _PATIENT, arrival, numbers, offset, opened, case_of,
         activity, status, ready, start, end, who, tables.calendar, tables.opens, tables.skilled, tables.unlimited,
-        staff.limit, *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group, tables.service,
-        process.timing.wait_group, tables.delay, process.timing.same, concurrent, int(not concurrent.any()),
-        staff.priority, int(staff.oldest_case), urgency,
+        staff.limit, *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group,
+        tables.service, process.timing.wait_group, tables.delay, process.timing.same, concurrent,
+        int(not concurrent.any()), staff.priority, int(staff.oldest_case), urgency,
         *queues, *columns, place,
     )  # fmt: skip
     return Ran(offset, activity, who, ready, start, end, status == DONE)
 
 
-def _continue(
-    process: DiscoveredProcess, trie: Trie, concurrent: Int, state: WorkState, streams: Streams
-) -> tuple[Int, Int, Int]:
+def _continue(process: DiscoveredProcess, trie: Trie, state: WorkState, streams: Streams) -> tuple[Int, Int, Int]:
     """Offsets, activities and rows of the state (-1 = to come) of the cases under way."""
     longest = max(process.routes.longest, int(np.diff(state.offset).max()) + 8)
     offset = np.zeros(state.cases + 1, np.int64)
@@ -149,7 +148,7 @@ def _continue(
     while True:
         done = continue_routes(
             streams.key, streams.replication, int(Stream.WORK_ROUTE), state.now, done, state.offset, state.activity,
-            state.end, trie.child, trie.chance, process.routes.depth, longest, concurrent, process.timing.wait_group,
+            state.end, trie.child, trie.chance, process.routes.depth, longest, process.timing.wait_group,
             process.timing.waits.group, process.timing.waits.milliseconds, history, offset, activity, taken,
         )  # fmt: skip
         if done >= state.cases:
@@ -186,7 +185,7 @@ def _restore(
         age = state.now - begun
         if staff.pauses and person >= 0:
             one = np.array([begun]), np.array([state.now]), np.array([person])
-            age = int(_covered(*one, calendar)[0])
+            age = int(covered(*one, calendar)[0])
         u = float(streams.uniform(Stream.WORK_TIME, np.array([int(t)]), counter=1 << 30)[0])
         row = int(staff.service_group[int(activity[t]) * people + max(person, 0)])
         left = (int(residual_work(tables.service, row, age // _MS, u)) * _MS) - age
@@ -209,9 +208,7 @@ def _restore(
             ready[t] = since + wait
 
 
-def _work_end(calendar: np.ndarray[tuple[int, int], np.dtype[np.bool_]], person: int, at: int, left: int, pauses: bool) -> int:
-    from twin.kernels.workforce_queue import work_end
-
+def _work_end(calendar: Bool, person: int, at: int, left: int, pauses: bool) -> int:
     if person < 0 or not pauses or not calendar[person].any():
         return at + left
     return int(work_end(calendar.astype(np.int64), person, at, left, True))

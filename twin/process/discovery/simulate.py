@@ -19,7 +19,7 @@ from twin.process.discovery.resampling import resample
 from twin.process.discovery.routes import Trie, trie_of
 from twin.process.discovery.state import WorkState
 from twin.process.eventlog.log import EventLog
-from twin.randomness import Streams
+from twin.randomness import Stream, Streams
 
 _GROWTH = 2
 _MOST_ROWS = 1 << 28
@@ -111,8 +111,6 @@ def simulate_columns(
         raise ScenarioError("the state is of another instant than the start", hint="Start at state.now.")
     level = 1.0
     if uncertain_level:
-        from twin.randomness import Stream
-
         z = float(streams.normal(Stream.WORK_ARRIVAL, np.array([0]), counter=2)[0])
         level = float(np.exp(process.arrivals.level_spread * z))
     if arrivals is None:
@@ -126,9 +124,7 @@ def simulate_columns(
     return _walk(process, when, state, start, streams)
 
 
-def _queue(
-    process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams
-) -> Simulated:
+def _queue(process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams) -> Simulated:
     """The structure with individuals; from nothing it begins earlier, so that queues are filled at the start."""
     tables = compiled(process)
     numbers = np.arange(len(when)) + (state.cases if state else 0)
@@ -136,8 +132,9 @@ def _queue(
         ran = queueing.run(process, tables.trie, tables.concurrent, when, numbers, start, streams, state)
         case = np.repeat(np.arange(len(ran.offset) - 1), np.diff(ran.offset))
         rows = ran.ended & (ran.end > start)
-        columns = (case, ran.activity, ran.who, ran.start, ran.end)
-        return Simulated(*(column[rows] for column in columns), arrival=when, open_cases=state.cases)
+        return Simulated(
+            case[rows], ran.activity[rows], ran.who[rows], ran.start[rows], ran.end[rows], when, state.cases
+        )
     begin = start - queueing.warm_up(process)
     early = draw_arrivals(process.arrivals, begin, streams, end=start, part=1)
     # The arrivals of the warm-up are cases of their own; those of them that begin later than the start count.
@@ -170,8 +167,9 @@ def _from(ran: queueing.Ran, start: int, count: int) -> Simulated:
     number[order] = np.arange(len(order))
     rows = np.flatnonzero(ran.ended & (number[case] >= 0))
     rows = rows[np.lexsort((ran.start[rows], number[case[rows]]))]
-    columns = (number[case], ran.activity, ran.who, ran.start, ran.end)
-    return Simulated(*(column[rows] for column in columns), arrival=begins[order])
+    return Simulated(
+        number[case[rows]], ran.activity[rows], ran.who[rows], ran.start[rows], ran.end[rows], begins[order]
+    )
 
 
 def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams) -> Simulated:
@@ -242,7 +240,7 @@ def as_log(process: DiscoveredProcess, done: Simulated, state: WorkState | None 
     names = [*(state.names if state else ()), *(f"{i:0{width}d}" for i in range(len(done.arrival)))]
     case = pa.array(names[:total], pa.string()).take(pa.array(done.case))
     activity = pa.array(process.activities, pa.string()).take(pa.array(done.activity))
-    resources = pa.array(process.resources or [None], pa.string())
+    resources = pa.array(process.resources or [""], pa.string())
     who = resources.take(pa.array(done.resource, mask=done.resource < 0))
     kind = pa.timestamp("us", tz="UTC")
     start, end = (pa.array(column // 1000).cast(kind) for column in (done.start, done.end))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,9 +28,7 @@ _RECENT = 0.25
 _LONGEST_WARM_UP = 26
 
 
-def fit_workforce(
-    log: LogColumns, ready: Int, weight: Float, delay_groups: int
-) -> tuple[Workforce, Discipline] | None:
+def fit_workforce(log: LogColumns, ready: Int, weight: Float, delay_groups: int) -> tuple[Workforce, Discipline] | None:
     """Fit individuals; None if the log names too few to say who did what.
 
     Args:
@@ -105,7 +104,7 @@ def _calendar(stamps: Int) -> Bool:
     grid = on.reshape(7, 48)
     for day in grid:
         at = np.flatnonzero(day)
-        for a, b in zip(at[:-1], at[1:], strict=True):
+        for a, b in pairwise(at.tolist()):
             if b - a <= _HOLE + 1:
                 day[a:b] = True
     return np.asarray(grid.ravel() | (np.zeros(SLOTS, bool) if on.any() else True))
@@ -132,7 +131,7 @@ def _working_time(log: LogColumns, calendar: Bool) -> tuple[bool, Int]:
     wall = log.end - log.start
     work = wall.copy()
     known = np.flatnonzero((log.resource >= 0) & (wall > 0))
-    inside = _covered(log.start[known], log.end[known], log.resource[known], calendar)
+    inside = covered(log.start[known], log.end[known], log.resource[known], calendar)
     work[known] = inside
     crossing = known[inside < wall[known] - SECOND]
     within = known[inside >= wall[known] - SECOND]
@@ -154,7 +153,7 @@ def _median_log(values: Int, rows: Int, activity: Int, k: int) -> Float:
     return found
 
 
-def _covered(start: Int, end: Int, who: Int, calendar: Bool) -> Int:
+def covered(start: Int, end: Int, who: Int, calendar: Bool) -> Int:
     """Time of the calendar between two instants, ns."""
     cumulative = np.concatenate([np.zeros((len(calendar), 1), np.int64), np.cumsum(calendar, axis=1)], axis=1) * SLOT
     total = cumulative[:, -1]
@@ -186,7 +185,7 @@ def _skills(log: LogColumns) -> Int:
 def _services(log: LogColumns, work: Int, mass: Float) -> tuple[Int, Int]:
     """Group of each (activity, individual) and the quantiles in ms of each group."""
     k, r = len(log.activities), max(1, len(log.resources))
-    rows, table = [], []
+    table: list[Int] = []
     for a in range(k):
         mine = np.flatnonzero(log.activity == a)
         table.append(weighted_quantiles(work[mine] / (SECOND // _MILLI), mass[mine]))

@@ -1,0 +1,201 @@
+"""The commands `twin discover` and `twin simulate-log`: a process from a log, and logs from a process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dashboards.i18n import say
+
+if TYPE_CHECKING:
+    from twin.process.discovery.model import DiscoveredProcess
+    from twin.process.eventlog.log import EventLog
+
+Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
+Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")]
+
+_NAMES = ("NGD", "AEDD", "CEDD", "REDD", "CTDD")
+
+
+def discover(
+    log: Annotated[Path, typer.Argument(help="Event log: CSV, Parquet, XES or OCEL · 事件日志")],
+    out: Annotated[Path, typer.Option("--out", help="Process file to write · 输出的流程文件")] = Path("process.yaml"),
+    mechanistic: Annotated[
+        bool, typer.Option("--mechanistic", help="No mere resampling of observed cases · 不用案例重采样")
+    ] = False,
+    structure: Annotated[
+        str | None, typer.Option("--structure", help="workforce, timers or resampled (default: the best) · 指定结构")
+    ] = None,
+    zone: Annotated[str, typer.Option("--zone", help="Time zone of times that name none · 时区")] = "UTC",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the comparison · 随机种子")] = 1,
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder for pictures · 图片目录")] = None,
+    json: Json = False,
+    language: Language = "en",
+) -> None:
+    """Fit a process to an event log and say how well it fits · 从事件日志发现流程.
+
+    Rival structures are fitted to an earlier part of the log and compared on the later part; the best is fitted to all.
+
+    Example: twin discover log.csv --out process.yaml
+    """
+    from dashboards import console
+    from twin.errors import ScenarioError
+    from twin.process.discovery import Options
+    from twin.process.discovery import discover as fit
+    from twin.process.eventlog.files import read_log
+
+    if structure not in (None, "workforce", "timers", "resampled"):
+        raise ScenarioError(f"{structure!r} is not a structure", hint="Give workforce, timers or resampled.")
+    if structure == "resampled" and mechanistic:
+        raise ScenarioError("--mechanistic forbids --structure resampled", hint="Leave out one of the two.")
+    recorded = read_log(log, zone=zone)
+    with _Stage(language) as stage:
+        options = Options(
+            structure=structure,  # type: ignore[arg-type]
+            mechanistic=mechanistic,
+            seed=seed,
+            name=log.name,
+            report=stage.report,
+        )
+        process = fit(recorded, options=options)
+    process.save(out)
+    if pictures is not None:
+        from twin.process.discovery.pictures import draw
+
+        for path in draw(process, pictures):
+            console.note(say("discover_picture", language, path=path))
+    if json:
+        console.out_json(summary(process))
+        return
+    for line in report(process, language):
+        console.out(line)
+    console.out(say("discover_written", language, path=out))
+
+
+def simulate_log(
+    process: Annotated[Path, typer.Argument(help="Process file of `twin discover` · 流程文件")],
+    like: Annotated[
+        Path, typer.Option("--like", help="Log whose first instant and number of cases are taken · 参照日志")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Log to write; of several runs: NAME_0, NAME_1 .. · 输出日志")],
+    runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="How many logs · 次数")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed · 随机种子")] = 1,
+    zone: Annotated[str, typer.Option("--zone", help="Time zone of times that name none · 时区")] = "UTC",
+    json: Json = False,
+    language: Language = "en",
+) -> None:
+    """Simulate logs that begin when a log does and have as many cases · 按参照日志的起点与案例数模拟.
+
+    Nothing else of that log is used. Compare with `twin score`.
+
+    Example: twin simulate-log process.yaml --like test.csv --out sim.csv --runs 10
+    """
+    from dashboards import console
+    from twin.process.discovery import as_log, columns_of, load_process, simulate_like
+    from twin.process.eventlog.files import read_log, write_log
+    from twin.randomness import Streams
+
+    fitted = load_process(process)
+    columns = columns_of(read_log(like, zone=zone))
+    start, cases = int(columns.first.min()), columns.cases
+    written: list[dict[str, Any]] = []
+    for run in range(runs):
+        done: EventLog = as_log(fitted, simulate_like(fitted, start=start, cases=cases, streams=Streams(seed, run)))
+        path = out if runs == 1 else _numbered(out, run)
+        write_log(done, path)
+        written.append({"path": str(path), "cases": done.cases, "activities": len(done)})
+    if json:
+        console.out_json(written)
+        return
+    for entry in written:
+        console.out(say("simulated_log", language, **entry))
+
+
+def _numbered(path: Path, run: int) -> Path:
+    """sim.csv.gz -> sim_3.csv.gz."""
+    stem, dot, rest = path.name.partition(".")
+    return path.with_name(f"{stem}_{run}{dot}{rest}")
+
+
+def summary(process: DiscoveredProcess) -> dict[str, Any]:
+    """What was discovered, for machines."""
+    return {
+        "structure": process.structure,
+        "source": process.source.model_dump(),
+        "activities": process.activities,
+        "resources": len(process.resources),
+        "arrivals_per_week": process.arrivals.per_week,
+        "window": process.window,
+        "rivals": [rival.model_dump() for rival in process.rivals],
+        "fits": [fit.model_dump() for fit in process.fits],
+        "unexplained": process.unexplained,
+        "notes": process.notes,
+    }
+
+
+def report(process: DiscoveredProcess, language: str) -> list[str]:
+    """What was discovered, in words."""
+    source, staff = process.source, process.workforce
+    size = {"cases": f"{source.cases:,}", "events": f"{source.events:,}", "activities": len(process.activities)}
+    lines = [say("discover_log", language, resources=len(process.resources), **size)]
+    lines.append(say(f"discover_{process.structure}", language))
+    rate = process.arrivals
+    lines.append(say("discover_arrivals", language, rate=f"{rate.per_week:.1f}", half_life=f"{rate.half_life_weeks:g}"))
+    lines.append(say("discover_routes", language, depth=process.routes.depth, nodes=f"{len(process.routes.parent):,}"))
+    if process.concurrent.any():
+        k = len(process.activities)
+        pairs = int(process.concurrent.reshape(k, k).sum() + process.concurrent.reshape(k, k).trace()) // 2
+        lines.append(say("discover_parallel", language, n=pairs))
+    if process.structure == "workforce" and staff is not None:
+        rule = "discover_oldest" if staff.oldest_case else "discover_fifo"
+        lines.append(say(rule, language))
+        lines.append(say("discover_pauses" if staff.pauses else "discover_no_pauses", language))
+    lines += [
+        say("discover_fit", language, part=fit.part, measure=fit.measure, value=f"{fit.value:.3f}")
+        for fit in process.fits
+    ]
+    lines += [
+        say("discover_unexplained", language, what=what, share=f"{share:.1%}")
+        for what, share in process.unexplained.items()
+    ]
+    if process.window:
+        lines.append(say("discover_window", language))
+    lines += process.notes
+    if process.rivals:
+        lines.append(say("discover_rivals", language))
+        lines.append(f"  {'':36}{'score':>8}" + "".join(f"{name:>10}" for name in _NAMES))
+        lines += [
+            f"  {rival.structure:36}{rival.score:8.3f}" + "".join(f"{rival.distances[name]:10.3f}" for name in _NAMES)
+            for rival in process.rivals
+        ]
+    else:
+        lines.append(say("discover_no_rivals", language))
+    return lines
+
+
+class _Stage:
+    """Says on a terminal's standard error what is being fitted."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._status: Any = None
+
+    def __enter__(self) -> _Stage:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("")
+            self._status.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def report(self, what: str) -> None:
+        """Show the step."""
+        if self._status:
+            self._status.update(say("discover_stage", self._language, what=what))
