@@ -11,6 +11,7 @@ import typer
 
 from dashboards.cli_discover import discover, simulate_log
 from dashboards.cli_forecast import backtest, forecast, watch
+from dashboards.cli_logs import log_app, score
 from dashboards.cli_market import market
 from dashboards.cli_realism import realism
 from dashboards.cli_replay import replay
@@ -241,6 +242,8 @@ def dashboard(
 app.command()(market)
 app.command()(discover)
 app.command("simulate-log")(simulate_log)
+app.add_typer(log_app, name="log")
+app.command()(score)
 app.command()(forecast)
 app.command()(backtest)
 app.command()(watch)

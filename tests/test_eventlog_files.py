@@ -16,7 +16,7 @@ from twin.process.eventlog.files import read_log, write_log
 from twin.process.eventlog.log import COLUMNS, EventLog
 
 T0 = dt.datetime(2026, 9, 15, 1, 0, tzinfo=dt.UTC)
-FORMS = ("csv", "csv.gz", "parquet", "xes", "xes.gz", "jsonocel")
+FORMS = ("csv", "csv.gz", "parquet", "xes", "xes.gz", "jsonocel", "xmlocel")
 
 
 def log_of(rows, **attributes):
@@ -121,6 +121,7 @@ def test_start_and_complete_rows_of_a_table_become_one(tmp_path):
     )
     log = read_log(path, zone="Asia/Shanghai")
     assert rows_of(log) == rows_of(log_of([("7", "pay", "ann", 0, 30)]))
+    assert log.source.to_pylist() == [1]
     assert any("schedule" in note for note in log.notes)
     assert any("Asia/Shanghai" in note for note in log.notes)
 

@@ -14,7 +14,7 @@ from twin.process.eventlog.xes_write import write_xes
 
 _TABLES = (".csv", ".csv.gz", ".parquet")
 _XES = (".xes", ".xes.gz")
-_OCEL = (".json", ".jsonocel", ".sqlite", ".db")
+_OCEL = (".json", ".jsonocel", ".xml", ".xmlocel", ".sqlite", ".db")
 FORMS = (*_TABLES, *_XES, *_OCEL)
 """Endings of the names of files that can be read; all but the databases can be written."""
 
@@ -34,7 +34,7 @@ def read_log(
         DataError: the file is missing, of an unknown form or damaged.
     """
     file = Path(path)
-    form = _form(file)
+    form = form_of(file)
     if not file.is_file():
         raise DataError("there is no such file", where=str(file))
     if form in _XES:
@@ -51,13 +51,18 @@ def write_log(log: EventLog, path: str | Path) -> None:
         DataError: the form cannot be written.
     """
     file = Path(path)
-    form = _form(file)
+    form = form_of(file)
     if form in (".sqlite", ".db"):
         raise DataError("databases are read, not written", where=str(file), hint="Write .jsonocel instead.")
     {**dict.fromkeys(_TABLES, write_table), **dict.fromkeys(_XES, write_xes)}.get(form, write_ocel)(log, file)
 
 
-def _form(path: Path) -> str:
+def form_of(path: Path) -> str:
+    """The ending of a log's name that says its form, such as `.csv.gz`.
+
+    Raises:
+        DataError: there is no such form.
+    """
     name = path.name.lower()
     for form in sorted(FORMS, key=len, reverse=True):
         if name.endswith(form):

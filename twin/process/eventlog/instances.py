@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from twin.process.eventlog.log import EventLog
+from twin.process.eventlog.times import Times
 
 _Int = NDArray[np.int64]
 
@@ -20,7 +21,7 @@ def pair_transitions(
     case: Any,
     activity: Any,
     resource: Any,
-    time: pa.Array,
+    times: Times,
     transition: Any,
     rest: dict[str, Any],
     notes: list[str],
@@ -39,6 +40,7 @@ def pair_transitions(
     if others:
         notes.append(f"Transitions {', '.join(others)} are left out ({int((~(is_start | is_end)).sum())} events).")
     rows = np.flatnonzero(is_start | is_end)
+    time = times.instants
     stamps = time.cast(pa.int64()).to_numpy(zero_copy_only=False)
     codes = tuple(_codes(column, len(words)) for column in (instance, activity, case))
     by_time = rows[np.argsort(stamps[rows], kind="stable")]
@@ -53,7 +55,11 @@ def pair_transitions(
 
     taken = {name: column.take(base) for name, column in rest.items()}
     who = None if resource is None else resource.take(base)
-    return EventLog.from_columns(case.take(base), activity.take(base), who, at(start_row), at(end_row), taken, notes)
+    unzoned = times.naive if times.mixed else 0
+    source = pa.array(np.where(start_row >= 0, start_row, end_row) + 1)
+    return EventLog.from_columns(
+        case.take(base), activity.take(base), who, at(start_row), at(end_row), taken, notes, source, unzoned
+    )
 
 
 def _codes(column: Any, n: int) -> _Int:

@@ -27,10 +27,15 @@ class EventLog:
         table: columns `case`, `activity`, `resource` (texts), `start`, `end` (UTC; null where the log has none) and
             any attributes, those of cases with the prefix `case:`.
         notes: what reading had to assume or leave out, one sentence each.
+        source: where each row stood in what was read: number of its record (the first of its events), from 1; None =
+            not known.
+        unzoned: times that name no zone though others do.
     """
 
     table: pa.Table
     notes: tuple[str, ...] = field(default=())
+    source: pa.Array | None = field(default=None, compare=False)
+    unzoned: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         missing = [name for name in COLUMNS if name not in self.table.column_names]
@@ -65,6 +70,8 @@ class EventLog:
         end: Any,
         attributes: dict[str, Any] | None = None,
         notes: Sequence[str] = (),
+        source: pa.Array | None = None,
+        unzoned: int = 0,
     ) -> EventLog:
         """A log from columns of equal length; it is sorted here.
 
@@ -76,6 +83,8 @@ class EventLog:
             end: the same.
             attributes: further columns.
             notes: kept with the log.
+            source: number of each row's record in what was read, from 1.
+            unzoned: times that name no zone though others do.
         """
         n = len(case)
         columns = {
@@ -85,7 +94,11 @@ class EventLog:
             START: _time(start),
             END: _time(end),
         }
-        return cls(_in_order(pa.table({**columns, **(attributes or {})})), tuple(notes))
+        table = pa.table({**columns, **(attributes or {})})
+        order = _order(table)
+        if order is not None:
+            table, source = table.take(order), None if source is None else source.take(order)
+        return cls(table, tuple(notes), source, unzoned)
 
 
 def _text(column: Any) -> pa.ChunkedArray | pa.Array:
@@ -100,10 +113,10 @@ def _time(column: Any) -> pa.ChunkedArray | pa.Array:
     return array if array.type == TIME else array.cast(TIME, safe=False)
 
 
-def _in_order(table: pa.Table) -> pa.Table:
+def _order(table: pa.Table) -> pa.Array | None:
     """Rows by case (in order of first instant, then name), then by start (end where there is none), end, as given."""
     if not table.num_rows:
-        return table
+        return None
     first = pc.coalesce(table[START], table[END])
     key = pa.table({"case": table[CASE], "first": first, "row": pa.array(range(table.num_rows), pa.int64())})
     begins = key.group_by("case").aggregate([("first", "min")])
@@ -111,4 +124,4 @@ def _in_order(table: pa.Table) -> pa.Table:
     rank = pc.index_in(table[CASE], ranked["case"].combine_chunks())
     key = key.append_column("rank", rank).append_column("end", pc.coalesce(table[END], table[START]))
     names = ("rank", "first", "end", "row")
-    return table.take(pc.sort_indices(key, sort_keys=[(name, "ascending") for name in names]))
+    return pc.sort_indices(key, sort_keys=[(name, "ascending") for name in names])

@@ -1,4 +1,4 @@
-"""Object-centric event logs, OCEL 2.0, in its JSON and SQLite forms.
+"""Object-centric event logs, OCEL 2.0, in its JSON, XML and SQLite forms.
 
 A log of one kind of case is a view of an object-centric one: events are seen by the objects of one type. Reading asks
 for that type; writing makes objects of two types, the case and the resource.
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow as pa
 
@@ -41,14 +42,15 @@ def read_ocel(path: Path, case_type: str | None = None, zone: str = "UTC") -> Ev
     attribute of that name.
 
     Args:
-        path: `.json`, `.jsonocel`, `.sqlite` or `.db`.
+        path: `.json`, `.jsonocel`, `.xml`, `.xmlocel`, `.sqlite` or `.db`.
         case_type: type of object that is the case; needed unless there is but one beside the resources.
         zone: zone of times that name none.
 
     Raises:
         DataError: the file is not OCEL 2.0, or the type is missing or unknown.
     """
-    raw = _read_json(path) if path.suffix in (".json", ".jsonocel") else _read_sqlite(path)
+    forms = {".json": _read_json, ".jsonocel": _read_json, ".xml": _read_xml, ".xmlocel": _read_xml}
+    raw = forms.get(path.suffix.lower(), _read_sqlite)(path)
     types = sorted(set(raw.objects.values()) - set(_RESOURCES))
     if case_type is None and len(types) == 1:
         case_type = types[0]
@@ -76,9 +78,8 @@ def _flatten(raw: _Raw, case_type: str, path: Path, zone: str) -> EventLog:
         notes.append(f"{len(rows) - len(raw.events) + without} events refer to several and are repeated for each.")
     if not rows:
         raise DataError(f"no event refers to a {case_type}", where=str(path))
-    time, naive = parse_times(pa.array([e[2] for _, e in rows], pa.string()), f"{path}, time", zone)
-    if naive:
-        notes.append(f"Times name no zone and are taken as {zone}.")
+    times = parse_times(pa.array([e[2] for _, e in rows], pa.string()), f"{path}, time", zone)
+    notes += times.notes("times", zone)
     attributes = sorted({name for _, event in rows for name in event[3]})
     given = next((name for name in attributes if name.lower() in _RESOURCES), None)
     resource = [who.get(e[0]) or _as_text(e[3].get(given or "")) for _, e in rows]
@@ -91,7 +92,7 @@ def _flatten(raw: _Raw, case_type: str, path: Path, zone: str) -> EventLog:
     case, activity = pa.array([c for c, _ in rows], pa.string()), pa.array([e[1] for _, e in rows], pa.string())
     people, transitions = pa.array(resource, pa.string()), pa.array(transition, pa.string())
     instances = pa.array([_as_text(e[3].get(_INSTANCE)) for _, e in rows], pa.string())
-    return pair_transitions(case, activity, people, time, transitions, rest, notes, instances)
+    return pair_transitions(case, activity, people, times, transitions, rest, notes, instances)
 
 
 def _as_text(value: Any) -> str | None:
@@ -116,6 +117,38 @@ def _read_json(path: Path) -> _Raw:
     except (KeyError, TypeError) as error:
         raise DataError(f"not OCEL 2.0: {error} is missing or of the wrong form", where=str(path), hint=hint) from error
     return _Raw(events, relations, objects)
+
+
+def _read_xml(path: Path) -> _Raw:
+    """The XML form: `events` and `objects` under `log`; a namespace is of no matter."""
+    raw = _Raw([], [], {})
+    try:
+        for _, element in ElementTree.iterparse(path):
+            kind = _local(element.tag)
+            if kind == "object" and "type" in element.attrib:
+                raw.objects[element.attrib["id"]] = element.attrib["type"]
+            elif kind == "event":
+                raw.events.append(_xml_event(element))
+                related = [thing for thing in element.iter() if "object-id" in thing.attrib]
+                raw.relations += [(raw.events[-1][0], thing.attrib["object-id"]) for thing in related]
+                element.clear()
+    except ElementTree.ParseError as error:
+        raise DataError(f"not well-formed XML: {error.msg.partition(':')[0]}", f"{path}:{error.position[0]}") from error
+    except KeyError as error:
+        hint = "OCEL 2.0 has <event id type time> and <object id type>."
+        raise DataError(f"not OCEL 2.0: an element lacks {error}", where=str(path), hint=hint) from error
+    if not raw.events:
+        raise DataError("not OCEL 2.0: no <event> in it", where=str(path))
+    return raw
+
+
+def _xml_event(element: ElementTree.Element) -> tuple[str, str, str, dict[str, Any]]:
+    values = {a.attrib["name"]: a.text or "" for a in element.iter() if _local(a.tag) == "attribute"}
+    return element.attrib["id"], element.attrib["type"], element.attrib["time"], values
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def _read_sqlite(path: Path) -> _Raw:
@@ -147,7 +180,7 @@ def _events_of(base: sqlite3.Connection, kind: str, table: str) -> Iterable[tupl
 
 
 def write_ocel(log: EventLog, path: Path) -> None:
-    """Write a log as OCEL 2.0 JSON: objects of the types `case` and `resource`, events with their life cycle."""
+    """Write a log as OCEL 2.0, JSON or XML: objects of the types `case` and `resource`, events with life cycle."""
     shared = set(log.table[CASE].to_pylist()) & set(log.table[RESOURCE].to_pylist())
     objects: dict[tuple[str, str], None] = {}
     events: list[dict[str, Any]] = []
@@ -179,7 +212,35 @@ def write_ocel(log: EventLog, path: Path) -> None:
         "objects": [{"id": _identity(kind, name, shared), "type": kind} for kind, name in objects],
         "events": events,
     }
+    if path.suffix.lower() in (".xml", ".xmlocel"):
+        ElementTree.ElementTree(_as_xml(document)).write(path, encoding="utf-8", xml_declaration=True)
+        return
     path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+
+def _as_xml(document: dict[str, Any]) -> ElementTree.Element:
+    """The document of the JSON form as elements of the XML form."""
+    log = ElementTree.Element("log")
+    for plural, kind in (("objectTypes", "object-type"), ("eventTypes", "event-type")):
+        types = ElementTree.SubElement(log, f"{kind}s")
+        for one in document[plural]:
+            attributes = ElementTree.SubElement(ElementTree.SubElement(types, kind, name=one["name"]), "attributes")
+            for attribute in one["attributes"]:
+                ElementTree.SubElement(attributes, "attribute", attribute)
+    objects = ElementTree.SubElement(log, "objects")
+    for thing in document["objects"]:
+        ElementTree.SubElement(objects, "object", thing)
+    events = ElementTree.SubElement(log, "events")
+    for event in document["events"]:
+        element = ElementTree.SubElement(events, "event", {key: event[key] for key in ("id", "type", "time")})
+        attributes = ElementTree.SubElement(element, "attributes")
+        for value in event["attributes"]:
+            ElementTree.SubElement(attributes, "attribute", name=value["name"]).text = value["value"]
+        related = ElementTree.SubElement(element, "objects")
+        for relation in event["relationships"]:
+            named = {"object-id": relation["objectId"], "qualifier": relation["qualifier"]}
+            ElementTree.SubElement(related, "relationship", named)
+    return log
 
 
 def _identity(kind: str, name: str, shared: set[str]) -> str:

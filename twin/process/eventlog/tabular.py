@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
-from collections.abc import Mapping
+import io
+import re
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from twin.errors import DataError
 from twin.process.eventlog.instances import pair_transitions
 from twin.process.eventlog.log import ACTIVITY, CASE, CASE_PREFIX, ENABLED, END, RESOURCE, START, EventLog
-from twin.process.eventlog.times import parse_times
+from twin.process.eventlog.times import Times, parse_times
 
 _ALIASES: dict[str, tuple[str, ...]] = {
-    CASE: ("case", "case_id", "caseid", "case:concept:name", "case id"),
-    ACTIVITY: ("activity", "activity_name", "concept:name", "task", "activity_id"),
-    RESOURCE: ("resource", "org:resource", "agent", "user", "resource_id"),
-    START: ("start", "start_time", "start_timestamp", "start:timestamp", "starttime"),
-    END: ("end", "end_time", "end_timestamp", "time:timestamp", "complete_timestamp", "timestamp", "endtime"),
-    ENABLED: ("enabled", "enable_time", "enabled_time"),
-}
-"""What common tools call a column, in order of preference, in lower case."""
-_TRANSITION = ("lifecycle:transition", "transition", "lifecycle")
+    CASE: ("case", "caseid", "case:concept:name", "case:id", "caseconceptname", "traceid", "casekey"),
+    ACTIVITY: ("activity", "activityname", "concept:name", "task", "activityid", "event", "eventname", "taskname"),
+    RESOURCE: ("resource", "org:resource", "agent", "user", "resourceid", "resourcename", "employee"),
+    START: ("start", "starttime", "starttimestamp", "start:timestamp", "time:start", "startdate", "begin", "begintime"),
+    END: ("end", "endtime", "endtimestamp", "time:timestamp", "completetimestamp", "completetime", "endtimestamp",
+          "completiontime", "timestamp", "time", "eventtime", "enddate"),
+    ENABLED: ("enabled", "enabletime", "enabledtime", "enabletimestamp"),
+}  # fmt: skip
+"""What common tools call a column, in order of preference; in lower case, without blanks, underscores and the like."""
+_TRANSITION = ("lifecycle:transition", "transition", "lifecycle", "lifecycletransition", "eventtype")
 _NEEDED = (CASE, ACTIVITY, END)
+_DELIMITERS = ",;\t|"
 
 
 def read_table(path: Path, columns: Mapping[str, str] | None = None, zone: str = "UTC") -> EventLog:
@@ -39,30 +47,30 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None, zone: str =
     Raises:
         DataError: the file cannot be read, a column is missing, or a time cannot be understood.
     """
-    table = _load(path)
-    found = _find_columns(table, columns or {}, path)
+    table, found = _load(path, columns or {})
     notes: list[str] = []
     used = set(found.values())
-    times: dict[str, pa.Array] = {}
+    times: dict[str, Times] = {}
     for role in (START, END, ENABLED):
         if role in found:
             where = f"{path}, column {found[role]!r}"
-            times[role], naive = parse_times(table[found[role]], where, zone)
-            if naive:
-                notes.append(f"Times in {found[role]!r} name no zone and are taken as {zone}.")
-    transition = next((name for name in table.column_names if name.lower() in _TRANSITION), None)
+            times[role] = parse_times(table[found[role]], where, zone)
+            notes += times[role].notes(f"times in {found[role]!r}", zone)
+    transition = next((name for name in table.column_names if _plain(name) in _TRANSITION), None)
     rest = {name: table[name] for name in table.column_names if name not in used | {transition}}
     rest = {(CASE_PREFIX + k[5:] if k.lower().startswith("case:") else k): v for k, v in rest.items()}
     if ENABLED in times:
-        rest[ENABLED] = times[ENABLED]
-    names = [table[found[role]].cast(pa.string()) if role in found else None for role in (CASE, ACTIVITY, RESOURCE)]
-    case, activity, resource = names
+        rest[ENABLED] = times[ENABLED].instants
+    case, activity, resource = (_names(table, found, role, path) for role in (CASE, ACTIVITY, RESOURCE))
     if transition and START not in times:
         return pair_transitions(case, activity, resource, times[END], table[transition], rest, notes)
     if START not in times:
         notes.append("The log has no start times: every activity counts as an instant.")
         times[START] = times[END]
-    return EventLog.from_columns(case, activity, resource, times[START], times[END], rest, notes)
+    unzoned = sum(of.naive for of in times.values() if of.mixed)
+    start, end = times[START].instants, times[END].instants
+    source = pa.array(np.arange(1, table.num_rows + 1))
+    return EventLog.from_columns(case, activity, resource, start, end, rest, notes, source, unzoned)
 
 
 def write_table(log: EventLog, path: Path) -> None:
@@ -73,45 +81,76 @@ def write_table(log: EventLog, path: Path) -> None:
     columns = {}
     for name in log.table.column_names:
         column = log.table[name]
-        columns[name] = (
-            pa.compute.strftime(column, "%Y-%m-%dT%H:%M:%SZ") if pa.types.is_timestamp(column.type) else column
-        )
+        columns[name] = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ") if pa.types.is_timestamp(column.type) else column
     with gzip.open(path, "wb", compresslevel=5) if path.suffix == ".gz" else path.open("wb") as out:
         pacsv.write_csv(pa.table(columns), out)
 
 
-def _load(path: Path) -> pa.Table:
+def _load(path: Path, given: Mapping[str, str]) -> tuple[pa.Table, dict[str, str]]:
+    """The table, and which of its columns has which role; names are texts, whatever they look like."""
     try:
         if _suffix(path) == ".parquet":
-            return pq.read_table(path)
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            return pacsv.read_csv(stream, convert_options=pacsv.ConvertOptions(strings_can_be_null=True))
-    except (OSError, pa.ArrowInvalid, EOFError) as error:
-        raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from error
+            table = pq.read_table(path)
+            return table, _find_columns(table.column_names, given, path)
+        with _opened(path) as stream:
+            head = stream.readline().decode("utf-8-sig")
+        delimiter = max(_DELIMITERS, key=head.count)
+        columns = next(csv.reader([head], delimiter=delimiter), [])
+        found = _find_columns([name.strip("\r\n") for name in columns], given, path)
+        texts = {found[role]: pa.string() for role in (CASE, ACTIVITY, RESOURCE) if role in found}
+        convert = pacsv.ConvertOptions(strings_can_be_null=True, column_types=texts)
+        parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+        with _opened(path) as stream:
+            return pacsv.read_csv(stream, convert_options=convert, parse_options=parse), found
+    except UnicodeDecodeError as error:
+        raise DataError("not in UTF-8", where=str(path), hint="Save it as UTF-8 text.") from error
+    except (OSError, pa.ArrowInvalid, EOFError, zlib.error) as error:
+        hint = "Save it as UTF-8 text." if "UTF8" in str(error) else ""
+        raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path), hint=hint) from error
+
+
+def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _names(table: pa.Table, found: Mapping[str, str], role: str, path: Path) -> pa.ChunkedArray | None:
+    """The column of a role as texts; an empty text is no name."""
+    if role not in found:
+        return None
+    column = table[found[role]]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    names = column.cast(pa.string())
+    names = pc.if_else(pc.equal(names, ""), None, names)
+    if role != RESOURCE and names.null_count:
+        row = names.is_null().index(True).as_py()
+        raise DataError(f"a row without {role}", where=f"{path}, column {found[role]!r}, row {row + 2}")
+    return names
 
 
 def _suffix(path: Path) -> str:
     return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
-def _find_columns(table: pa.Table, given: Mapping[str, str], path: Path) -> dict[str, str]:
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_.\-]", "", name.lower())
+
+
+def _find_columns(names: Sequence[str], given: Mapping[str, str], path: Path) -> dict[str, str]:
     """The column of each role that the table has."""
-    lower = {name.lower(): name for name in reversed(table.column_names)}
+    has = f"It has {', '.join(names)}"
+    plain = {_plain(name): name for name in reversed(names)}
     found = {}
     for role, aliases in _ALIASES.items():
         if role in given:
-            if given[role] not in table.column_names:
-                raise DataError(f"there is no column {given[role]!r}", str(path), f"It has {table.column_names}.")
+            if given[role] not in names:
+                raise DataError(f"there is no column {given[role]!r}", str(path), f"{has}.")
             found[role] = given[role]
             continue
-        name = next((lower[alias] for alias in aliases if alias in lower), None)
+        name = next((plain[alias] for alias in aliases if alias in plain and plain[alias] not in given.values()), None)
         if name is not None:
             found[role] = name
     for role in _NEEDED:
         if role not in found:
-            raise DataError(
-                f"no column is the {role}",
-                where=str(path),
-                hint=f"It has {table.column_names}; name it, or call it {_ALIASES[role][0]!r}.",
-            )
+            raise DataError(f"no column is the {role}", str(path), f"{has}; name it, or call it {_ALIASES[role][0]!r}.")
     return found

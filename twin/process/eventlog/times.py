@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,11 +17,32 @@ if TYPE_CHECKING:
 
 _NAIVE = pa.timestamp("us")
 _ZONED = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
+_LIKE = "Write it like 2026-09-15T09:30:00.000+08:00."
 _DATE_FIRST = re.compile(r"^\d{4}[-/]\d")
 
 
-def parse_times(texts: pa.ChunkedArray | pa.Array, where: str, zone: str = "UTC") -> tuple[pa.Array, bool]:
-    """Instants of a column of texts, and whether any lacked a zone; empty texts become null.
+class Times(NamedTuple):
+    """Instants of a column of texts.
+
+    Attributes:
+        instants: UTC; null where the text is empty.
+        naive: how many texts name no zone.
+        mixed: whether others do; those that do not are then taken as UTC.
+    """
+
+    instants: pa.Array
+    naive: int
+    mixed: bool
+
+    def notes(self, what: str, zone: str) -> list[str]:
+        """What had to be assumed, in words."""
+        if self.mixed:
+            return [f"{self.naive:,} of {len(self.instants):,} {what} name no zone and are taken as UTC; others do."]
+        return [f"{what[0].upper()}{what[1:]} name no zone and are taken as {zone}."] if self.naive else []
+
+
+def parse_times(texts: pa.ChunkedArray | pa.Array, where: str, zone: str = "UTC") -> Times:
+    """Instants of a column of texts, and how many lacked a zone; empty texts become null.
 
     Args:
         texts: such as 2023-02-09T08:00:00.000, 2012/01/30 06:24:00, 2011-12-30T14:14:47.813+02:00.
@@ -31,20 +52,23 @@ def parse_times(texts: pa.ChunkedArray | pa.Array, where: str, zone: str = "UTC"
     Raises:
         DataError: a text is not a time, with its row; or the zone is unknown.
     """
+    if pa.types.is_integer(texts.type) or pa.types.is_floating(texts.type) or pa.types.is_boolean(texts.type):
+        raise DataError(f"{texts.type} numbers are not times", where=where, hint=_LIKE)
     quick = _plain_times(texts)
     if quick is not None:
         instants, zoned = quick
-        return (instants, False) if zoned else (_in_zone(instants, zone, where), True)
+        given = len(instants) - instants.null_count
+        return Times(instants, 0, False) if zoned else Times(_in_zone(instants, zone, where), given, False)
     column = texts.to_pandas()
     column = column.astype("object").where(column.notna() & (column != ""), None)
     if column.isna().all():
-        return pa.nulls(len(column), TIME), False
+        return Times(pa.nulls(len(column), TIME), 0, False)
     zoned = column.dropna().astype(str).str.contains(_ZONED)
-    some, every = bool(zoned.any()), bool(zoned.all())
+    some, naive = bool(zoned.any()), int((~zoned).sum())
     instants = _to_datetime(column, where, utc=some)
     if some:  # where only some times name a zone, those that do not are taken as UTC
-        return pa.array(instants, TIME, safe=False), not every
-    return _in_zone(pa.array(instants, _NAIVE, safe=False), zone, where), True
+        return Times(pa.array(instants, TIME, safe=False), naive, naive > 0)
+    return Times(_in_zone(pa.array(instants, _NAIVE, safe=False), zone, where), naive, False)
 
 
 def _plain_times(texts: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, bool] | None:
@@ -93,5 +117,5 @@ def _to_datetime(column: pd.Series, where: str, *, utc: bool) -> pd.Series:
     raise DataError(
         f"{column.iloc[row]!r} is not a time",
         where=f"{where}, row {row + 2}",
-        hint="Write it like 2026-09-15T09:30:00.000+08:00.",
+        hint=_LIKE,
     )

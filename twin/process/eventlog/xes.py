@@ -117,8 +117,8 @@ def read_xes(path: Path, zone: str = "UTC") -> EventLog:
     n = len(flat.trace_of)
     columns = {key: flat.events.pop(key, pa.nulls(n, pa.string())) for key in _USUAL}
     _require(columns, lines, path)
-    time, naive = parse_times(columns[_TIME], f"{path}, {_TIME}", zone)
-    notes = [f"Times name no zone and are taken as {zone}."] if naive else []
+    times = parse_times(columns[_TIME], f"{path}, {_TIME}", zone)
+    notes = times.notes("times", zone)
     trace_of = pa.array(flat.trace_of)
     numbers = pa.array(range(flat.trace_count), pa.int64()).cast(pa.string())
     names = flat.traces.pop(_NAME, numbers)
@@ -126,7 +126,7 @@ def read_xes(path: Path, zone: str = "UTC") -> EventLog:
     rest: dict[str, Any] = {CASE_PREFIX + key: column.take(trace_of) for key, column in flat.traces.items()}
     rest.update(flat.events)
     return pair_transitions(
-        cases, columns[_NAME], columns[_WHO], time, columns[_TRANSITION], rest, notes, columns[_INSTANCE]
+        cases, columns[_NAME], columns[_WHO], times, columns[_TRANSITION], rest, notes, columns[_INSTANCE]
     )
 
 
