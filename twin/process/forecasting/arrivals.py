@@ -137,10 +137,8 @@ class ArrivalModel:
             mean = max(float(self.weekday[(day + 3) % _WEEKDAYS]) * self.level.now, 2.0)
             strength = max((mean - self.evenness) / (self.evenness - 1.0), 0.5)
             u = streams.uniform(Stream.FORECAST_LEVEL, base + np.arange(24), 2)
-            hours = gammaincinv(np.maximum(hours * strength, 1e-6), u)
-            hours = (
-                hours / hours.sum() if hours.sum() > 0 else self.hour[hour_of_week(day * DAY + np.arange(24) * HOUR)]
-            )
+            hours = gammaincinv(np.maximum(usual * strength, 1e-6), u)
+            hours = hours / hours.sum() if hours.sum() > 0 else usual
         mass = np.concatenate([[0.0], np.cumsum(hours)])
         shape = 1.0 / self.evenness if self.evenness < _CHANCE[0] else 1.0
         # Gamma gaps between arrivals, and before the first and after the last: independent arrivals for shape 1.

@@ -107,7 +107,7 @@ def enabled_by_case(case: Ints, start: Ints, end: Ints) -> Ints:
         return out
     bounds = np.flatnonzero(np.concatenate([[True], case[1:] != case[:-1]]))
     same = np.concatenate([[False], case[1:] == case[:-1]])
-    before = np.concatenate([[NONE], _running_max(case, end)[:-1]])
+    before = np.concatenate([[NONE], running_max(case, end)[:-1]])
     # All earlier work has ended: the rule. The few others are looked up in their case.
     plain = same & (before <= start)
     out[plain] = before[plain]
@@ -121,7 +121,7 @@ def enabled_by_case(case: Ints, start: Ints, end: Ints) -> Ints:
     return out
 
 
-def _running_max(case: Ints, value: Ints) -> Ints:
+def running_max(case: Ints, value: Ints) -> Ints:
     """The largest value so far within each case (rows in order of case)."""
     if not len(case):
         return value

@@ -8,16 +8,14 @@ case that has been quiet for x is still open with probability 1 - p / S(x).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from twin.process.forecasting.columns import Bools, Floats
+from twin.process.forecasting.columns import Bools, Floats, Ints
 
 ENOUGH = 40
 """Quiet times that a context needs to be judged by itself; with fewer, a shorter context is used."""
-Context = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -66,38 +64,50 @@ class Contexts:
     """Estimates by context, with back-off: the longest context that was seen often enough decides.
 
     Args:
-        contexts: what was done last before each quiet time, the latest last.
+        contexts: (observation, length) what was done last before each quiet time, the latest last; -1 = nothing.
         duration: of each.
         over: whether it ended.
         enough: observations that a context needs.
     """
 
-    def __init__(self, contexts: Sequence[Context], duration: Floats, over: Bools, enough: int = ENOUGH) -> None:
-        rows: dict[Context, list[int]] = {}
-        for row, context in enumerate(contexts):
-            for part in _suffixes(context):
-                rows.setdefault(part, []).append(row)
+    def __init__(self, contexts: Ints, duration: Floats, over: Bools, enough: int = ENOUGH) -> None:
+        self._base = int(contexts.max(initial=-1)) + 2
+        self._duration, self._over = duration, over
+        self._groups = [np.unique(key, return_inverse=True, return_counts=True) for key in self._keys(contexts)]
         self._enough = enough
-        self._rows = {context: found for context, found in rows.items() if len(found) >= enough or context == ()}
-        self._data = (duration, over)
-        self._fits: dict[Context, Quiet] = {}
+        self._fits: dict[tuple[int, int], Quiet] = {}
 
-    def of(self, context: Context) -> Quiet:
-        """The estimate for a context."""
-        chosen = next((part for part in _suffixes(context) if part in self._rows), ())
-        if chosen not in self._fits:
-            rows = np.asarray(self._rows.get(chosen, []), np.int64)
-            duration, over = self._data
-            self._fits[chosen] = Quiet.fit(duration[rows], over[rows])
-        return self._fits[chosen]
+    def goes_on(self, contexts: Ints, age: Floats) -> Floats:
+        """Probability that what has been quiet for `age` in these contexts goes on."""
+        length, group = self._chosen(contexts)
+        out = np.empty(len(age))
+        # Rows of one context together: its estimate is looked up once.
+        order = np.lexsort((group, length))
+        same = np.flatnonzero(np.diff(length[order]) | np.diff(group[order])) + 1
+        for rows in np.split(order, same) if len(order) else []:
+            out[rows] = self._fit(int(length[rows[0]]), int(group[rows[0]])).goes_on(age[rows])
+        return out
 
-    def goes_on(self, contexts: Sequence[Context], age: Floats) -> Floats:
-        """Probability that a case goes on, for many at once."""
-        return np.array(
-            [self.of(c).goes_on(np.array([a]))[0] for c, a in zip(contexts, age.tolist(), strict=True)], np.float64
-        )
+    def _keys(self, contexts: Ints) -> list[Ints]:
+        """One number for each context, by length from 0."""
+        keys = [np.zeros(len(contexts), np.int64)]
+        for back in range(contexts.shape[1]):
+            keys.append(keys[-1] * self._base + contexts[:, -1 - back] + 1)
+        return keys
 
+    def _chosen(self, contexts: Ints) -> tuple[Ints, Ints]:
+        length, group = np.zeros(len(contexts), np.int64), np.zeros(len(contexts), np.int64)
+        for size, key in enumerate(self._keys(contexts)):
+            values, _, counts = self._groups[size]
+            place = np.minimum(np.searchsorted(values, key), max(len(values) - 1, 0))
+            known = (
+                (values[place] == key) & (counts[place] >= self._enough) if len(values) else np.zeros(len(key), bool)
+            )
+            length, group = np.where(known, size, length), np.where(known, place, group)
+        return length, group
 
-def _suffixes(context: Context) -> Iterable[Context]:
-    for first in range(len(context) + 1):
-        yield context[first:]
+    def _fit(self, length: int, group: int) -> Quiet:
+        if (length, group) not in self._fits:
+            rows = self._groups[length][1] == group
+            self._fits[length, group] = Quiet.fit(self._duration[rows], self._over[rows])
+        return self._fits[length, group]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from twin.process.eventlog.log import EventLog
-from twin.process.forecasting.columns import NEVER, NONE, Bools, Columns, Floats, Ints, columns_of, known_at
-from twin.process.forecasting.ending import Context, Contexts
+from twin.process.forecasting.columns import (
+    NEVER,
+    NONE,
+    Bools,
+    Columns,
+    Floats,
+    Ints,
+    columns_of,
+    known_at,
+    running_max,
+)
+from twin.process.forecasting.ending import Contexts
 from twin.process.forecasting.week import WeekClock
 
 LAST = 3
@@ -105,13 +114,13 @@ def _lost(columns: Columns, clock: WeekClock, instant: int) -> Bools:
     """Rows that have begun and whose end was most likely never written."""
     over = columns.end != NEVER
     duration = clock.between(columns.start, np.where(over, columns.end, instant))
-    contexts: list[Context] = [(a,) for a in columns.activity.tolist()]
+    contexts = columns.activity[:, None]
     lost = np.zeros(len(columns), bool)
     if over.all() or not over.any():
         return lost
     fit = Contexts(contexts, duration, over)
     rows = np.flatnonzero(~over)
-    unlikely = fit.goes_on([contexts[i] for i in rows.tolist()], duration[rows]) < LOST
+    unlikely = fit.goes_on(contexts[rows], duration[rows]) < LOST
     # Work of a kind that has never ended yet says nothing about ends: it stays.
     seen = np.isin(columns.activity[rows], columns.activity[over])
     lost[rows] = unlikely & seen
@@ -126,33 +135,35 @@ def _chances(columns: Columns, last: Ints, quiet: Ints, clock: WeekClock, instan
     over = until != NEVER
     duration = np.maximum(clock.between(since, np.where(over, until, instant)), 0.0)
     fit = Contexts(contexts, duration, over)
-    latest = dict(zip(case.tolist(), range(len(case)), strict=True))
-    rows = [latest[c] for c in quiet.tolist()]
+    latest = np.zeros(len(last), np.int64)
+    latest[case] = np.arange(len(case))  # the last quiet time of each case stays
     age = np.maximum(clock.between(last[quiet], np.full(len(quiet), instant)), 0.0)
-    return fit.goes_on([contexts[i] for i in rows], age)
+    return fit.goes_on(contexts[latest[quiet]], age)
 
 
-def quiet_times(columns: Columns, instant: int) -> tuple[list[Context], Ints, Ints, Ints]:
+def quiet_times(columns: Columns, instant: int) -> tuple[Ints, Ints, Ints, Ints]:
     """Every time in which nothing was under way in a case, in order of case and time.
 
     Returns:
-        What was done last before it, the case, from when, and until when (NEVER where nothing followed so far).
+        The last `LAST` activities before it (latest last, -1 = none), the case, from when, and until when (NEVER
+        where nothing followed so far).
     """
     case, start = columns.case, columns.start
-    end = np.where(columns.end == NEVER, instant, columns.end)
-    contexts: list[Context] = []
-    out: list[tuple[int, int, int]] = []
-    activity = columns.activity.tolist()
-    bounds = np.flatnonzero(np.concatenate([[True], case[1:] != case[:-1], [True]])).tolist() if len(case) else []
-    starts, ends = start.tolist(), end.tolist()
-    for a, b in itertools.pairwise(bounds):
-        latest = ends[a]
-        for row in range(a, b):
-            if row > a and starts[row] >= latest:
-                contexts.append(tuple(activity[max(a, row - LAST) : row]))
-                out.append((int(case[a]), latest, starts[row]))
-            latest = max(latest, ends[row])
-        contexts.append(tuple(activity[max(a, b - LAST) : b]))
-        out.append((int(case[a]), latest, NEVER))
-    table = np.asarray(out, np.int64).reshape(-1, 3)
-    return contexts, table[:, 0], table[:, 1], table[:, 2]
+    n = len(case)
+    if not n:
+        none = np.zeros(0, np.int64)
+        return np.zeros((0, LAST), np.int64), none, none, none
+    reach = running_max(case, np.where(columns.end == NEVER, instant, columns.end))
+    first = np.concatenate([[True], case[1:] != case[:-1]])
+    before = np.concatenate([[NONE], reach[:-1]])
+    stops = np.flatnonzero(~first & (start >= before))
+    final = np.flatnonzero(np.concatenate([first[1:], [True]]))
+    # A quiet time comes after row `after`; those at the end of a case have nothing to follow.
+    after = np.concatenate([stops - 1, final])
+    until = np.concatenate([start[stops], np.full(len(final), NEVER, np.int64)])
+    order = np.argsort(after, kind="stable")
+    after, until = after[order], until[order]
+    begin = np.maximum.accumulate(np.where(first, np.arange(n), 0))
+    rows = after[:, None] - np.arange(LAST - 1, -1, -1)
+    contexts = np.where(rows >= begin[after][:, None], columns.activity[np.maximum(rows, 0)], -1)
+    return contexts, case[after], reach[after], until
