@@ -25,7 +25,7 @@ from twin.randomness import Stream, Streams
 
 _WEEKDAYS = 7
 _PRIOR = 2.0
-"""Arrivals that the weight of a weekday, and an hour's share of its day, start from."""
+"""Arrivals that an hour's share of its day starts from at least."""
 _OFF = 1e-4
 """A working day without a single arrival is a day off if that is less likely than this, and is left out."""
 _REGULAR = 0.7
@@ -33,8 +33,8 @@ _REGULAR = 0.7
 _LEAST_DISPERSION = 0.02
 _CHANCE = (0.85, 1.15)
 """Evenness between these counts as that of independent arrivals."""
-_ENOUGH, _RARE = 5, 0.05
-"""Arrivals of a day, and expected ones of an hour, from which they tell about evenness."""
+_ENOUGH = 5
+"""Arrivals of a day from which it tells about evenness."""
 _DIFFUSE = 1e2
 """Variance of the mean level before the first day."""
 _MEMORIES = (0.5, 0.8, 0.93, 1.0)
@@ -175,48 +175,68 @@ def fit_arrivals(born: Ints, instant: int) -> ArrivalModel:
     born = born[born >= first * DAY]
     days = np.arange(first, today + 1)
     y = np.bincount(born // DAY - first, minlength=len(days)).astype(np.float64)
-    hour = _hour_shares(born)
+    hour, evenness = _hour_shares(born)
     # The first and the current day are there in part only: so much of their usual arrivals.
     part = np.ones(len(days))
     part[0] = max(1.0 - _day_share(hour, int(born[0])), 1e-3)
     part[-1] = part[-1] - (1.0 - _day_share(hour, instant)) if len(days) > 1 else max(_day_share(hour, instant), 1e-3)
+    part[-1] = max(part[-1], 1e-6)
     kind = (days + 3) % _WEEKDAYS
-    weekday = _weekday_weights(y, part, kind)
+    weekday, spent = _weekday_weights(y, part, kind)
     size = weekday[kind] * part
     rough = max(float(y.sum() / max(size.sum(), 1e-9)), 1e-9)
     used = ~((y == 0) & (rough * size > -np.log(_OFF))) & (rough * size > 1e-3)
-    level, dispersion = _fit_level(y[used], size[used], rough)
-    return ArrivalModel(instant, level, dispersion, _evenness(born, hour), weekday, hour, int(used.sum()))
+    level, dispersion = _fit_level(y[used], size[used], rough, spent)
+    return ArrivalModel(instant, level, dispersion, evenness, weekday, hour, int(used.sum()))
 
 
 _LEVEL_ZERO = Level(0.0, 0.0, (0.0, 0.0, 0.0), 1.0, 0.0)
 
 
-def _evenness(born: Ints, hour: Floats) -> float:
-    """Mean of Pearson's chi-square over its degrees of freedom, of the hours of days with enough arrivals."""
+def _hour_shares(born: Ints) -> tuple[Floats, float]:
+    """Share of each hour of the week in its day, and the evenness of the arrivals within a day.
+
+    The hours of a weekday are drawn towards those of all days, and these towards equal shares, as far as their
+    differences are no more than chance.
+    """
     days, place = np.unique(born // DAY, return_inverse=True)
     counts = np.zeros((len(days), 24))
     np.add.at(counts, (place, born // HOUR % 24), 1.0)
-    total = counts.sum(axis=1)
-    rows = np.flatnonzero(total >= _ENOUGH)
-    weeks = len(rows) / _WEEKDAYS
-    if weeks < 1:
-        return 1.0
-    share = hour.reshape(_WEEKDAYS, 24)[(days[rows] + 3) % _WEEKDAYS]
-    expected = total[rows, None] * share
-    seen = expected > _RARE
-    square = np.where(seen, (counts[rows] - expected) ** 2 / np.maximum(expected, 1e-9), 0.0).sum()
-    # The shares are fitted to the same days.
-    freedom = (seen.sum() - len(rows)) * (1.0 - min(1.0 / weeks, 0.5))
-    return float(square / freedom) if freedom > 10 else 1.0
+    kind = (days + 3) % _WEEKDAYS
+    evenness = _evenness(counts, kind)
+    total = counts.sum(axis=0)
+    pooled = _drawn(total, np.full(24, 1.0 / 24), evenness)
+    rows = [_drawn(counts[kind == k].sum(axis=0), pooled, evenness) for k in range(_WEEKDAYS)]
+    return np.concatenate(rows), evenness
 
 
-def _hour_shares(born: Ints) -> Floats:
-    """Share of each hour of the week in its day, drawn towards the pattern of all days where few arrivals were seen."""
-    counts = np.bincount(hour_of_week(born), minlength=HOURS).reshape(_WEEKDAYS, 24).astype(np.float64)
-    pooled = (counts.sum(axis=0) + _PRIOR / 24) / (counts.sum() + _PRIOR)
-    mixed = counts + 10.0 * _PRIOR * pooled
-    return (mixed / mixed.sum(axis=1, keepdims=True)).ravel()
+def _drawn(counts: Floats, towards: Floats, evenness: float) -> Floats:
+    """Shares from counts, drawn towards others by the moments of a Dirichlet-multinomial law."""
+    n = counts.sum()
+    expected = n * towards
+    seen = expected > 0
+    if n < 1 or seen.sum() < 2:
+        return towards
+    square = float(((counts[seen] - expected[seen]) ** 2 / expected[seen]).sum() / (seen.sum() - 1))
+    ratio = square / max(evenness, 1e-3)
+    strength = 1e9 if ratio <= 1.0 else max((n - ratio) / (ratio - 1.0), _PRIOR)
+    return np.asarray((counts + strength * towards) / (n + strength))
+
+
+def _evenness(counts: Floats, kind: Ints) -> float:
+    """Pearson's chi-square of the hours of days of one weekday against each other, over its degrees of freedom."""
+    square = freedom = 0.0
+    for k in range(_WEEKDAYS):
+        table = counts[kind == k]
+        table = table[table.sum(axis=1) >= _ENOUGH]
+        hours = table.sum(axis=0) > 0
+        if len(table) < 2 or hours.sum() < 2:
+            continue
+        table = table[:, hours]
+        expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+        square += float(((table - expected) ** 2 / expected).sum())
+        freedom += (len(table) - 1) * (int(hours.sum()) - 1)
+    return square / freedom if freedom > 20 else 1.0
 
 
 def _day_share(hour: Floats, instant: int) -> float:
@@ -227,13 +247,28 @@ def _day_share(hour: Floats, instant: int) -> float:
     return float(min(hour[first:place].sum() + hour[place] * inside, 1.0))
 
 
-def _weekday_weights(y: Floats, part: Floats, kind: Ints) -> Floats:
-    """Weight of each weekday: its arrivals over those of as many average days, a little drawn to 1."""
+def _weekday_weights(y: Floats, part: Floats, kind: Ints) -> tuple[Floats, float]:
+    """Weight of each weekday, of mean 1, drawn to 1 as far as the differences are no more than chance.
+
+    Also how many free numbers that took.
+    """
     mean = y.sum() / part.sum()
-    total = np.bincount(kind, y, minlength=_WEEKDAYS)
-    expected = np.bincount(kind, part, minlength=_WEEKDAYS) * mean
-    weight = (total + _PRIOR) / (expected + _PRIOR)
-    return np.asarray(weight / weight.mean())
+    total, exposure = (np.bincount(kind, x, minlength=_WEEKDAYS) for x in (y, part))
+    expected = exposure * mean
+    seen = exposure > 0.5
+    if seen.sum() < 2 or mean <= 0:
+        return np.ones(_WEEKDAYS), 1.0
+    own = (total / np.maximum(exposure, 1e-9))[kind] * part
+    rows = own > 0
+    freedom = max(int(rows.sum()) - int(seen.sum()), 1)
+    within = float(((y - own)[rows] ** 2 / own[rows]).sum() / freedom) if rows.sum() > seen.sum() else 1.0
+    between = float(((total - expected)[seen] ** 2 / expected[seen]).sum() / (seen.sum() - 1))
+    spread = (between - within) / float(expected[seen].mean())
+    strength = max(within, 0.1) / spread if spread > 0 else 1e9
+    strength = max(strength, _PRIOR / 2)
+    weight = (total + strength) / (expected + strength)
+    spent = float((expected[seen] / (expected[seen] + strength)).sum())
+    return np.asarray(weight / weight.mean()), max(spent, 1.0)
 
 
 @dataclass
@@ -271,7 +306,7 @@ def _filter(y: Floats, size: Floats, rough: float, memory: float, wander: float)
     return f
 
 
-def _fit_level(y: Floats, size: Floats, rough: float) -> tuple[Level, float]:
+def _fit_level(y: Floats, size: Floats, rough: float, spent: float) -> tuple[Level, float]:
     """The level by maximum likelihood over memory and wander, and the dispersion that belongs to it."""
     n = len(y)
     if n < _FEWEST:
@@ -289,8 +324,8 @@ def _fit_level(y: Floats, size: Floats, rough: float) -> tuple[Level, float]:
     _, memory, wander = min(fits)
     found = _filter(y, size, rough, memory, wander)
     # The weights of the weekdays are fitted to the same days; a day of Poisson keeps small samples from extremes.
-    spent = 1 + min(_WEEKDAYS - 1, n // _WEEKDAYS)
-    dispersion = max((found.squares / rough * n / max(n - spent, 1) + 1.0) / (n + 1.0), _LEAST_DISPERSION)
+    freedom = max(n - spent, n / 3)
+    dispersion = max((found.squares / rough * n / freedom + 1.0) / (n + 1.0), _LEAST_DISPERSION)
     scale = dispersion * rough * (n + 1) / max(n - 1, 1)
     v_mean, v_both = max(found.v_mean, 0.0) * scale, found.v_both * scale
     a = float(np.sqrt(v_mean))
