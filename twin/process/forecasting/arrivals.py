@@ -236,7 +236,7 @@ def _evenness(counts: Floats, kind: Ints) -> float:
         expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
         square += float(((table - expected) ** 2 / expected).sum())
         freedom += (len(table) - 1) * (int(hours.sum()) - 1)
-    return square / freedom if freedom > 20 else 1.0
+    return max(square / freedom, 0.01) if freedom > 20 else 1.0
 
 
 def _day_share(hour: Floats, instant: int) -> float:

@@ -201,10 +201,10 @@ class _Store:
         if not path.exists():
             return None
         try:
-            with np.load(path) as held:
+            with path.open("rb") as stream, np.load(stream) as held:
                 members = {name[8:]: held[name].astype(np.float64) for name in held if name.startswith("members_")}
                 return Origin(instant, int(held["known_from"]), held["truth"], members)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return None
 
     def write(self, origin: Origin) -> None:

@@ -30,6 +30,7 @@ from twin.randomness import Streams
 TWIN, RESCALED = "twin", "twin_rescaled"
 FORECASTS = (TWIN, RESCALED, *NAIVE)
 """Names of all forecasts that are compared."""
+_MANY = 12
 _HALF = np.array([0.5])
 
 
@@ -110,6 +111,8 @@ def rescaled(origins: Sequence[Origin]) -> list[tuple[Origin, Rescaling]]:
     learned: dict[int, Rescaling] = {}
     for origin in origins:
         before = [o for o in origins if o.known_from <= origin.instant]
+        # With many behind it, it is learned anew at every fourth.
+        before = before[: len(before) if len(before) < _MANY else len(before) // 4 * 4]
         if len(before) not in learned:
             learned[len(before)] = learn([o.members[TWIN] for o in before], [o.truth for o in before])
         scale = learned[len(before)]

@@ -52,7 +52,7 @@ def series(world: World, edges: Ints, people: int, deadline: int | None = None) 
     Returns:
         Array (interval, measure) in the order of `MEASURES`: cases in progress and waiting at the end of the interval;
         cases that arrived and completed in it; mean wait (h) of the work begun in it, NaN if none was; age (h) of the
-        oldest wait at its end, 0 if none; share of the people's time that was worked; cases that became late in it,
+        oldest wait at its end, 0 if none; work over the people's time; cases that became late in it,
         NaN without a deadline.
     """
     out = np.full((len(edges) - 1, len(MEASURES)), np.nan)
@@ -106,22 +106,12 @@ def _mean_wait(world: World, edges: Ints) -> Floats:
 
 
 def _worked(world: World, edges: Ints) -> Floats:
-    """Person-time worked (ns) in each interval; what one person does at the same time counts once."""
-    rows = (world.start != NEVER) & (world.start < edges[-1]) & (world.end > edges[0]) & (world.resource >= 0)
+    """Work of named people (ns) in each interval; of what one does at the same time, each piece counts."""
+    rows = (world.start < edges[-1]) & (world.end > edges[0]) & (world.resource >= 0)
     start, end = np.maximum(world.start[rows], edges[0]), np.minimum(world.end[rows], edges[-1])
-    who = world.resource[rows]
-    if not len(start):
-        return np.zeros(len(edges) - 1)
-    order = np.lexsort((start, who))
-    start, end, who = start[order] - edges[0], end[order] - edges[0], who[order]
-    # One line for all people, one after the other: the latest end so far never reaches into the next person's part.
-    span = int(edges[-1] - edges[0]) + 1
-    rank = np.unique(who, return_inverse=True)[1]
-    reach = np.maximum.accumulate(end.astype(np.float64) + rank * float(span))
-    before = np.concatenate([[0.0], reach[:-1]]) - rank * float(span)
-    start = np.clip(np.maximum(start, before), None, end).astype(np.float64)
     at = (edges - edges[0]).astype(np.float64)
-    return np.diff(_elapsed(start, at) - _elapsed(end.astype(np.float64), at))
+    began, ended = ((t - edges[0]).astype(np.float64) for t in (start, end))
+    return np.diff(_elapsed(began, at) - _elapsed(ended, at))
 
 
 def _elapsed(instants: Floats, edges: Floats) -> Floats:

@@ -18,11 +18,13 @@ from twin.process.forecasting.scores import crps_sorted, usable
 
 _SHIFTS = np.linspace(-1.5, 1.5, 13)
 _FACTORS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0])
-_PRIOR = 1.0
+_PRIOR = 2.0
 """Weight of no re-scaling at all, in origins."""
-_MEMBERS = 60
-_PAIRS = 2_000
+_MEMBERS = 40
+_PAIRS = 600
 """Forecasts of one interval that are enough to learn from."""
+_FEWEST = 3
+"""Origins without which nothing is learned."""
 LATEST = 20
 """Origins to learn from: the latest."""
 
@@ -64,7 +66,7 @@ def learn(ensembles: Sequence[Floats], truths: Sequence[Floats]) -> Rescaling:
         ensembles: (member, interval, measure) of each origin.
         truths: (interval, measure) of each.
     """
-    if len(ensembles) < 2:
+    if len(ensembles) < _FEWEST:
         return Rescaling.none()
     shift, factor = np.zeros(len(MEASURES)), np.ones(len(MEASURES))
     ensembles, truths = ensembles[-LATEST:], truths[-LATEST:]
