@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 LANGUAGES = ("en", "zh")
 
 _MESSAGES: dict[str, tuple[str, str]] = {
@@ -231,4 +233,6 @@ def say(key: str, language: str = "en", **values: object) -> str:
     if texts is None:
         return key
     text = texts[LANGUAGES.index(language)]
-    return text.format(**values) if values else text
+    if not values:
+        return text
+    return re.sub(r"\b1 (replication)s\b", r"1 \1", text.format(**values))
