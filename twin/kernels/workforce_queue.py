@@ -91,7 +91,9 @@ def next_opening(opens, at):
 
 @njit(cache=True)
 def goes_before(one, other, activity, priority, urgency):
-    """Whether instance `one` is taken before `other`: lower class first, then the smaller urgency."""
+    """Whether instance `one` is taken before `other`: urgency -1, then lower class, then the smaller urgency."""
+    if urgency[one] < 0 or urgency[other] < 0:
+        return urgency[other] >= 0
     mine = priority[activity[one]]
     theirs = priority[activity[other]]
     return mine < theirs or (mine == theirs and urgency[one] < urgency[other])
@@ -101,13 +103,15 @@ def goes_before(one, other, activity, priority, urgency):
 def run_workforce(
     seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start,
     end, who, calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, w_group, delay, same,
-    concurrent, chain, priority, oldest_case, urgency, head, tail, following, times, sequences, items, place,
+    concurrent, chain, priority, oldest_case, first_waits, urgency,
+    head, tail, following, times, sequences, items, place,
 ):  # fmt: skip
     """Run all cases to their ends, or to `until`; return the number of instances that ended.
 
     Instances of case c are offset[c] .. offset[c + 1] - 1. Those given as DONE or RUNNING (with `start`, `end`, `who`)
     or WAITING or DELAYED (with `ready`) are a state to begin from, that of the first `open_cases` cases; the others
-    arrive at `arrival`.
+    arrive at `arrival`. Unless `first_waits`, a case arrives when it was seen to begin: its first instance goes before
+    all others.
     """
     cases = open_cases + arrival.shape[0]
     k = skilled.shape[0]
@@ -286,6 +290,8 @@ def run_workforce(
                 status[t] = DELAYED
                 ready[t] = now + wait
                 urgency[t] = begins if oldest_case != 0 else ready[t]
+                if first_waits == 0 and t == offset[c]:
+                    urgency[t] = -1
                 size = push(times, sequences, items, place, size, ready[t], sequence, t)
                 sequence += 1
             elif chain != 0:

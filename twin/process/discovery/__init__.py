@@ -11,7 +11,8 @@ simulate_columns(process, start=t, end=t + month, state=state, streams=Streams(1
 from twin.process.discovery.columns import LogColumns, columns_of
 from twin.process.discovery.discover import Options, discover
 from twin.process.discovery.model import DiscoveredProcess, load_process
-from twin.process.discovery.simulate import Simulated, as_log, simulate, simulate_columns, simulate_like
+from twin.process.discovery.simulate import as_log, simulate, simulate_columns, simulate_like
+from twin.process.discovery.simulated import Simulated
 from twin.process.discovery.state import WorkState, state_of
 
 __all__ = [

@@ -39,6 +39,8 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
     half_life, spread = _choose_half_life(days, counts, exposure)
     level = _level(days, counts, exposure, days[-1] + 1.0, half_life)
     level = level if level > 0 else _level(days, counts, exposure, days[-1] + 1.0, 0.0)
+    # A log of one instant says nothing of a rate: its cases are taken as one day's.
+    level = level if level > 0 else float(mass.sum()) / (DAY / HOUR)
     gaps = _gaps(times, profile)
     block = _block(gaps, len(times) / max(len(days), 1))
     return Arrivals(

@@ -51,13 +51,12 @@ def fit_discipline(log: LogColumns, ready: Int, skilled: Bool) -> Discipline:
     half = np.arange(len(chosen)) % 2 == 0
     first_come = _explained(by_ready[~half], plain, chosen[~half])
     best = Discipline(plain, False, first_come, first_come, len(chosen))
-    for oldest, keys in ((False, by_ready), (True, by_case)):
-        order = plain if not oldest else plain.copy()
-        rivals = [order, _climb(keys[half], chosen[half], k)]
-        for priority in rivals:
-            share = _explained(keys[~half], priority, chosen[~half])
-            if share > best.explained + _MARGIN:
-                best = Discipline(priority, oldest, share, first_come, len(chosen))
+    rivals = [(True, plain)]
+    rivals += [(oldest, _climb(keys[half], chosen[half], k)) for oldest, keys in ((False, by_ready), (True, by_case))]
+    for oldest, priority in rivals:
+        share = _explained((by_case if oldest else by_ready)[~half], priority, chosen[~half])
+        if share > best.explained + _MARGIN:
+            best = Discipline(priority, oldest, share, first_come, len(chosen))
     return best
 
 

@@ -131,7 +131,7 @@ def run(
         activity, status, ready, start, end, who, tables.calendar, tables.opens, tables.skilled, tables.unlimited,
         staff.limit, *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group,
         tables.service, process.timing.wait_group, tables.delay, process.timing.same, concurrent,
-        int(not concurrent.any()), staff.priority, int(staff.oldest_case), urgency,
+        int(not concurrent.any()), staff.priority, int(staff.oldest_case), int(staff.first_waits), urgency,
         *queues, *columns, place,
     )  # fmt: skip
     return Ran(offset, activity, who, ready, start, end, status == DONE)

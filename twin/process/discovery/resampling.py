@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from twin.process.discovery.columns import DAY, MINUTE, Float, Int, LogColumns, week_time
 from twin.process.discovery.model import Cases, DiscoveredProcess
+from twin.process.discovery.simulated import Simulated
 from twin.randomness import Stream, Streams
-
-if TYPE_CHECKING:
-    from twin.process.discovery.simulate import Simulated
 
 _MS = 1_000_000
 _MILLI = 1000
@@ -46,8 +42,6 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
         when: arrivals, ns.
         streams: of the replication.
     """
-    from twin.process.discovery.simulate import Simulated
-
     source = process.cases
     assert source is not None
     n = len(source.begin)

@@ -10,7 +10,8 @@ from twin.errors import DataError
 from twin.measures.log_distances import NAMES, LogProfile, distances
 from twin.process.discovery.columns import LogColumns, columns_of
 from twin.process.discovery.model import DiscoveredProcess, Rival
-from twin.process.discovery.simulate import Simulated, simulate_like
+from twin.process.discovery.simulate import simulate_like
+from twin.process.discovery.simulated import Simulated
 from twin.process.eventlog.log import EventLog
 from twin.process.eventlog.split import split
 from twin.randomness import Streams

@@ -17,6 +17,7 @@ from twin.process.discovery.columns import Int
 from twin.process.discovery.model import DiscoveredProcess, Samples
 from twin.process.discovery.resampling import resample
 from twin.process.discovery.routes import Trie, trie_of
+from twin.process.discovery.simulated import Simulated
 from twin.process.discovery.state import WorkState
 from twin.process.eventlog.log import EventLog
 from twin.randomness import Stream, Streams
@@ -27,29 +28,6 @@ FOLLOW_UP = 0.2
 """Assumed share of a recording that follows its last arrival."""
 _MOST_LIKE = 64
 """A log of ended cases is cut from at most so many times as many arrivals."""
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """Activity instances of one replication, in order of case, then start.
-
-    Attributes:
-        case: 0 .. for the cases open at the start (as in the state), then the arrivals in order.
-        activity: index into the process's activities.
-        resource: index into its resources, -1 = unknown.
-        start: ns since 1970 UTC.
-        end: ns since 1970 UTC.
-        arrival: first start of each new case, ns.
-        open_cases: how many of the cases were open at the start.
-    """
-
-    case: Int
-    activity: Int
-    resource: Int
-    start: Int
-    end: Int
-    arrival: Int
-    open_cases: int = 0
 
 
 @dataclass(frozen=True)
