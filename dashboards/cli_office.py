@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.office_cells import cells
 from dashboards.office_words import measure_label, say
 
 if TYPE_CHECKING:
+    from dashboards.office_book import Compare
     from scenarios.office_processes import Comparison, Row
+    from twin.contracts import Segment
     from twin.measures.statistics import Estimate
 
 
@@ -21,7 +25,11 @@ def compare(
     warm_up: Annotated[int, typer.Option(min=0, max=365, help="Days before them · 预热天数")] = 7,
     replications: Annotated[int, typer.Option(min=1, max=65_536, help="Pairs of runs · 重复次数")] = 10,
     seed: Annotated[int, typer.Option(min=0, max=(1 << 64) - 1, help="Seed · 随机种子")] = 1,
+    segment: Annotated[str | None, typer.Option(help="retail, gen_z, hnw or institution · 客户类型")] = None,
     factor: Annotated[float, typer.Option(min=0.0, help="Multiplies the arrivals of both · 到达量倍数")] = 1.0,
+    fill: Annotated[
+        Path | None, typer.Option(help="Write all tables of a document anew, and its drawings · 更新文档中的表格与图")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")] = False,
     language: Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")] = "en",
 ) -> None:
@@ -32,20 +40,27 @@ def compare(
     from dashboards import console
     from scenarios import office_processes
 
+    def run(a: str, b: str, times: float, only: int | None = None) -> Comparison:
+        shown = _Progress(f"{b}: ", language) if sys.stderr.isatty() else None
+        return office_processes.compare(
+            a,
+            b,
+            days=days if only is None else only,
+            warm_up=warm_up if only is None else 0,
+            replications=replications,
+            seed=seed,
+            factor=times,
+            segment=_segment(segment),
+            progress=shown,
+        )
+
+    if fill is not None:
+        _fill(fill, run, language)
+        return
     if today is None:
         _list(language, json=json)
         return
-    other = reformed if reformed is not None else office_processes.counterpart(today)
-    result = office_processes.compare(
-        today,
-        other,
-        days=days,
-        warm_up=warm_up,
-        replications=replications,
-        seed=seed,
-        factor=factor,
-        progress=_Progress(language) if sys.stderr.isatty() else None,
-    )
+    result = run(today, reformed if reformed is not None else office_processes.counterpart(today), factor)
     if json:
         console.out_json(_as_json(result))
         return
@@ -58,6 +73,26 @@ def compare(
 
 
 _NAMED = ("today", "reformed", "days", "seed")
+
+
+def _segment(name: str | None) -> Segment | None:
+    from twin.contracts import Segment
+    from twin.errors import ScenarioError
+
+    if name is None:
+        return None
+    known = {s.name.lower(): s for s in Segment}
+    if name not in known:
+        raise ScenarioError(f"{name!r} is not a kind of client", where="--segment", hint=f"Kinds: {', '.join(known)}.")
+    return known[name]
+
+
+def _fill(path: Path, run: Compare, language: str) -> None:
+    from dashboards import console
+    from dashboards.office_book import write_book
+
+    for written in write_book(path, run):
+        console.out(say("written", language, path=written))
 
 
 def _list(language: str, *, json: bool) -> None:
@@ -91,27 +126,6 @@ def _as_json(result: Comparison) -> dict[str, Any]:
     return {**head, "measures": rows}
 
 
-def number(value: float, unit: str) -> str:
-    """A figure of a comparison: shares as percentages, all else with three digits or none after the point."""
-    if unit == "share":
-        return f"{value:.1%}"
-    return f"{value:,.0f}" if abs(value) >= 1000 or unit == "cases" else f"{value:,.3g}"
-
-
-def cells(row: Row) -> tuple[str, str, str]:
-    """Today's value, the reformed one, and the difference with half its interval."""
-    unit = row.measure.unit
-    sides = ["–" if e is None else number(e.mean, unit) for e in (row.today, row.reformed)]
-    if row.difference is None:
-        return sides[0], sides[1], ""
-    found = row.difference.estimate
-    text = number(found.mean, unit)
-    text = f"+{text}" if found.mean > 0 else text
-    if found.half_width is not None:
-        text += f" ± {number(found.half_width, unit)}"
-    return sides[0], sides[1], text
-
-
 def _cells(row: Row, language: str) -> list[str]:
     unit = say(row.measure.unit, language)
     label = measure_label(row.measure.name, language)
@@ -123,9 +137,11 @@ def _cells(row: Row, language: str) -> list[str]:
 class _Progress:
     """One line on the terminal that is written over."""
 
-    def __init__(self, language: str) -> None:
-        self._language = language
+    def __init__(self, what: str, language: str) -> None:
+        self._what, self._language = what, language
 
     def __call__(self, done: int, n: int) -> None:
-        sys.stderr.write("\r" + say("progress", self._language, done=done, n=n) + ("\n" if done == n else ""))
+        sys.stderr.write(
+            "\r" + self._what + say("progress", self._language, done=done, n=n) + ("\n" if done == n else "")
+        )
         sys.stderr.flush()

@@ -1,7 +1,7 @@
 """Fills the tables of docs/broker-processes.md: parameters with their sources, and measured differences.
 
 Between `<!-- parameters: A B -->` or `<!-- measured: A B -->` and `<!-- end -->` everything is written anew; A and B
-name process files. What stands elsewhere is left alone.
+name process files; `x10 for 2 days` after them is a burst. What stands elsewhere is left alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dashboards.cli_office import cells
+from dashboards.office_cells import cells
 from dashboards.office_words import measure_label, say
 from scenarios.office_processes import Comparison
 from scenarios.offices import process_model
@@ -33,10 +33,14 @@ from twin.process.model import (
 )
 from twin.process.nodes import Window
 
-_BLOCK = re.compile(r"(<!-- (parameters|measured): (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(
+    r"(<!-- (parameters|measured): (\S+) (\S+)(?: x([\d.]+) for (\d+) days)? -->\n).*?(<!-- end -->)", re.DOTALL
+)
+Compare = Callable[[str, str, float, int | None], Comparison]
+"""Compares two forms with a factor on the arrivals of both, on so many days from an empty office if they are given."""
 
 
-def fill(text: str, compare: Callable[[str, str], Comparison]) -> str:
+def fill(text: str, compare: Compare) -> str:
     """A document with its blocks written anew.
 
     Raises:
@@ -46,20 +50,24 @@ def fill(text: str, compare: Callable[[str, str], Comparison]) -> str:
         raise DataError("there is nothing to fill in", hint="Blocks begin with `<!-- measured: A B -->`.")
 
     def block(found: re.Match[str]) -> str:
-        head, kind, today, reformed, end = found.groups()
-        lines = parameters(today, reformed) if kind == "parameters" else measured(compare(today, reformed))
+        head, kind, today, reformed, factor, days, end = found.groups()
+        if kind == "parameters":
+            lines = parameters(today, reformed)
+        else:
+            lines = measured(compare(today, reformed, float(factor or 1), int(days) if days else None))
         return "\n".join([head.rstrip("\n"), "", *lines, "", end])
 
     return _BLOCK.sub(block, text)
 
 
-def write_book(path: Path, compare: Callable[[str, str], Comparison]) -> None:
-    """Fill a document in place."""
+def write_book(path: Path, compare: Compare) -> list[Path]:
+    """Fill a document in place; returns the files written."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(f"cannot read the document: {error.strerror}", where=str(path)) from error
     path.write_text(fill(text, compare), encoding="utf-8")
+    return [path]
 
 
 def measured(result: Comparison) -> list[str]:

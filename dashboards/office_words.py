@@ -22,6 +22,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "One replication gives no interval: add --replications 10.",
         "只有一次重复，无法给出置信区间：请加 --replications 10。",
     ),
+    "written": ("written: {path}", "已写入：{path}"),
     "progress": ("{done} of {n} replications", "已完成 {done}/{n} 次重复"),
     # measures
     "cases": ("cases", "案例数"),
@@ -33,11 +34,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "served": ("served", "办结比例"),
     "abandoned": ("abandoned", "放弃比例"),
     "refused": ("refused", "拒绝比例"),
+    "unfinished": ("not ended after four months", "四个月后仍未办结"),
     "late": ("deadline breached: {name}", "超过时限：{name}"),
     "staff_hours_paid": ("staff hours present", "在岗工时"),
     "staff_hours_worked": ("staff hours at work", "作业工时"),
     "cost_per_case": ("cost of work per case", "单案作业成本"),
-    "ends": ("ends in {name}", "终于 {name}"),
+    "ends": ("ended at {name}", "终于 {name}"),
+    "passes": ("went through {name}", "经过 {name}"),
     # units
     "share": ("share", "比例"),
     "h": ("h", "小时"),

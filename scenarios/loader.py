@@ -161,7 +161,7 @@ def _check_references(scenario: Scenario, document: Document, file: str) -> None
     for key, section in (("onboarding", scenario.onboarding), ("service_desk", scenario.service_desk)):
         process = PROCESSES / f"{section.process}.yaml"
         if not process.is_file():
-            names = sorted(p.stem for p in PROCESSES.glob("*.yaml"))
+            names = sorted(p.relative_to(PROCESSES).with_suffix("").as_posix() for p in PROCESSES.glob("**/*.yaml"))
             hint = _nearest(section.process, names, "There are")
             raise refuse((key, "process"), section.process, "there is no such process", hint)
         # The document is read without its model: loading that would cost more than the rest of the check together.

@@ -9,34 +9,25 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.office_runs import FormRun, aligned, requests, simulate, working_days
 from scenarios.offices import process_model, process_names
-from twin.clock import DAY, HOUR
-from twin.contracts import OutcomeKind, Requests, Segment
+from twin.clock import HOUR
+from twin.contracts import OutcomeKind, Segment
 from twin.errors import ScenarioError
 from twin.measures.statistics import Difference, Direction, Estimate, estimate, paired_difference
-from twin.process.arrivals import Profile, arrivals
 from twin.process.calendar import WorkCalendar
-from twin.process.model import Branch, BySegment, Choice, End, ProcessModel
-from twin.process.network import ProcessNetwork
-from twin.process.statistics import PoolStatistics
-from twin.randomness import Stream, Streams
+from twin.process.model import ProcessModel
+from twin.randomness import Streams
 
-Ints = NDArray[np.int64]
-MONDAY = dt.date(2026, 9, 7)
-"""First day of a comparison: a Monday with three ordinary weeks behind it."""
-MIX: dict[Segment, float] = {Segment.RETAIL: 0.68, Segment.GEN_Z: 0.30, Segment.HNW: 0.019, Segment.INSTITUTION: 0.001}
-"""Kinds of client among the cases (domain row 35)."""
-NEW_CLIENTS: dict[Segment, float] = {Segment.RETAIL: 0.45, Segment.GEN_Z: 0.55}
-"""Kinds of client among applicants for an account (domain row 61)."""
-DRAIN_DAYS = 120
-"""How long after the last arrival cases are followed until they end."""
-_BEGIN = "__begin"
+MONDAY = dt.date(2026, 5, 11)
+"""First day of a comparison: a Monday with five ordinary weeks behind it."""
 PAIRS: tuple[tuple[str, str], ...] = (
     ("account-opening", "reformed/account-opening"),
     ("account-opening", "reformed/account-opening-embedded"),
@@ -73,9 +64,11 @@ MEASURES = (
     MeasureOf("cycle_p90", "h", Direction.LOWER),
     MeasureOf("cycle_working_days", "d", Direction.LOWER),
     MeasureOf("waiting_mean", "h", Direction.LOWER),
+    MeasureOf("client_time", "min", Direction.LOWER),
     MeasureOf("served", "share", Direction.HIGHER),
     MeasureOf("abandoned", "share", Direction.LOWER),
     MeasureOf("refused", "share", Direction.NEUTRAL),
+    MeasureOf("unfinished", "share", Direction.LOWER),
     MeasureOf("staff_hours_paid", "h", Direction.LOWER),
     MeasureOf("staff_hours_worked", "h", Direction.LOWER),
 )
@@ -110,21 +103,6 @@ class Comparison:
         raise ScenarioError(f"no measure {measure!r}", hint=f"There are {', '.join(m.name for m in MEASURES)}.")
 
 
-@dataclass(frozen=True)
-class Cases:
-    """What became of the cases of the measured days: one row per case, in order of arrival.
-
-    Times in ns since midnight of the first day. `end` is -1 for a case that had not ended; `outcome` likewise.
-    """
-
-    arrival: Ints
-    segment: Ints
-    end: Ints
-    outcome: Ints
-    wait: Ints
-    node: Ints
-
-
 def forms() -> dict[str, list[str]]:
     """Names of the process files by process: {"complaint": ["today/complaint", "reformed/complaint"], ...}."""
     found: dict[str, list[str]] = {}
@@ -147,121 +125,42 @@ def counterpart(name: str) -> str:
     raise ScenarioError(f"process {name!r} has no reformed form", hint="Name both, or see `twin process compare`.")
 
 
-def requests(
-    model: ProcessModel, streams: Streams, calendar: WorkCalendar, days: int, *, factor: float = 1.0
-) -> Requests:
-    """The cases of the days 0..days-1: a Poisson process through each day, kinds of client by their shares.
+def measures(run: FormRun, calendar: WorkCalendar, segment: Segment | None = None) -> dict[str, float]:
+    """The measures of one replication; NaN where there is nothing to measure.
 
-    Raises:
-        ScenarioError: the process says nothing of its arrivals.
+    Args:
+        run: one replication of one form.
+        calendar: of its days.
+        segment: measure the cases of this kind of client only; what staff did is of all.
     """
-    if model.arrivals is None:
-        raise ScenarioError(f"process {model.name!r} has no arrivals", hint="Give it `arrivals:` with a rate.")
-    mix = NEW_CLIENTS if "registry" in model.nodes else MIX
-    kinds = np.asarray([int(s) for s in mix], np.int64)
-    borders = np.cumsum(list(mix.values()))
-    parts: list[Ints] = []
-    for day in range(days):
-        periods = [(p.start, p.end, p.weight) for p in model.arrivals.profile if calendar.works(day, p.days)]
-        if not periods:
-            continue
-        base = day << 32
-        expected = model.arrivals.per_day * factor
-        times, number = arrivals(Profile.of_periods(periods), expected, streams, entity_base=base)
-        u = streams.uniform(Stream.PROCESS_ARRIVAL, number + base, counter=1)
-        segment = kinds[np.minimum(np.searchsorted(borders, u, side="right"), len(kinds) - 1)]
-        parts.append(np.stack([times + day * DAY, number + base, number + base, segment]))
-    rows = np.concatenate(parts, axis=1) if parts else np.zeros((4, 0), np.int64)
-    return Requests(*(np.ascontiguousarray(r) for r in rows))
-
-
-def aligned(models: Sequence[ProcessModel]) -> list[ProcessModel]:
-    """The same models with all their nodes in one common order, so that equal names have equal luck.
-
-    The kernel draws by (case, node number, visit). Nodes that a model lacks are added as ends that no case reaches.
-    """
-    names: list[str] = []
-    for model in models:
-        names.extend(n for n in model.nodes if n not in names)
-    result = []
-    for model in models:
-        begin = Choice(kind="choice", next=(Branch(to=model.start, probability=BySegment[float](default=1.0)),))
-        nodes = {n: model.nodes.get(n, End(kind="end")) for n in names}
-        result.append(model.model_copy(update={"start": _BEGIN, "nodes": {_BEGIN: begin, **nodes}}))
-    return result
-
-
-def simulate(
-    model: ProcessModel, arriving: Requests, streams: Streams, calendar: WorkCalendar, *, warm_up: int, days: int
-) -> tuple[Cases, dict[str, PoolStatistics]]:
-    """Run a process over the cases that arrive in `warm_up + days` days, until the last of them has ended.
-
-    Returns:
-        What became of the cases that came after the warm-up, and the pools' work in the days after it.
-    """
-    network = ProcessNetwork(model, streams, calendar)
-    network.submit(arriving)
-    parts = [network.advance(warm_up * DAY)]
-    network.reset_statistics()
-    parts.append(network.advance((warm_up + days) * DAY))
-    pools = network.statistics().pools
-    day = warm_up + days
-    while network.in_system and day < warm_up + days + DRAIN_DAYS:
-        day += 1
-        parts.append(network.advance(day * DAY))
-    ended = {k: np.concatenate([getattr(p, k) for p in parts]) for k in ("request", "time", "outcome", "wait", "node")}
-    measured = arriving.time >= warm_up * DAY
-    order = np.argsort(ended["request"], kind="stable")
-    key = ended["request"][order]
-    wanted = arriving.request[measured]
-    place = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
-    there = (key[place] == wanted) if len(key) else np.zeros(len(wanted), bool)
-
-    def column(name: str) -> Ints:
-        values = ended[name][order][place] if len(key) else np.zeros(len(wanted), np.int64)
-        return np.where(there, values, -1).astype(np.int64)
-
-    columns = [column(k) for k in ("time", "outcome", "wait", "node")]
-    return Cases(arriving.time[measured], arriving.attribute[measured], *columns), pools
-
-
-def _idle_before(calendar: WorkCalendar, last: int) -> Ints:
-    """Number of days that are no trading days before each of the days 0..last."""
-    idle = [0 if calendar.works(d, "trading") else 1 for d in range(last)]
-    return np.concatenate([[0], np.cumsum(idle)]).astype(np.int64)
-
-
-def working_days(cases: Cases, calendar: WorkCalendar) -> NDArray[np.float64]:
-    """From arrival to end in days of 24 h, days without trading left out (exact also for ends within such days)."""
-    idle = _idle_before(calendar, int(max(cases.end.max(initial=0), cases.arrival.max(initial=0)) // DAY) + 2)
-
-    def scale(t: Ints) -> Ints:
-        day = t // DAY
-        closed = idle[day + 1] > idle[day]
-        return np.where(closed, day * DAY, t) - idle[day] * DAY
-
-    return np.asarray((scale(cases.end) - scale(cases.arrival)) / DAY, np.float64)
-
-
-def measures(cases: Cases, pools: dict[str, PoolStatistics], calendar: WorkCalendar) -> dict[str, float]:
-    """The measures of one replication; NaN where there is nothing to measure."""
-    served = cases.outcome == OutcomeKind.SERVED
-    done = Cases(*(getattr(cases, f)[served] for f in Cases.__dataclass_fields__))
+    cases = run.cases if segment is None else run.cases.only(run.cases.segment == segment)
+    done = cases.only(cases.outcome == OutcomeKind.SERVED)
     cycle = (done.end - done.arrival) / HOUR
-    n = len(cases.arrival)
-    some = len(cycle) > 0
-    return {
-        "cases": float(n),
-        "cycle_mean": float(cycle.mean()) if some else math.nan,
-        "cycle_p90": float(np.percentile(cycle, 90)) if some else math.nan,
-        "cycle_working_days": float(working_days(done, calendar).mean()) if some else math.nan,
-        "waiting_mean": float(done.wait.mean() / HOUR) if some else math.nan,
-        "served": float(served.mean()) if n else math.nan,
-        "abandoned": float(np.mean(cases.outcome == OutcomeKind.ABANDONED)) if n else math.nan,
-        "refused": float(np.mean(cases.outcome == OutcomeKind.REFUSED)) if n else math.nan,
-        "staff_hours_paid": sum(p.staff_hours for p in pools.values()),
-        "staff_hours_worked": sum(p.busy for p in pools.values() if p.is_staff) / HOUR,
+    pools, milestone = run.measured.pools.values(), run.whole.milestone
+    n = len(run.cases.arrival)
+    found = {
+        "cases": float(len(cases.arrival)),
+        "cycle_mean": _mean(cycle),
+        "cycle_p90": float(np.percentile(cycle, 90)) if len(cycle) else math.nan,
+        "cycle_working_days": _mean(working_days(done, calendar)),
+        "waiting_mean": _mean(done.wait / HOUR),
+        "client_time": milestone.mean_active_min,
+        "served": _mean(cases.outcome == OutcomeKind.SERVED),
+        "abandoned": _mean(cases.outcome == OutcomeKind.ABANDONED),
+        "refused": _mean(cases.outcome == OutcomeKind.REFUSED),
+        "unfinished": _mean(cases.outcome < 0),
+        "staff_hours_paid": sum(p.staff_hours for p in pools),
+        "staff_hours_worked": sum(p.busy for p in pools if p.is_staff) / HOUR,
     }
+    for number, name in run.ends.items():
+        found[f"ends:{name}"] = _mean(cases.node == number)
+    for name in run.counted if n else ():
+        found[f"passes:{name}"] = run.measured.nodes[name].arrivals / n
+    return found
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else math.nan
 
 
 def compare(
@@ -274,6 +173,7 @@ def compare(
     seed: int = 1,
     factor: float = 1.0,
     first_day: dt.date = MONDAY,
+    segment: Segment | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Two forms of a process over the same cases with the same luck.
@@ -287,6 +187,7 @@ def compare(
         seed: of the random numbers.
         factor: multiplies the arrivals of both forms (a stress, not an effect of a reform).
         first_day: day 0 of the calendar.
+        segment: measure the cases of this kind of client only.
         progress: called with replications done and their number.
 
     Raises:
@@ -297,18 +198,42 @@ def compare(
     if days < 1 or warm_up < 0 or replications < 1:
         raise ScenarioError("nothing to compare", hint="Give at least one day and one replication.")
     calendar = WorkCalendar(first_day)
-    values: list[dict[str, list[float]]] = [{}, {}]
+    found: tuple[list[dict[str, float]], list[dict[str, float]]] = ([], [])
     for replication in range(replications):
         streams = Streams(seed, replication)
-        for i, (own, model) in enumerate(zip(pair, aligned(pair), strict=True)):
+        for own, model, side in zip(pair, aligned(pair), found, strict=True):
             cases = requests(own, streams, calendar, warm_up + days, factor=factor)
-            result = measures(*simulate(model, cases, streams, calendar, warm_up=warm_up, days=days), calendar)
-            for key, value in result.items():
-                values[i].setdefault(key, []).append(value)
+            run = simulate(model, cases, streams, calendar, warm_up=warm_up, days=days)
+            side.append(measures(run, calendar, segment))
         if progress is not None:
             progress(replication + 1, replications)
-    rows = tuple(_row(m, values[0][m.name], values[1][m.name]) for m in MEASURES)
-    return Comparison(names[0], names[1], days, replications, seed, rows)
+    return Comparison(names[0], names[1], days, replications, seed, tuple(_rows(pair, found)))
+
+
+def _rows(pair: list[ProcessModel], found: tuple[list[dict[str, float]], list[dict[str, float]]]) -> Iterator[Row]:
+    """Rows of the measures that are not zero in both forms.
+
+    What happens at a node that a form lacks has no value there. A single end says no more than the share served.
+    """
+    seen = dict.fromkeys(name for side in found for values in side for name in values if ":" in name)
+    if all(sum(name.startswith("ends:") for name in values) <= 1 for side in found for values in side):
+        seen = {name: None for name in seen if not name.startswith("ends:")}
+    order = [n for model in pair for n in (*model.deadlines, *model.nodes)]
+    names = sorted(
+        seen, key=lambda name: (name.startswith("late:"), -order.index(name.partition(":")[2])), reverse=True
+    )
+    for measure in (*MEASURES, *(MeasureOf(n, "share", _direction(n)) for n in names)):
+        kind, _, end = measure.name.partition(":")
+        sides = []
+        for model, side in zip(pair, found, strict=True):
+            absent = 0.0 if kind == "ends" and end in model.nodes else math.nan
+            sides.append([values.get(measure.name, absent) for values in side])
+        if any(np.isfinite(s).all() and np.any(s) for s in sides) or kind == "late":
+            yield _row(measure, *sides)
+
+
+def _direction(name: str) -> Direction:
+    return Direction.LOWER if name.startswith("late:") else Direction.NEUTRAL
 
 
 def _row(measure: MeasureOf, today: list[float], reformed: list[float]) -> Row:

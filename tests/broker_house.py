@@ -6,6 +6,7 @@ import datetime as dt
 
 import numpy as np
 
+from scenarios.offices import process_names
 from twin.clock import DAY, at
 from twin.contracts import Requests
 from twin.process.calendar import WorkCalendar
@@ -14,19 +15,30 @@ from twin.process.model import Branch, BySegment, Delay, ProcessModel, Task
 from twin.process.network import ProcessNetwork
 from twin.randomness import Streams
 
+NAMES = process_names()
+"""Every process file."""
 Certain = BySegment[float]
 OPENINGS = ("account-opening", "reformed/account-opening", "reformed/account-opening-embedded")
 
 
 def constant(value: BySegment) -> BySegment:
-    """The mean of a distribution, for certain."""
-    return BySegment[Distribution](default=Distribution(mean=f"{int(value.default.mean_ns)} ns"))
+    """The mean of every distribution, for certain."""
+
+    def mean(law: Distribution) -> Distribution:
+        return Distribution(mean=f"{int(law.mean_ns)} ns")
+
+    cases = tuple(case.model_copy(update={"value": mean(case.value)}) for case in value.cases)
+    segments = {name: mean(law) for name, law in value.by_segment.items()}
+    return value.model_copy(update={"default": mean(value.default), "by_segment": segments, "cases": cases})
 
 
-def certain(model: ProcessModel, **ways: str) -> ProcessModel:
-    """The process without luck: every time is its mean, nothing is done again, `ways` says where a node leads.
+def certain(model: ProcessModel, values: dict[str, str] | None = None, **ways: str) -> ProcessModel:
+    """The process without luck: every time is its mean, nothing is done again.
 
-    Nodes with several ways lead the first.
+    Args:
+        model: the process.
+        values: categories that attributes have for certain.
+        ways: where nodes lead; others with several ways that are drawn lead the first.
     """
     nodes = {}
     for name, node in model.nodes.items():
@@ -35,10 +47,23 @@ def certain(model: ProcessModel, **ways: str) -> ProcessModel:
             change = {"service": constant(node.service), "rework": None, "patience": None, "on_abandon": None}
         if isinstance(node, Delay):
             change = {"duration": constant(node.duration)}
-        if getattr(node, "kind", "") in ("task", "choice", "delay", "window") and len(node.branches) > 1:
-            change["next"] = (Branch(to=ways.get(name, node.branches[0].to), probability=Certain(default=1.0)),)
+        if node.kind in ("task", "choice", "delay", "window"):
+            drawn = len(node.branches) > 1 and not any(b.when or b.probability.cases for b in node.branches)
+            if name in ways or drawn:
+                way = ways.get(name, node.branches[0].to)
+                change["next"] = (Branch(to=way, probability=Certain(default=1.0)),)
         nodes[name] = node.model_copy(update=change)
-    return model.model_copy(update={"nodes": nodes, "case_patience": None})
+    attributes = dict(model.attributes)
+    for name, value in (values or {}).items():
+        shares = {k: float(k == value) for k in attributes[name].names}
+        attributes[name] = attributes[name].model_copy(update={"shares": shares})
+    return model.model_copy(update={"nodes": nodes, "attributes": attributes, "case_patience": None})
+
+
+def staffed(model: ProcessModel, pool: str, staff: int) -> ProcessModel:
+    """The process with another number of people in a pool."""
+    changed = model.pools[pool].model_copy(update={"staff": staff})
+    return model.model_copy(update={"pools": model.pools | {pool: changed}})
 
 
 def moment(day: dt.date, first: dt.date, time: str) -> int:

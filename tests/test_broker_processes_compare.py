@@ -8,17 +8,8 @@ import numpy as np
 import pytest
 from broker_house import certain
 
-from scenarios.office_processes import (
-    MONDAY,
-    Cases,
-    aligned,
-    compare,
-    counterpart,
-    measures,
-    requests,
-    simulate,
-    working_days,
-)
+from scenarios.office_processes import MONDAY, compare, counterpart, measures
+from scenarios.office_runs import Cases, aligned, requests, simulate, working_days
 from scenarios.offices import process_model
 from twin.clock import DAY, HOUR
 from twin.contracts import OutcomeKind, Segment
@@ -81,7 +72,8 @@ def test_work_of_one_name_takes_a_case_as_long_in_another_graph():
     ends = []
     for a, b in ((plain, longer), aligned((plain, longer))):
         cases = [
-            simulate(m, requests(plain, streams, calendar, 3), streams, calendar, warm_up=0, days=3)[0] for m in (a, b)
+            simulate(m, requests(plain, streams, calendar, 3), streams, calendar, warm_up=0, days=3).cases
+            for m in (a, b)
         ]
         ends.append(cases[1].end - cases[0].end)
     assert len(np.unique(ends[0])) > 100
@@ -92,11 +84,13 @@ def test_work_of_one_name_takes_a_case_as_long_in_another_graph():
 def test_every_case_of_the_measured_days_ends_once(name):
     calendar, streams, model = WorkCalendar(MONDAY), Streams(2), process_model(name)
     coming = requests(model, streams, calendar, 5, factor=0.2)
-    cases, pools = simulate(aligned([model])[0], coming, streams, calendar, warm_up=1, days=4)
+    run = simulate(aligned([model])[0], coming, streams, calendar, warm_up=1, days=4)
+    cases = run.cases
     assert len(cases.arrival) == int(np.sum(coming.time >= DAY))
     assert (cases.end >= cases.arrival).all()
-    found = measures(cases, pools, calendar)
+    found = measures(run, calendar)
     assert found["served"] + found["abandoned"] + found["refused"] == pytest.approx(1)
+    assert sum(v for k, v in found.items() if k.startswith("ends:")) == pytest.approx(1)
     assert 0 < found["staff_hours_worked"] < found["staff_hours_paid"]
 
 
@@ -141,4 +135,4 @@ def test_certain_models_have_no_luck():
         simulate(model, requests(model, Streams(s), calendar, 1, factor=0.01), Streams(s), calendar, warm_up=0, days=1)
         for s in (1, 2)
     ]
-    assert all((cases.outcome == OutcomeKind.SERVED).all() for cases, _ in found)
+    assert all((run.cases.outcome == OutcomeKind.SERVED).all() for run in found)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from broker_house import NAMES
 
 from scenarios.office_processes import PAIRS, forms
 from scenarios.offices import process_model
 from twin.errors import ScenarioError
 from twin.process.model import Choice, End, Fork, InclusiveSplit, Join, Race, Task
 
-NAMES = sorted(name for names in forms().values() for name in names)
 REFERENCE = re.compile(
     r"\b(row|rows) \d|\b[ABCIMOST]\d\d|\breport [PR] p\.\d|\bassumed\b|\bas\b|calibrat", re.IGNORECASE
 )
@@ -23,7 +23,7 @@ def merges(node):
     """A gateway that only joins or splits tokens has nothing to be sourced."""
     if isinstance(node, End | Join | Fork):
         return True
-    return isinstance(node, Choice) and len(node.branches) == 1
+    return isinstance(node, Choice) and len(node.branches) == 1 and not node.source
 
 
 def test_every_process_of_the_broker_has_both_forms():

@@ -1,1 +1,0 @@
-"""Words and picture of the call centre's prediction."""
