@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.cli_call_centre import call_centre
 from dashboards.cli_discover import discover, simulate_log
 from dashboards.cli_forecast import backtest, forecast, watch
 from dashboards.cli_logs import log_app, score
@@ -244,6 +245,7 @@ app.command()(discover)
 app.command("simulate-log")(simulate_log)
 app.add_typer(log_app, name="log")
 app.command()(score)
+app.add_typer(call_centre, name="call-centre")
 app.command()(forecast)
 app.command()(backtest)
 app.command()(watch)

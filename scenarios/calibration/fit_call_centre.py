@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from twin.errors import DataError
+from twin.process.patience import kaplan_meier as product_limit
 
 SHORTEST_SERVICE_S = 10
 TYPES = {"all": None, "stock_trading": "NE", "regular": "PS"}
@@ -52,12 +53,8 @@ def kaplan_meier(
 
     At equal times those who left count before those who were served.
     """
-    times, where = np.unique(waits, return_inverse=True)
-    events = np.bincount(where, weights=left, minlength=len(times))
-    everyone = np.bincount(where, minlength=len(times))
-    at_risk = len(waits) - np.concatenate([[0], np.cumsum(everyone)[:-1]])
-    survival = np.cumprod(1 - events / at_risk)
-    return times[events > 0], survival[events > 0]
+    curve = product_limit(waits, left)
+    return curve.times, curve.share
 
 
 def patience_moments(waits: NDArray[np.float64], left: NDArray[np.bool_]) -> tuple[float, float, float]:

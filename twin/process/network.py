@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from twin.clock import DAY
 from twin.contracts import Outcomes, Requests, Segment
@@ -149,6 +149,20 @@ class ProcessNetwork:
         rest = self._coming_borders()
         now = np.asarray([[self._now], [i], [kernel.UNLIMITED if staff is None else staff]], np.int64)
         self._set_borders(np.concatenate([now, rest[:, rest[1] != i]], axis=1))
+
+    def plan_staff(self, pool: str, times: ArrayLike, staff: ArrayLike) -> None:
+        """From `times` (ns, rising, none in the past) on a pool has so many members; its shifts no longer count."""
+        i = self._pool_index(pool)
+        when, members = np.asarray(times, np.int64), np.asarray(staff, np.int64)
+        if when.shape != members.shape or when.ndim != 1 or np.any(np.diff(when) <= 0):
+            raise ScenarioError(f"the plan of pool {pool!r} needs rising times and a number for each")
+        if len(when) and (int(when[0]) < self._now or int(members.min()) < 0):
+            raise ScenarioError(f"the plan of pool {pool!r} begins in the past or has a number below zero")
+        self._overridden.add(i)
+        rest = self._coming_borders()
+        plan = np.stack([when, np.full(len(when), i, np.int64), members])
+        merged = np.concatenate([rest[:, rest[1] != i], plan], axis=1)
+        self._set_borders(merged[:, np.argsort(merged[0], kind="stable")])
 
     def queue_lengths(self) -> dict[str, int]:
         """Cases waiting, per pool."""

@@ -1,0 +1,1 @@
+"""Words and picture of the call centre's prediction."""
