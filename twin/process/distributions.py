@@ -147,12 +147,13 @@ def _law(name: str) -> Any:
     """The continuous distribution of scipy.stats of that name."""
     from scipy import stats
 
-    laws = {n: law for n, law in vars(stats).items() if isinstance(law, stats.rv_continuous)}
-    if name not in laws:
-        near = difflib.get_close_matches(name, [*_BUILT_IN, *laws], n=1)
-        suggestion = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_BUILT_IN)} and scipy.stats"
-        raise ValueError(f"{name!r} is not a distribution{suggestion}")
-    return laws[name]
+    law = getattr(stats, name, None)
+    if isinstance(law, stats.rv_continuous):
+        return law
+    laws = [n for n, law in vars(stats).items() if isinstance(law, stats.rv_continuous)]
+    near = difflib.get_close_matches(name, [*_BUILT_IN, *laws], n=1)
+    suggestion = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_BUILT_IN)} and scipy.stats"
+    raise ValueError(f"{name!r} is not a distribution{suggestion}")
 
 
 def _frozen(spec: Distribution) -> Any:

@@ -25,6 +25,24 @@ def normalised(diagram: Diagram) -> Diagram:
     return replace(diagram, elements=work.elements, flows=work.flows, notes=(*diagram.notes, *work.notes))
 
 
+def reachable(diagram: Diagram) -> set[str]:
+    """Elements that a case can come to."""
+    onward: dict[str, list[str]] = {i: [] for i in diagram.elements}
+    for flow in diagram.flows.values():
+        onward[flow.source].append(flow.target)
+    for event in diagram.of_kind(Kind.BOUNDARY):
+        if event.attached in onward:
+            onward[event.attached].append(event.id)
+    open_ = [e.id for e in diagram.of_kind(Kind.START)]
+    reached = set(open_)
+    while open_:
+        for identity in onward[open_.pop()]:
+            if identity not in reached:
+                reached.add(identity)
+                open_.append(identity)
+    return reached
+
+
 class _Work:
     """The graph while it is changed."""
 
@@ -115,16 +133,7 @@ class _Work:
 
     def drop_unreachable(self) -> None:
         """Leave out what no case can reach."""
-        reached = {e.id for e in self.elements.values() if e.kind is Kind.START}
-        open_ = list(reached)
-        while open_:
-            here = open_.pop()
-            onward = [f.target for f in self.leaving(here)]
-            onward += [e.id for e in self.elements.values() if e.kind is Kind.BOUNDARY and e.attached == here]
-            for identity in onward:
-                if identity not in reached:
-                    reached.add(identity)
-                    open_.append(identity)
+        reached = reachable(replace(self.diagram, elements=self.elements, flows=self.flows))
         lost = [e for e in self.elements.values() if e.id not in reached]
         if lost:
             self.notes.append("no case can reach, and left out: " + ", ".join(repr(e.label) for e in lost))

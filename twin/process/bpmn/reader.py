@@ -7,7 +7,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from twin.errors import DataError
-from twin.process.bpmn.elements import MODEL, tag_of, text_of
+from twin.process.bpmn.elements import MODEL, is_ignored, tag_of, text_of
 from twin.process.bpmn.graph import Box, Diagram, Kind, Points
 from twin.process.bpmn.normal import normalised
 from twin.process.bpmn.scopes import Scope, ScopeReader
@@ -110,7 +110,8 @@ def _chosen(root: Xml, file: str, wanted: str | None) -> tuple[Scope, list[str]]
 
 
 def _size(process: Xml) -> int:
-    return sum(1 for node in process.iter(f"{MODEL}sequenceFlow"))  # type: ignore[call-overload]
+    """Number of elements and flows in a process, at any depth."""
+    return sum(1 for node in process.iterdescendants() if not is_ignored(node))
 
 
 def _drawing(root: Xml) -> tuple[dict[str, Box], dict[str, Points]]:

@@ -37,7 +37,6 @@ _STEMS = {
     Kind.EVENT_BASED: "race",
     Kind.CATCH: "wait",
     Kind.END: "end",
-    Kind.TASK: "task",
 }
 
 
@@ -47,12 +46,14 @@ class Imported:
 
     Attributes:
         nodes: the model's node of each element that has one.
+        shares: probabilities of flows out of exclusive and inclusive gateways.
         notes: what was assumed or left out.
     """
 
     model: ProcessModel
     diagram: Diagram
     nodes: dict[str, str]
+    shares: dict[str, float]
     notes: tuple[str, ...]
 
 
@@ -66,7 +67,7 @@ def to_model(diagram: Diagram, parameters: Parameters | None = None) -> Imported
     model = build.model()
     require_sound(model)
     notes = tuple(dict.fromkeys([*diagram.notes, *build.parameters.notes]))
-    return Imported(model, diagram, build.names, notes)
+    return Imported(model, diagram, build.names, build.shares, notes)
 
 
 class _Build:
@@ -78,6 +79,7 @@ class _Build:
             self.leaving[flow.source].append(flow)
             self.entering[flow.target].append(flow)
         self.names: dict[str, str] = {}
+        self.shares: dict[str, float] = {}
         self._name_all()
 
     def model(self) -> ProcessModel:
@@ -102,9 +104,10 @@ class _Build:
         for element in self.diagram.elements.values():
             if self._is_passed(element) or element.kind is Kind.BOUNDARY or self._is_race_way(element):
                 continue
-            stem = element.name or self._stem(element)
+            own = element.name or (element.id if element.kind is Kind.TASK else "")
+            stem = own or self._stem(element)
             taken[stem] = taken.get(stem, 0) + 1
-            unique = stem if element.name and taken[stem] == 1 else f"{stem} {taken[stem]}"
+            unique = stem if own and taken[stem] == 1 else f"{stem} {taken[stem]}"
             while unique in self.names.values():
                 taken[stem] += 1
                 unique = f"{stem} {taken[stem]}"
@@ -232,7 +235,9 @@ class _Build:
             what = f"probabilities out of gateway {element.id!r} ({element.name!r}) sum to {total:g}"
             raise DataError(what, self.diagram.where(element.id), "They must sum to 1.")
         each = max(1 - total, 0.0) / len(open_) if open_ and exclusive else 0.5
-        return {f.id: given.get(f.id, each) for f in ways}
+        found = {f.id: given.get(f.id, each) for f in ways}
+        self.shares |= found
+        return found
 
     def _wait(self, element: Element) -> tuple[Distribution, str]:
         """How long an event takes to come, and where that is from."""

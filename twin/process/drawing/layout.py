@@ -288,7 +288,14 @@ class _Layout:
         for way in self.ways:
             for a, b in pairwise(way.chain):
                 y, z = self._exit_height(way) if a == way.source else self.centre[a], self.centre[b]
-                tracks.add(self.rank[a], (way.flow, a), min(y, z), max(y, z), abs(y - z) > 0.5, way.source)
+                tracks.add(
+                    self.rank[a],
+                    (way.flow, a),
+                    min(y, z),
+                    max(y, z),
+                    abs(y - z) > 0.5,
+                    self.diagram.flows[way.flow].source,
+                )
         return tracks
 
     def _exit_height(self, way: _Way) -> float:
