@@ -126,5 +126,7 @@ def scaled(law: Distribution, factor: float) -> Distribution:
         return law
     keys = ("mean", "low", "high", "unit", "least", "most")
     times = {k: round(v * factor) for k in keys if (v := getattr(law, k)) is not None}
-    parameters = {k: v * factor if k in ("loc", "scale") else v for k, v in law.parameters.items()}
-    return law.model_copy(update={**times, "parameters": parameters})
+    if law.parameters:
+        longer = {k: v * factor if k in ("loc", "scale") else v for k, v in law.parameters.items()}
+        return law.model_copy(update={**times, "parameters": longer})
+    return law.model_copy(update=times)

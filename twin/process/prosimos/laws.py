@@ -197,6 +197,8 @@ def _earlier(name: str, raw: str, values: list[float], entry: Entry) -> Distribu
     mean = float(frozen.mean())
     if not np.isfinite(mean) or mean <= 0:
         raise entry["distribution_params"].fail(f"{name} has no positive, finite mean")
+    if name == "gamma":  # the house's gamma has mean and cv; SciPy's own goes by another name
+        name, parameters = "gengamma", {**parameters, "c": 1.0}
     return law(name, mean=_s(mean), parameters=parameters, **_limits(least, most, frozen))
 
 
@@ -218,15 +220,15 @@ def _histogram(entry: Entry) -> Distribution:
 
 def write_law(distribution: Distribution) -> dict[str, Any]:
     """The object that Prosimos reads for a law; laws that it does not know become gammas of equal mean and variance."""
-    mean, p = distribution.mean_ns / SECOND, distribution.parameters
+    p = distribution.parameters
     far = 1e12
     least = (distribution.least or 0) / SECOND
     most = distribution.most / SECOND if distribution.most is not None else far
     match distribution.distribution:
         case "constant":
-            return _written("fix", mean)
+            return _written("fix", distribution.mean_ns / SECOND)
         case "exponential":
-            return _written("expon", mean, 0.0, far)
+            return _written("expon", distribution.mean_ns / SECOND, 0.0, far)
         case "uniform":
             return _written("uniform", (distribution.low or 0) / SECOND, (distribution.high or 0) / SECOND)
         case "lognormal" | "gamma":
@@ -242,6 +244,7 @@ def write_law(distribution: Distribution) -> dict[str, Any]:
             ends = (p["loc"] + p["a"] * p["scale"], p["loc"] + p["b"] * p["scale"])
             return _written("norm", p["loc"], p["scale"], max(ends[0], 0.0), ends[1])
     grid = (np.arange(4096) + 0.5) / 4096
+    mean = distribution.mean_ns / SECOND
     variance = float(np.var(distribution.quantiles(grid, 1 - grid) / SECOND))
     return _written("gamma", mean, variance, 0.0, far) if variance > 0 else _written("fix", mean)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from twin.clock import SECOND
 from twin.process.distributions import Distribution
 from twin.process.parts import Attribute, BySegment, Case, When
 from twin.process.prosimos.document import Entry
-from twin.process.prosimos.laws import read_law
+from twin.process.prosimos.laws import read_law, write_law
 
 _LEVELS = 8
 _SAMPLE = 1000
@@ -165,3 +166,52 @@ def read_conditions(document: Entry, attributes: dict[str, Attribute]) -> dict[s
     if section is None:
         return {}
     return {rule["id"].text: read_rules(rule["rules"], attributes) for rule in section.each()}
+
+
+def attribute_rows(name: str, attribute: Attribute, notes: list[str]) -> list[dict[str, Any]]:
+    """The rows of `case_attributes` for an attribute; none for one that requests bring."""
+    if attribute.given:
+        notes.append(f"attribute {name!r}, which requests bring, is left out")
+        return []
+    if attribute.shares:
+        values = [{"key": key, "value": share} for key, share in attribute.shares.items()]
+        return [{"name": name, "type": "discrete", "values": values}]
+    return [{"name": name, "type": "continuous", "values": write_law(_law_of(attribute))}]
+
+
+def _law_of(attribute: Attribute) -> Distribution:
+    """A law of plain numbers as one in seconds."""
+    given: dict[str, Any] = {"distribution": attribute.distribution}
+    given |= {k: f"{round(v * SECOND)} ns" for k in ("mean", "low", "high") if (v := getattr(attribute, k)) is not None}
+    if attribute.cv is not None:
+        given["cv"] = attribute.cv
+    if attribute.values:
+        given |= {"values": list(attribute.values), "unit": "1 s"}
+    if attribute.parameters:
+        mean = float(attribute.quantile((np.arange(_SAMPLE) + 0.5) / _SAMPLE).mean())
+        given |= {"parameters": dict(attribute.parameters), "mean": f"{round(mean * SECOND)} ns"}
+    return Distribution.model_validate(given)
+
+
+def rules_of(when: When) -> list[list[dict[str, Any]]]:
+    """A condition as alternatives of tests that hold together."""
+    rules: list[list[dict[str, Any]]] = [_tests_of(when)]
+    for part in when.all:
+        rules = [a + b for a in rules for b in rules_of(part)]
+    if when.any:
+        rules = [a + b for a in rules for part in when.any for b in rules_of(part)]
+    if when.is_in is not None:
+        rules = [[*a, _row(when, "=", value)] for a in rules for value in when.is_in]
+    return rules
+
+
+def _tests_of(when: When) -> list[dict[str, Any]]:
+    rows = [_row(when, "!=", value) for value in when.not_in or ()]
+    for sign, key in _LIMITS.items():
+        if (value := getattr(when, key)) is not None:
+            rows.append(_row(when, sign, value))
+    return rows
+
+
+def _row(when: When, comparison: str, value: Any) -> dict[str, Any]:
+    return {"attribute": when.attribute, "comparison": comparison, "value": value}
