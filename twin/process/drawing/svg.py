@@ -72,13 +72,13 @@ def draw(
         relayout: place everything anew.
     """
     texts = {i: " ".join(filter(None, (f.name, (labels or {}).get(i, "")))) for i, f in diagram.flows.items()}
-    placement = None if relayout else _own_places(diagram)
+    placement = None if relayout else own_places(diagram)
     if placement is None:
         placement = lay_out(diagram, {i: width_of(text, _SMALL) for i, text in texts.items() if text})
     return _Picture(diagram, placement, overlay, language, texts).document()
 
 
-def _own_places(diagram: Diagram) -> Placement | None:
+def own_places(diagram: Diagram, *, enlarge: bool = True) -> Placement | None:
     """The places in the diagram's file, enlarged so that tasks have room for text; None if any is missing."""
     elements = diagram.elements.values()
     if not elements or any(e.id not in diagram.shapes for e in elements):
@@ -87,7 +87,7 @@ def _own_places(diagram: Diagram) -> Placement | None:
         return None
     widths = sorted(diagram.shapes[e.id].width for e in diagram.of_kind(Kind.TASK)) or [TASK[0]]
     heights = sorted(diagram.shapes[e.id].height for e in diagram.of_kind(Kind.TASK)) or [TASK[1]]
-    factor = max(TASK[0] / widths[len(widths) // 2], TASK[1] / heights[len(heights) // 2], 1.0)
+    factor = max(TASK[0] / widths[len(widths) // 2], TASK[1] / heights[len(heights) // 2], 1.0) if enlarge else 1.0
     boxes = {i: _scaled(diagram.shapes[i], factor) for i in diagram.elements}
     lines = {i: tuple((x * factor, y * factor) for x, y in diagram.edges[i]) for i in diagram.flows}
     placement = Placement(boxes, lines)
