@@ -14,6 +14,7 @@ from dashboards.cli_discover import discover, simulate_log
 from dashboards.cli_forecast import backtest, forecast, watch
 from dashboards.cli_logs import log_app, score
 from dashboards.cli_market import market
+from dashboards.cli_process import process
 from dashboards.cli_realism import realism
 from dashboards.cli_replay import replay
 from dashboards.cli_rules import rules
@@ -246,6 +247,7 @@ app.command("simulate-log")(simulate_log)
 app.add_typer(log_app, name="log")
 app.command()(score)
 app.add_typer(call_centre, name="call-centre")
+app.add_typer(process, name="process")
 app.command()(forecast)
 app.command()(backtest)
 app.command()(watch)

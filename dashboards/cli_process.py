@@ -1,0 +1,296 @@
+"""The command `twin process`: check, run, draw and convert business processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from dashboards.process.files import Loaded
+    from twin.process.calendar import WorkCalendar
+    from twin.process.simulation import Plan, Result
+
+process = typer.Typer(
+    no_args_is_help=True,
+    help="Check, run, draw and convert a business process · 业务流程：检查、运行、绘图、转换.\n\n"
+    "Example: twin process run model.bpmn model.json --cases 1000",
+)
+
+_ALL = (1 << 64) - 1
+_DRAWN_CASES, _CASES = 1000, 1000
+
+File = Annotated[Path, typer.Argument(help="Process file (YAML, BPMN 2.0) or name · 流程文件（YAML、BPMN）或名称")]
+Parameters = Annotated[
+    Path | None, typer.Argument(help="Prosimos JSON; default: beside the diagram · Prosimos 参数文件")
+]
+Pool = Annotated[str | None, typer.Option(help="Which pool, if a diagram has several · 图中有多个泳池时的名称")]
+Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Days to observe · 观察天数")]
+Cases = Annotated[int | None, typer.Option(min=1, max=10_000_000, help="Or cases, to their end · 或案例数")]
+Replications = Annotated[int, typer.Option(min=1, max=65_536, help="Repetitions with other luck · 重复次数")]
+Seed = Annotated[int, typer.Option(min=0, max=_ALL, help="Seed · 随机种子")]
+Start = Annotated[str | None, typer.Option(help="Date of day 0; default: a plain Monday · 起始日期")]
+Colour = Annotated[Literal["load", "wait"], typer.Option(help="Colour by load or wait · 颜色：负荷或等待")]
+Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
+Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")]
+
+
+@process.command()
+def check(
+    file: File, parameters: Parameters = None, pool: Pool = None, json: Json = False, language: Language = "en"
+) -> None:
+    """Read a process and say what it consists of, or what is wrong with it, and where · 检查流程文件.
+
+    Example: twin process check model.bpmn model.json
+    """
+    from dashboards import console
+    from dashboards.process.files import load
+    from dashboards.process.words import say
+    from twin.process.features import general_features
+
+    loaded = load(file, parameters, pool)
+    model = loaded.model
+    kinds: dict[str, int] = {}
+    for node in model.nodes.values():
+        kinds[node.kind] = kinds.get(node.kind, 0) + 1
+    why = general_features(model)
+    if json:
+        pools = {name: p.staff if p.staff is not None else "shifts" for name, p in model.pools.items() if not p.members}
+        pools |= {n: sum(m.count for m in p.members) for n, p in model.pools.items() if p.members}
+        values = {"process": model.name, "nodes": kinds, "pools": pools, "notes": loaded.notes, "general": why}
+        console.out_json(values | {"parameters": loaded.parameters})
+        return
+    console.out(say("sound", language, name=model.name))
+    console.print_table(
+        console.simple_table((say("kind", language), say("number", language)), [(k, str(n)) for k, n in kinds.items()])
+    )
+    rows = [(name, _staff(p, language), p.calendar or say("always", language)) for name, p in model.pools.items()]
+    heads = [say(k, language) for k in ("pool", "staff", "hours")]
+    console.print_table(console.simple_table(heads, rows))
+    shown = ", ".join(dict.fromkeys(w.partition(": ")[2] for w in why))
+    console.out(say("general", language, why=shown) if why else say("fast", language))
+    _notes(loaded, language)
+
+
+def _staff(pool: Any, language: str) -> str:
+    from dashboards.process.words import say
+
+    if pool.members:
+        return str(sum(m.count for m in pool.members))
+    if pool.shifts:
+        return " + ".join(str(s.staff) for s in pool.shifts)
+    return say("unlimited", language) if pool.staff == "unlimited" else str(pool.staff)
+
+
+@process.command()
+def run(
+    file: File,
+    parameters: Parameters = None,
+    days: Days = None,
+    cases: Cases = None,
+    replications: Replications = 5,
+    seed: Seed = 1,
+    start: Start = None,
+    pool: Pool = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for drawing and tables · 输出目录")] = None,
+    colour: Colour = "load",
+    json: Json = False,
+    language: Language = "en",
+) -> None:
+    """Run a process with its own arrivals and show activities and pools with intervals · 运行流程.
+
+    Example: twin process run model.bpmn model.json --cases 2000 --replications 10 --out result
+    """
+    from dashboards import console
+    from dashboards.process.files import load
+    from dashboards.process.show import as_values, run_tables
+
+    loaded = load(file, parameters, pool)
+    plan = _plan(days, cases, replications, seed, start)
+    result = _simulate(loaded, plan, language)
+    written = _write(loaded, result, out, colour, language)
+    if json:
+        console.out_json({**as_values(result), "notes": loaded.notes, "files": written})
+        return
+    for table in run_tables(result, language):
+        console.print_table(table)
+    _notes(loaded, language)
+    _files(written, language)
+
+
+def _plan(days: int | None, cases: int | None, replications: int, seed: int, start: str | None) -> Plan:
+    from twin.errors import ScenarioError
+    from twin.process.simulation import Plan
+
+    if days is not None and cases is not None:
+        raise ScenarioError("both --days and --cases", hint="Give one of the two.")
+    cases = _CASES if days is None and cases is None else cases
+    return Plan(days, cases, replications, seed, _calendar(start))
+
+
+def _calendar(start: str | None) -> WorkCalendar | None:
+    import datetime as dt
+
+    from twin.errors import ScenarioError
+    from twin.process.calendar import WorkCalendar
+
+    if start is None:
+        return None
+    try:
+        return WorkCalendar(dt.date.fromisoformat(start))
+    except ValueError as error:
+        raise ScenarioError(f"{start!r} is not a date", where="--start", hint="Write it like 2026-09-07.") from error
+
+
+def _simulate(loaded: Loaded, plan: Plan, language: str) -> Result:
+    from twin.process.simulation import simulate
+
+    with _Progress(language) as shown:
+        return simulate(loaded.model, plan, progress=shown)
+
+
+def _write(loaded: Loaded, result: Result, out: Path | None, colour: Any, language: str) -> dict[str, Path]:
+    from json import dumps
+
+    from dashboards import console
+    from dashboards.process.show import as_values, write_tables
+
+    if out is None:
+        return {}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "process.svg").write_text(_drawn(loaded, result, colour, language), encoding="utf-8")
+    write_tables(result, out)
+    text = dumps(console.finite(as_values(result)), ensure_ascii=False, indent=1)
+    (out / "result.json").write_text(text, encoding="utf-8")
+    return {"drawing": out / "process.svg", "tables": out}
+
+
+def _drawn(loaded: Loaded, result: Result | None, colour: Any, language: str) -> str:
+    from dashboards.process.words import say
+    from twin.process.drawing.loads import overlay_of
+    from twin.process.drawing.svg import draw
+
+    overlay = None
+    if result is not None:
+        plan = result.plan
+        if plan.days is not None:
+            caption = say("caption_days", language, n=plan.replications, days=plan.days)
+        else:
+            caption = say("caption_cases", language, n=plan.replications, cases=plan.cases)
+        overlay = overlay_of(result, loaded.diagram, loaded.nodes, loaded.shares, colour=colour, caption=caption)
+    return draw(loaded.diagram, overlay, language=language, labels=loaded.labels)
+
+
+@process.command()
+def draw(
+    file: File,
+    parameters: Parameters = None,
+    out: Annotated[Path, typer.Option(help="SVG file · SVG 文件")] = Path("process.svg"),
+    with_run: Annotated[bool, typer.Option("--run", help="Run it, and show load and waiting · 显示负荷与等待")] = False,
+    cases: Annotated[int, typer.Option(min=1, help="Cases of that run · 运行案例数")] = _DRAWN_CASES,
+    seed: Seed = 1,
+    pool: Pool = None,
+    colour: Colour = "load",
+    language: Language = "en",
+    json: Json = False,
+) -> None:
+    """Draw a process as SVG, with load and waiting on it if you like · 绘制流程图.
+
+    Example: twin process draw service-desk --out desk.svg --run
+    """
+    from dashboards import console
+    from dashboards.process.files import load
+    from twin.process.simulation import Plan
+
+    loaded = load(file, parameters, pool)
+    result = _simulate(loaded, Plan(cases=cases, seed=seed), language) if with_run else None
+    out.write_text(_drawn(loaded, result, colour, language), encoding="utf-8")
+    if json:
+        console.out_json({"drawing": out, "elements": len(loaded.diagram.elements), "notes": loaded.notes})
+        return
+    _notes(loaded, language)
+    _files({"drawing": out}, language)
+
+
+@process.command()
+def convert(
+    file: File,
+    target: Annotated[Path, typer.Argument(help="File to write: .yaml or .bpmn (and .json beside it) · 目标文件")],
+    parameters: Annotated[Path | None, typer.Option(help="Prosimos JSON of the diagram · Prosimos 参数文件")] = None,
+    plain: Annotated[
+        bool, typer.Option("--prosimos", help="Only what Prosimos reads · 只保留 Prosimos 支持的元素")
+    ] = False,
+    pool: Pool = None,
+    json: Json = False,
+    language: Language = "en",
+) -> None:
+    """Convert between process files and BPMN 2.0 with Prosimos parameters · 转换流程格式.
+
+    Example: twin process convert model.bpmn model.yaml
+    """
+    from dashboards import console
+    from dashboards.process.files import YAML, is_bpmn, load
+    from dashboards.process.words import say
+    from twin.errors import DataError
+    from twin.process.prosimos.write import write_prosimos
+    from twin.process.writer import write_process
+
+    loaded = load(file, parameters, pool)
+    notes = list(loaded.notes)
+    if target.suffix.lower() in YAML:
+        write_process(loaded.model, target)
+        written = [target]
+    elif is_bpmn(target):
+        written = [target, target.with_suffix(".json")]
+        notes += write_prosimos(loaded.model, *written, plain=plain)
+    else:
+        raise DataError("not a form to write", where=str(target), hint="Names end in .yaml or .bpmn.")
+    if json:
+        console.out_json({"files": written, "notes": notes})
+        return
+    for note in notes:
+        console.note(say("note", language, text=note))
+    for path in written:
+        console.out(say("written", language, path=path))
+
+
+def _notes(loaded: Loaded, language: str) -> None:
+    from dashboards import console
+    from dashboards.process.words import say
+
+    if loaded.parameters is not None:
+        console.note(say("parameters", language, path=loaded.parameters))
+    for note in loaded.notes:
+        console.note(say("note", language, text=note))
+
+
+def _files(written: dict[str, Path], language: str) -> None:
+    from dashboards import console
+    from dashboards.process.words import say
+
+    for key, path in written.items():
+        console.out(say(key, language, path=path))
+
+
+class _Progress:
+    """One line on the terminal that is written over; nothing where the output is no terminal."""
+
+    def __init__(self, language: str) -> None:
+        self._language, self._shown = language, False
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+
+    def __call__(self, done: int, n: int) -> None:
+        if sys.stderr.isatty():
+            from dashboards.process.words import say
+
+            sys.stderr.write("\r" + say("progress", self._language, done=done, n=n))
+            sys.stderr.flush()
+            self._shown = True

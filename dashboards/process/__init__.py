@@ -1,0 +1,1 @@
+"""The command `twin process`: files in every form, what a run showed, words."""

@@ -1,0 +1,54 @@
+"""Words of the command `twin process` in English and Chinese."""
+
+from __future__ import annotations
+
+from dashboards.i18n import LANGUAGES
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "activity": ("activity", "活动"),
+    "pool": ("pool", "资源池"),
+    "cases": ("cases", "案例"),
+    "wait": ("wait", "等待"),
+    "service": ("service", "处理"),
+    "abandoned": ("abandoned", "放弃"),
+    "cost": ("cost CNY", "成本（元）"),
+    "utilisation": ("utilisation", "利用率"),
+    "queue": ("mean queue", "平均队长"),
+    "busy": ("busy h", "忙碌（小时）"),
+    "paid": ("paid h", "在岗（小时）"),
+    "measure": ("measure", "指标"),
+    "mean": ("mean", "均值"),
+    "interval": ("95% interval", "95% 区间"),
+    "served": ("cases served", "完成案例"),
+    "refused": ("refused", "拒绝"),
+    "inside": ("under way at the end", "期末在办"),
+    "cycle_s": ("cycle time", "周期时间"),
+    "cycle_p50_s": ("cycle time, median", "周期时间中位数"),
+    "cycle_p90_s": ("cycle time, 90th percentile", "周期时间90分位"),
+    "wait_s": ("waiting per case", "每案等待"),
+    "cost_per_case": ("cost per case, CNY", "每案成本（元）"),
+    "note": ("note: {text}", "说明：{text}"),
+    "drawing": ("drawing: {path}", "图：{path}"),
+    "log": ("event log of the first replication: {path}", "首次重复的事件日志：{path}"),
+    "tables": ("tables: {path}", "表：{path}"),
+    "written": ("written: {path}", "已写出：{path}"),
+    "parameters": ("parameters: {path}", "参数：{path}"),
+    "progress": ("replication {done} of {n}", "重复 {done}/{n}"),
+    "sound": ("{name}: sound", "{name}：可以运行"),
+    "kind": ("node kind", "节点类型"),
+    "number": ("number", "数量"),
+    "staff": ("staff", "人数"),
+    "hours": ("hours", "工时"),
+    "always": ("always", "全天"),
+    "unlimited": ("unlimited", "不限"),
+    "arrivals": ("arrivals", "到达"),
+    "general": ("runs in the general kernel, because of {why}", "在通用内核中运行：{why}"),
+    "fast": ("runs in the fast kernel", "在快速内核中运行"),
+    "caption_days": ("{n} replications of {days} days", "{n} 次重复，每次 {days} 天"),
+    "caption_cases": ("{n} replications of {cases} cases", "{n} 次重复，每次 {cases} 例"),
+}
+
+
+def say(key: str, language: str = "en", **values: object) -> str:
+    """A word or sentence in a language."""
+    return _WORDS[key][LANGUAGES.index(language)].format(**values)
