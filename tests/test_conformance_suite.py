@@ -125,4 +125,4 @@ def test_suite_command_line_qualifies(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES[:2])
 def test_suite_command_line_qualifies_in_full(tmp_path, profile):
-    command_line(tmp_path, profile, 25, 200)
+    command_line(tmp_path, profile, 10, 200)

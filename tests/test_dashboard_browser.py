@@ -100,7 +100,7 @@ def test_run_refresh_look_and_download(browser, address):
     page.reload()
     page.get_by_test_id("stMetric").first.wait_for()
     assert page.get_by_test_id("stMetricLabel").first.inner_text().startswith("Order latency")
-    assert page.get_by_role("heading", name="Compliance").is_visible()
+    page.get_by_role("heading", name="Compliance").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the measures (CSV)").click()
     assert Path(download.value.path()).read_text().startswith("replication,")

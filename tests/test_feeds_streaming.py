@@ -10,8 +10,8 @@ from pathlib import Path
 import feed_writers as writers
 import pytest
 
-SMALL, LARGE = 300_000, 1_200_000
-BOUND = {"mbo": 80, "sse-l2": 130}
+SMALL, LARGE = 200_000, 800_000
+BOUND = {"mbo": 90, "sse-l2": 110}
 """MB by which the peak may grow from SMALL to LARGE: resting orders and the allocator's slack."""
 ROOT = Path(__file__).resolve().parents[1]
 # Not getrusage, whose maximum a process inherits from the one that started it.
@@ -32,8 +32,10 @@ HELD = """
 import sys
 from pathlib import Path
 from twin.matching.feeds import open_feed
+import numpy as np
 chunks = list(open_feed(Path(sys.argv[1])).chunks())
-print(sum(len(chunk.rows) for chunk in chunks), peak())
+times, *day = [np.concatenate(column) for column in zip(*(vars(chunk.rows).values() for chunk in chunks))]
+print(len(times), peak())
 """
 
 

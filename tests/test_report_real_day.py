@@ -15,7 +15,7 @@ from scenarios.loader import load
 from twin.measures.scorecard import headline
 
 pytestmark = pytest.mark.slow
-SMALL = ["clients.count=4000", "world.instruments=4", "world.background.orders_per_instrument_day=2000"]
+SMALL = ["clients.count=2500", "world.instruments=3", "world.background.orders_per_instrument_day=1000"]
 
 
 @pytest.fixture(scope="module")
