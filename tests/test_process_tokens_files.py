@@ -54,7 +54,7 @@ def line_of(text, part):
         (1, "scale: {attribute: pages", "scale: {attribute: risk", "scale:", "not a number"),
         (1, "high: 0.1}", "high: 0.2}", "high: 0.2", "sum to 1.1"),
         (2, 'longest_wait: 4 h, at: ["16:30"], ', "", "batch:", "wait for ever"),
-        (2, "after: 3 days}", "after: 3 days, probability: 0.5}", "answer:|next:", "may wait for ever"),
+        (2, "after: 3 days}", "after: 3 days, probability: 0.5}", "reply:|next:", "may wait for ever"),
         (2, "when_full: block", "when_full: block, to: done", "block", "blocked goes nowhere"),
         (2, "kind: inclusive_join", "kind: inclusive_jion", "inclusive_jion", "not known.*'inclusive_join'"),
         (2, "mode: parallel", "mdoe: parallel", "mdoe", "unknown key 'mdoe'.*'mode'"),

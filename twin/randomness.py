@@ -49,10 +49,15 @@ class Stream(IntEnum):
     PROCESS_ROUTE = 62
     PROCESS_PATIENCE = 63
     CALL = 64
+    PROCESS_ATTRIBUTE = 65
     WORK_ARRIVAL = 66
     WORK_ROUTE = 67
     WORK_TIME = 68
     WORK_CASE = 69
+    PROCESS_COUNT = 70
+    PROCESS_RETRY = 71
+    PROCESS_ALLOCATION = 72
+    PROCESS_DEADLINE = 73
     CLEARING_BREAK = 80
     CLEARING_REPAIR = 81
     BOOTSTRAP = 100
@@ -60,6 +65,12 @@ class Stream(IntEnum):
     FORECAST_ARRIVAL = 111
     FORECAST_STATE = 112
     FORECAST_RANK = 113
+    PROCESS_EVENT = 1024
+    """The first of 1,024: one per timer or message of a node."""
+    PROCESS_SPLIT = 2048
+    """The first of 2,048: one per branch of an inclusive split."""
+    PROCESS_INSTANCE = 4096
+    """The first of 4,096: one per instance of a repeated task; the first instance draws from PROCESS_SERVICE."""
     TEST = 65535
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Literal
 
-from twin.clock import DAY, is_trading_day
+from twin.clock import DAY, calendar_bounds, is_trading_day
 
 if TYPE_CHECKING:
     from twin.process.staff import Calendar
@@ -39,6 +39,12 @@ class WorkCalendar:
         if offset not in self._known:
             self._known[offset] = is_trading_day(self.day + dt.timedelta(days=offset))
         return self._known[offset]
+
+    def last_known(self, offset: int) -> int:
+        """The day `offset`, or the last before it for which the exchange's calendar is known."""
+        if self.day is None:
+            return offset
+        return min(offset, (calendar_bounds()[1] - self.day).days)
 
     def intervals(self, start: int, end: int, days: Days, first: int, last: int) -> list[tuple[int, int, int]]:
         """Intervals [start, end) of time of day on the days first..last, as (from, to, midnight of its day) in ns."""

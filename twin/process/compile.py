@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.clock import DAY
-from twin.contracts import Segment
 from twin.errors import ScenarioError
 from twin.kernels import network as kernel
+from twin.process.attributes import SEGMENT_CLASSES, CaseClass
 from twin.process.calendar import WorkCalendar
 from twin.process.distributions import DistributionTable
 from twin.process.features import general_features
-from twin.process.model import BySegment, Choice, Delay, End, Pool, ProcessModel, Task, Window, require_sound
+from twin.process.model import (
+    BySegment,
+    Calendar,
+    Choice,
+    Delay,
+    End,
+    Pool,
+    ProcessModel,
+    Task,
+    Window,
+    require_sound,
+)
 
 _OUTCOMES = {"served": kernel.SERVED, "abandoned": kernel.ABANDONED, "refused": kernel.REFUSED}
 _WINDOW_DAYS = 40
 """How far ahead of the clock windows are laid out: beyond the longest closure of the exchanges (11 days) by far."""
+T = TypeVar("T")
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -34,6 +47,7 @@ class CompiledProcess:
     lanes: int
     graph: tuple[Any, ...]
     laws: tuple[Ints, Floats, Floats]
+    table: DistributionTable
 
     @property
     def has_windows(self) -> bool:
@@ -43,50 +57,82 @@ class CompiledProcess:
     @property
     def has_shifts(self) -> bool:
         """Whether some pool changes with the time of day."""
-        return any(p.shifts for p in self.model.pools.values())
+        return any(p.shifts or p.calendar for p in self.model.pools.values())
 
 
-def _per_segment(value: BySegment[float]) -> list[float]:
-    return [value.of(segment) for segment in Segment]
+def by_class(value: BySegment[T], classes: Sequence[CaseClass]) -> list[T]:
+    """A value for every class of cases."""
+    return [value.of(segment, holds) for segment, holds in classes]
 
 
-def _edges(model: ProcessModel, index: dict[str, int]) -> tuple[Ints, Ints, Floats]:
+def way_shares(node: Any, classes: Sequence[CaseClass], where: str) -> Floats:
+    """Probability of every branch of a node (rows) for every class of cases."""
+    rows = np.zeros((len(node.branches), len(classes)))
+    for k, (segment, holds) in enumerate(classes):
+        certain = next((i for i, b in enumerate(node.branches) if b.when is not None and b.when in holds), None)
+        if certain is not None:
+            rows[certain, k] = 1
+            continue
+        for i, branch in enumerate(node.branches):
+            rows[i, k] = branch.probability.of(segment, holds) if branch.when is None else 0
+        if abs(rows[:, k].sum() - 1) > 1e-9:
+            what = f"the probabilities sum to {rows[:, k].sum():g} for some cases"
+            raise ScenarioError(what, where=where, hint="They must sum to 1 for every combination of conditions.")
+    return rows
+
+
+def cumulated(rows: list[Floats]) -> Floats:
+    """Cumulative shares; the last way that is possible goes up to 1."""
+    up_to = np.cumsum(rows, axis=0)
+    up_to[up_to > 1 - 1e-12] = 1.0
+    return up_to
+
+
+def _edges(model: ProcessModel, index: dict[str, int], classes: Sequence[CaseClass]) -> tuple[Ints, Ints, Floats]:
     """Ways out of every node: the rework first, then the branches, as cumulative probabilities."""
     first, targets = [0], list[int]()
     shares: list[Floats] = []
-    for node in model.nodes.values():
+    for name, node in model.nodes.items():
         if not isinstance(node, End):
-            again = np.zeros(len(Segment))
+            again = np.zeros(len(classes))
             rows: list[Floats] = []
             if isinstance(node, Task) and node.rework is not None:
-                again = np.asarray(_per_segment(node.rework.probability))
+                again = np.asarray(by_class(node.rework.probability, classes))
                 targets.append(index[node.rework.to])
                 rows.append(again)
-            for branch in node.branches:
-                targets.append(index[branch.to])
-                rows.append((1 - again) * np.asarray(_per_segment(branch.probability)))
-            shares.extend(np.cumsum(rows, axis=0))
+            targets.extend(index[b.to] for b in node.branches)
+            rows.extend((1 - again) * way_shares(node, classes, f"process {model.name!r}, nodes.{name}.next"))
+            shares.extend(cumulated(rows))
         first.append(len(targets))
-    return np.asarray(first, np.int64), np.asarray(targets, np.int64), np.asarray(shares).reshape(-1, len(Segment))
+    return np.asarray(first, np.int64), np.asarray(targets, np.int64), np.asarray(shares).reshape(-1, len(classes))
 
 
-def compile_process(model: ProcessModel) -> CompiledProcess:
+def compile_process(
+    model: ProcessModel,
+    classes: Sequence[CaseClass] = SEGMENT_CLASSES,
+    table: DistributionTable | None = None,
+) -> CompiledProcess:
     """The kernel's arrays of a model.
+
+    Args:
+        model: the process; what the kernel for one token per case cannot do is an error.
+        classes: of cases, the columns of all values that depend on the case.
+        table: distributions that are already known.
 
     Raises:
         ScenarioError: if the model refers to what does not exist, or leads nowhere.
     """
     require_sound(model)
     for feature in general_features(model):
-        raise ScenarioError(f"not yet executed: {feature}", where=f"process {model.name!r}")
+        raise ScenarioError(f"this kernel has one token per case, not {feature}", where=f"process {model.name!r}")
     # Nodes keep the file's order, but the start is node 0, where the kernel lets cases in.
     names = (model.start, *(n for n in model.nodes if n != model.start))
     model = model.model_copy(update={"nodes": {n: model.nodes[n] for n in names}})
     index, pools = {n: i for i, n in enumerate(names)}, tuple(model.pools)
-    table = DistributionTable()
+    table = table or DistributionTable()
     node = np.full((len(names), kernel.NODE_COLUMNS), -1, np.int64)
     weight = np.zeros(len(names))
-    service, patience, priority = (np.full((len(names), len(Segment)), -1, np.int64) for _ in range(3))
+    service, patience, priority = (np.full((len(names), len(classes)), -1, np.int64) for _ in range(3))
     for i, item in enumerate(model.nodes.values()):
         row = node[i]
         row[[kernel.N_ACTIVE, kernel.N_TARGET, kernel.N_REWORK, kernel.N_LIMIT]] = 0
@@ -97,23 +143,30 @@ def compile_process(model: ProcessModel) -> CompiledProcess:
         row[kernel.N_ACTIVE] = item.active
         if isinstance(item, Task):
             _task(item, row, index, pools)
-            service[i] = [table.row(item.service.of(s)) for s in Segment]
-            patience[i] = [table.row(item.patience.of(s)) if item.patience else -1 for s in Segment]
-            priority[i] = [item.priority.of(s) for s in Segment]
+            service[i] = [table.row(v) for v in by_class(item.service, classes)]
+            patience[i] = [table.row(v) for v in by_class(item.patience, classes)] if item.patience else -1
+            priority[i] = by_class(item.priority, classes)
             common = model.case_patience.burden if model.case_patience else 1.0
             weight[i] = common if item.burden is None else item.burden
         elif isinstance(item, Choice):
             row[kernel.N_KIND] = kernel.CHOICE
         elif isinstance(item, Delay):
             row[kernel.N_KIND], weight[i] = kernel.DELAY, 1.0
-            service[i] = [table.row(item.duration.of(s)) for s in Segment]
+            service[i] = [table.row(v) for v in by_class(item.duration, classes)]
         else:
             row[kernel.N_KIND] = kernel.WINDOW
             row[kernel.N_DRAWS] = len(item.branches) > 1
     whole = model.case_patience.patience if model.case_patience else None
-    case_patience = np.asarray([table.row(whole.of(s)) if whole else -1 for s in Segment], np.int64)
-    graph = (node, weight, service, patience, np.maximum(priority, 0), case_patience, *_edges(model, index))
-    return CompiledProcess(model, names, pools, int(priority.max(initial=0)) + 1, graph, table.arrays())
+    rows = [table.row(v) for v in by_class(whole, classes)] if whole else [-1] * len(classes)
+    case_patience = np.asarray(rows, np.int64)
+    graph = (node, weight, service, patience, np.maximum(priority, 0), case_patience, *_edges(model, index, classes))
+    return CompiledProcess(model, names, pools, lanes(model), graph, table.arrays(), table)
+
+
+def lanes(model: ProcessModel) -> int:
+    """Number of priorities that may occur."""
+    tasks = [n for n in model.nodes.values() if isinstance(n, Task)]
+    return max((max(t.priority.values()) for t in tasks), default=0) + 1
 
 
 def _task(item: Task, row: Ints, index: dict[str, int], pools: tuple[str, ...]) -> None:
@@ -125,10 +178,10 @@ def _task(item: Task, row: Ints, index: dict[str, int], pools: tuple[str, ...]) 
         row[kernel.N_OTHERWISE] = -1 if item.rework.otherwise is None else index[item.rework.otherwise]
 
 
-def windows(process: CompiledProcess, calendar: WorkCalendar, last_day: int) -> tuple[Ints, Ints, Ints]:
+def windows(model: ProcessModel, calendar: WorkCalendar, last_day: int) -> tuple[Ints, Ints, Ints]:
     """Window table up to some weeks after `last_day`: first row per node, limits and openings in ns."""
     first, limits, opens = [0], [], []
-    for node in process.model.nodes.values():
+    for node in model.nodes.values():
         if isinstance(node, Window):
             for start, end, midnight in calendar.intervals(
                 node.opens, node.closes, node.days, 0, last_day + _WINDOW_DAYS
@@ -139,23 +192,32 @@ def windows(process: CompiledProcess, calendar: WorkCalendar, last_day: int) -> 
     return np.asarray(first, np.int64), np.asarray(limits, np.int64), np.asarray(opens, np.int64)
 
 
-def capacity_steps(pool: Pool, calendar: WorkCalendar, first_day: int, last_day: int) -> list[tuple[int, int]]:
+def capacity_steps(
+    pool: Pool, calendar: WorkCalendar, first_day: int, last_day: int, hours: Calendar | None = None
+) -> list[tuple[int, int]]:
     """Instants in the days first_day..last_day at which a pool's staff changes, and the staff from then on.
 
-    The first of day 0 is at time 0 and holds the staff present then.
+    The first of day 0 is at time 0 and holds the staff present then. `hours` are those of a pool with a calendar.
     """
     low, high = first_day * DAY, (last_day + 1) * DAY
     change: dict[int, int] = {low: 0}
-    for shift in pool.shifts:
-        # Two days back, so that the staff of the night before is known and only true changes are reported.
-        for start, end, _ in calendar.intervals(shift.start, shift.end, shift.days, first_day - 2, last_day):
-            change[start] = change.get(start, 0) + shift.staff
-            change[end] = change.get(end, 0) - shift.staff
-    steps, staff = [], 0
+    # Two days back, so that the staff of the night before is known and only true changes are reported.
+    present = [
+        (start, end, shift.staff)
+        for shift in pool.shifts
+        for start, end, _ in calendar.intervals(shift.start, shift.end, shift.days, first_day - 2, last_day)
+    ]
+    if hours is not None:
+        staff = pool.staff if isinstance(pool.staff, int) else kernel.UNLIMITED
+        present += [(start, end, staff) for start, end in calendar.hours(hours, first_day - 2, last_day + 1)]
+    for start, end, number in present:
+        change[start] = change.get(start, 0) + number
+        change[end] = change.get(end, 0) - number
+    steps, now = [], 0
     for instant in sorted(change):
-        staff += change[instant]
+        now += change[instant]
         if instant <= low and first_day == 0:
-            steps = [(low, staff)]
+            steps = [(low, now)]
         elif low <= instant < high and change[instant]:
-            steps.append((instant, staff))
+            steps.append((instant, now))
     return steps

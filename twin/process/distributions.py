@@ -201,6 +201,7 @@ class DistributionTable:
 
     def __init__(self) -> None:
         self._specs: list[Distribution] = []
+        self._tables: dict[int, NDArray[np.float64]] = {}
 
     def row(self, spec: Distribution | None) -> int:
         """Row of a distribution, -1 for none."""
@@ -228,7 +229,9 @@ class DistributionTable:
                     kinds[i] = kernel.UNIFORM
                     parameters[i] = spec.low or 0, (spec.high or 0) - (spec.low or 0)
                 case _:
-                    kinds[i], tables[i] = kernel.TABLE, _tabulate(spec)
+                    if i not in self._tables:
+                        self._tables[i] = _tabulate(spec)
+                    kinds[i], tables[i] = kernel.TABLE, self._tables[i]
         if not np.isfinite(tables).all():
             raise ScenarioError("a distribution has quantiles that are not finite", hint="Choose another one.")
         return kinds, parameters, tables

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +14,11 @@ from twin.contracts import Outcomes, Requests, Segment
 from twin.errors import CapacityError, ScenarioError
 from twin.kernels import network as kernel
 from twin.kernels.durations import HISTOGRAM_BINS
+from twin.process.attributes import CaseClasses, attribute_values
 from twin.process.calendar import WorkCalendar
 from twin.process.compile import CompiledProcess, capacity_steps, compile_process, windows
-from twin.process.model import ProcessModel
+from twin.process.features import general_features
+from twin.process.model import Calendar, ProcessModel
 from twin.process.statistics import CaseStatistics, Histogram, NodeStatistics, PoolStatistics, Statistics
 from twin.randomness import Stream, Streams
 
@@ -35,11 +39,20 @@ class ProcessNetwork:
         calendar: working days; time 0 is the midnight of its day 0.
         entity_base: added to a request's number to give the entity of the random streams, to keep processes apart.
         record: whether `advance` returns outcomes; without, only statistics are kept.
+        log: whether executions of activities are recorded (by the general kernel only).
 
     Example:
         >>> network = ProcessNetwork(model, Streams(seed=1), WorkCalendar())      # doctest: +SKIP
         >>> network.submit(requests); outcomes = network.advance(at("10:00"))     # doctest: +SKIP
     """
+
+    def __new__(cls, model: ProcessModel, *_: Any, log: bool = False, **__: Any) -> ProcessNetwork:
+        """The kernel for one token per case where that suffices, else the general one."""
+        if cls is ProcessNetwork and (log or general_features(model)):
+            # A subclass, and loaded only when it is needed.
+            general = import_module("twin.process.tokens").TokenNetwork
+            return cast("ProcessNetwork", object.__new__(general))
+        return object.__new__(cls)
 
     def __init__(
         self,
@@ -49,9 +62,12 @@ class ProcessNetwork:
         *,
         entity_base: int = 0,
         record: bool = True,
+        log: bool = False,
     ) -> None:
+        assert not log
         self.model = model
-        self.process: CompiledProcess = compile_process(model)
+        self._classes = CaseClasses(model)
+        self.process: CompiledProcess = compile_process(model, self._classes.known)
         self._graph = tuple(a.reshape(-1) for a in self.process.graph)
         self._streams, self._calendar, self._record = streams, calendar or WorkCalendar(), record
         n, pools, lanes = len(self.process.nodes), len(self.process.pools), self.process.lanes
@@ -72,12 +88,13 @@ class ProcessNetwork:
         self._pending: list[Ints] = []
         self._arrival = np.zeros((4, 0), np.int64)
         self._borders: tuple[Ints, ...] = tuple(np.zeros(0, np.int64) for _ in range(3))
-        self._windows = windows(self.process, self._calendar, -1)
+        self._windows = windows(self.process.model, self._calendar, -1)
         self._planned_days = 0
         self._now = self._since = 0
         self._overridden: set[int] = set()
+        self._base, self._columns = entity_base, len(self._classes.known)
         for i, pool in enumerate(model.pools.values()):
-            if pool.staff is not None:
+            if pool.staff is not None and pool.calendar is None:
                 self._pool[i, kernel.P_CAPACITY] = kernel.UNLIMITED if pool.staff == "unlimited" else pool.staff
 
     @property
@@ -100,15 +117,34 @@ class ProcessNetwork:
         """Timers now set."""
         return int(self._state[kernel.S_TIMERS])
 
-    def submit(self, requests: Requests) -> None:
-        """Add arrivals; none may lie before `now`. Request numbers identify cases and must not be negative."""
+    def submit(self, requests: Requests, attributes: Mapping[str, ArrayLike] | None = None) -> None:
+        """Add arrivals; none may lie before `now`. Request numbers identify cases and must not be negative.
+
+        Args:
+            requests: `attribute` is the kind of client.
+            attributes: case attributes that come with the requests, one value per request; the others are drawn.
+        """
         if not len(requests):
             return
         if int(requests.time.min()) < self._now:
             raise ScenarioError("a request lies in the past of its process", hint=f"The process is at {self._now} ns.")
         if int(requests.attribute.min()) < 0 or int(requests.attribute.max()) >= len(Segment):
             raise ScenarioError("a request's attribute is not a segment", hint=f"Segments: 0 to {len(Segment) - 1}.")
-        self._pending.append(np.stack([requests.time, requests.request, requests.client, requests.attribute]))
+        values = attribute_values(self.model, self._streams, requests.request + self._base, attributes)
+        classes = self._classes.of(requests.attribute, values)
+        if len(self._classes.known) != self._columns:
+            self._recompile()
+        self._pending.append(np.stack([requests.time, requests.request, requests.client, classes]))
+        self._keep(values, len(requests))
+
+    def _recompile(self) -> None:
+        """Lay out the graph for classes of cases that were not known before."""
+        self._columns = len(self._classes.known)
+        self.process = compile_process(self.model, self._classes.known, self.process.table)
+        self._graph = tuple(a.reshape(-1) for a in self.process.graph)
+
+    def _keep(self, values: Mapping[str, NDArray[np.float64]], n: int) -> None:
+        """Remember what else the kernel needs of the attributes of n requests."""
 
     def advance(self, until: int) -> Outcomes:
         """Handle everything that happens strictly before `until` (ns) and return what ended, in order."""
@@ -234,23 +270,30 @@ class ProcessNetwork:
         """Lay out shifts and windows at least to `until`."""
         if not (self.process.has_shifts or self.process.has_windows):
             return
-        last = until // DAY
-        if last > _FURTHEST_DAY:
-            raise ScenarioError("a process with shifts or windows needs an end", hint="Advance by at most ten years.")
+        last = self._last_day(until)
         if last < self._planned_days:
             return
         first, last = self._planned_days, last + 7
         if self.process.has_windows:
-            self._windows = windows(self.process, self._calendar, last)
+            self._windows = windows(self.process.model, self._calendar, last)
         rows = [
             (instant, i, staff)
             for i, pool in enumerate(self.model.pools.values())
-            if pool.shifts and i not in self._overridden
-            for instant, staff in capacity_steps(pool, self._calendar, first, last)
+            if (pool.shifts or pool.calendar) and i not in self._overridden
+            for instant, staff in capacity_steps(pool, self._calendar, first, last, self._hours(pool.calendar))
         ]
         new = np.asarray(sorted(rows), np.int64).reshape(-1, 3).T
         self._set_borders(np.concatenate([self._coming_borders(), new], axis=1))
         self._planned_days = last + 1
+
+    @staticmethod
+    def _last_day(until: int) -> int:
+        if until // DAY > _FURTHEST_DAY:
+            raise ScenarioError("a process with shifts or windows needs an end", hint="Advance by at most ten years.")
+        return until // DAY
+
+    def _hours(self, name: str | None) -> Calendar | None:
+        return None if name is None else self.model.calendars[name]
 
     def _coming_borders(self) -> Ints:
         """Rows time, pool and capacity of the changes of staff that have not happened yet."""

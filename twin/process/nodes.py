@@ -290,6 +290,8 @@ class Task(_Node):
             raise ValueError("a task is done in batches or repeated, not both")
         if self.batch is not None and self.queue_limit is not None:
             raise ValueError("a task in batches has no queue limit: its batches are the queue")
+        if self.repeat is not None and self.queue_limit is not None:
+            raise ValueError("a repeated task has no queue limit")
         if self.retry is not None and self.patience is None:
             raise ValueError("retry follows patience, which is missing")
         return self

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,9 @@ class Histogram:
 class NodeStatistics:
     """One node: numbers of visits, and time in ns.
 
-    `abandoned` left while waiting, `left` after the work was done because their patience was used up.
+    `abandoned` left while waiting, `left` after the work was done because their patience was used up; `retries` of
+    those who left came back, `refused` found the queue full, `given_up` were interrupted by a boundary event; `paused`
+    is time for which work under way lay still.
     """
 
     arrivals: int
@@ -62,6 +65,10 @@ class NodeStatistics:
     wait_squared: float
     service: float
     waits: Histogram
+    paused: float = 0.0
+    retries: int = 0
+    refused: int = 0
+    given_up: int = 0
 
     @property
     def mean_wait_s(self) -> float:
@@ -144,13 +151,30 @@ class CaseStatistics:
 
 
 @dataclass(frozen=True)
+class DeadlineStatistics:
+    """How often a deadline was broken and kept."""
+
+    broken: int
+    kept: int
+
+
+def cost_fen(fixed: int, timed: Iterable[tuple[int, int]]) -> int:
+    """Fen of fixed costs and of times in ns at prices in fen per hour, rounded half up once."""
+    total = 2 * sum(ns * price for ns, price in timed)
+    return fixed + (total + HOUR) // (2 * HOUR)
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Statistics of a network since its start or its last reset.
 
-    `milestone` has the times of cases when they first reached the milestone, which count there as served.
+    `milestone` has the times of cases when they first reached the milestone, which count there as served; `costs` are
+    fen per task.
     """
 
     nodes: dict[str, NodeStatistics]
     pools: dict[str, PoolStatistics]
     cases: CaseStatistics
     milestone: CaseStatistics
+    costs: dict[str, int] = field(default_factory=dict)
+    deadlines: dict[str, DeadlineStatistics] = field(default_factory=dict)
