@@ -18,6 +18,8 @@ MS = 1_000_000
 MINUTE = 60_000 * MS
 WEEK_MINUTES = 10_080
 MONDAY_SHIFT = 259_200_000_000_000
+SLOT = 30 * MINUTE
+SLOTS = 336
 ROUTE, TIME = 67, 68
 """Streams, as in twin.randomness."""
 STEP = 4096
@@ -93,8 +95,43 @@ def near(first, stop, minute, keep, at, seed, replication, entity, counter):
 
 
 @njit(cache=True)
-def lasts(minute, milliseconds, found, at_ns):
-    """How long (ns) sample `found` lasts when it begins at `at_ns`: long ones end at the sample's clock time."""
+def open_time(hours, at):
+    """Open time (ns) since a Monday long ago; `hours` says of each half hour of the week whether it is open."""
+    whole = (at + MONDAY_SHIFT) // SLOT
+    total = 0
+    inside = 0
+    slot = whole % SLOTS
+    for i in range(SLOTS):
+        total += hours[i]
+        if i < slot:
+            inside += hours[i]
+    part = (at + MONDAY_SHIFT) % SLOT if hours[slot] != 0 else 0
+    return (whole // SLOTS * total + inside) * SLOT + part
+
+
+@njit(cache=True)
+def after_open_time(hours, at, left):
+    """How long (ns) from `at` until so much open time (ns) has passed; some half hour must be open."""
+    now = at
+    room = SLOT - (at + MONDAY_SHIFT) % SLOT
+    slot = ((at + MONDAY_SHIFT) // SLOT) % SLOTS
+    while True:
+        if hours[slot] != 0:
+            if left < room:
+                return now + left - at
+            left -= room
+        now += room
+        room = SLOT
+        slot = slot + 1 if slot + 1 < SLOTS else 0
+
+
+@njit(cache=True)
+def lasts(minute, milliseconds, found, at_ns, hours, wait):
+    """How long (ns) sample `found` lasts when it begins at `at_ns`.
+
+    Long ones end at the sample's clock time. Others last as long in open time if it is a wait, or if the sample itself
+    went on over closed hours: so nothing begins at night because a sample of another day did not pass one.
+    """
     length = milliseconds[found] * MS
     shift = (at_ns + MONDAY_SHIFT) % (WEEK_MINUTES * MINUTE) - minute[found] * MINUTE
     half = WEEK_MINUTES * MINUTE // 2
@@ -104,6 +141,12 @@ def lasts(minute, milliseconds, found, at_ns):
         shift += 2 * half
     if length > ALIGN * abs(shift) and abs(shift) >= MINUTE:
         return length - shift
+    if abs(shift) < MINUTE:
+        return length
+    taken = minute[found] * MINUTE - MONDAY_SHIFT
+    within = open_time(hours, taken + length) - open_time(hours, taken)
+    if wait != 0 or within < length:
+        return after_open_time(hours, at_ns, within)
     return length
 
 
@@ -111,7 +154,7 @@ def lasts(minute, milliseconds, found, at_ns):
 def walk_cases(
     seed, replication, first_case, stop_case, arrival, now,
     p_offset, p_activity, p_resource, p_start, p_end,
-    child, chance, depth, longest, concurrent,
+    child, chance, depth, longest, concurrent, hours,
     w_group, w_offset, w_minute, w_ms, w_keep, w_same,
     s_offset, s_minute, s_ms, s_resource, s_keep,
     o_group, o_offset, o_minute, o_ms, o_keep,
@@ -121,7 +164,8 @@ def walk_cases(
     """Live cases first_case .. stop_case - 1 through; return (next case, rows written): full arrays stop it early.
 
     Cases below len(p_offset) - 1 are open at `now` with the instances p_*[p_offset[c] : p_offset[c + 1]] in order of
-    start (end -1 = running); others arrive at arrival[case]. What lies before `now` is not written.
+    start (end -1 = running); others arrive at arrival[case]. What lies before `now` is not written. `hours` says which
+    half hours of the week are open.
     """
     k = chance.shape[1] - 1
     resources = o_group.shape[0] // k
@@ -153,7 +197,7 @@ def walk_cases(
                             n * STEP + 1000 + attempt * 8,
                         )  # fmt: skip
                         if found >= 0:
-                            length = lasts(s_minute, s_ms, found, p_start[row])
+                            length = lasts(s_minute, s_ms, found, p_start[row], hours, 0)
                             if length > age:
                                 break
                     if length <= age:
@@ -193,7 +237,7 @@ def walk_cases(
                         n * STEP + attempt * 16,
                     )  # fmt: skip
                     if found >= 0:
-                        begin = ready + lasts(w_minute, w_ms, found, ready)
+                        begin = ready + lasts(w_minute, w_ms, found, ready, hours, 1)
                 # What has not begun by now begins later; activities were drawn in order of start.
                 if (not fresh or begin >= now) and (n == 0 or begin >= starts[n - 1] or attempt >= 8):
                     break
@@ -210,7 +254,7 @@ def walk_cases(
                 n * STEP + 3000,
             )  # fmt: skip
             person = s_resource[found] if found >= 0 else -1
-            length = lasts(s_minute, s_ms, found, begin) if found >= 0 else 0
+            length = lasts(s_minute, s_ms, found, begin, hours, 0) if found >= 0 else 0
             goes_on = by >= 0 and group >= 0 and who[by] >= 0
             if goes_on and uniform(seed, replication, TIME, case, n * STEP + 3100) * 1000.0 < w_same[group]:
                 person = who[by]
@@ -222,7 +266,7 @@ def walk_cases(
                         n * STEP + 3200,
                     )  # fmt: skip
                     if other >= 0:
-                        length = lasts(o_minute, o_ms, other, begin)
+                        length = lasts(o_minute, o_ms, other, begin, hours, 0)
             history[n] = activity
             who[n] = person
             starts[n] = begin

@@ -13,10 +13,8 @@ from numba import njit
 from twin.kernels import kernel
 from twin.kernels.heap import push, remove
 from twin.kernels.philox import uniform
-from twin.kernels.workforce import MINUTE, MONDAY_SHIFT, MS, STEP, TIME, next_activity
+from twin.kernels.workforce import MONDAY_SHIFT, MS, SLOT, SLOTS, STEP, TIME, next_activity
 
-SLOT = 30 * MINUTE
-SLOTS = 336
 DELAYED, WAITING, RUNNING, DONE = 1, 2, 3, 4
 U_DELAY, U_SERVICE, U_CHOICE, U_SAME = 3300, 3301, 3302, 3303
 

@@ -18,6 +18,8 @@ _MS = 1_000_000
 _ROUNDS = 3
 _BEYOND = 1.25
 _LEAST = 12
+_TOO_LONG = 1.15
+"""Services that last so much longer than observed, on the mean, show that people do not begin what they must leave."""
 
 
 def fit_delays(
@@ -65,9 +67,25 @@ def wait_groups(process: DiscoveredProcess, log: LogColumns, by: Int) -> Int:
     return np.where(by >= 0, process.timing.wait_group[before * k + log.activity], -1)
 
 
+def pauses_hold(process: DiscoveredProcess, log: LogColumns, ready: Int, side: Bool, seed: int) -> bool:
+    """Whether work that rests outside the calendar lasts, from start to end, about as long as in the log."""
+    simulated = _again(process, log, ready, side, seed)
+    if not len(simulated.case):
+        return False
+    lasted, observed = (float((part.end - part.start).mean()) for part in (simulated, log))
+    return lasted <= _TOO_LONG * observed
+
+
 def _simulated_waits(
     process: DiscoveredProcess, log: LogColumns, ready: Int, side: Bool, seed: int
 ) -> tuple[Float, Int]:
+    simulated = _again(process, log, ready, side, seed)
+    enabled, by = enabling(simulated, side)
+    return (simulated.start - enabled).astype(np.float64), wait_groups(process, simulated, by)
+
+
+def _again(process: DiscoveredProcess, log: LogColumns, ready: Int, side: Bool, seed: int) -> LogColumns:
+    """The cases of the log, arriving when they did and on the routes they took, worked on by the workforce."""
     k = len(log.activities)
     arrival = ready[log.offset[:-1]]
     order = np.argsort(arrival, kind="stable")
@@ -83,7 +101,7 @@ def _simulated_waits(
     kept = np.flatnonzero(ran.ended)
     kept = kept[np.lexsort((ran.end[kept], ran.start[kept], case[kept]))]
     sizes = np.bincount(case[kept], minlength=log.cases)
-    simulated = LogColumns(
+    return LogColumns(
         log.activities,
         log.resources,
         case[kept],
@@ -95,8 +113,6 @@ def _simulated_waits(
         np.full(len(kept), -1, np.int64),
         [""] * log.cases,
     )
-    enabled, by = enabling(simulated, side)
-    return (simulated.start - enabled).astype(np.float64), wait_groups(process, simulated, by)
 
 
 def _quantiles(values: Float, group: Int, groups: int, level: Float) -> Float:

@@ -14,13 +14,13 @@ from twin.process.discovery.arrivals import fit_arrivals
 from twin.process.discovery.censoring import Completeness, completeness
 from twin.process.discovery.clock import align_clock
 from twin.process.discovery.columns import SECOND, LogColumns, columns_of, concurrency, enabling
-from twin.process.discovery.delays import fit_delays
+from twin.process.discovery.delays import fit_delays, pauses_hold
 from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
 from twin.process.discovery.priorities import Discipline
 from twin.process.discovery.resampling import fit_cases
 from twin.process.discovery.routes import fit_routes, whole_routes
-from twin.process.discovery.select import compare, inner_split
-from twin.process.discovery.staff import fit_workforce
+from twin.process.discovery.select import compare, inner_splits, rank
+from twin.process.discovery.staff import fit_workforce, without_pauses
 from twin.process.discovery.timing import fit_timing
 from twin.process.eventlog.log import EventLog
 
@@ -80,14 +80,13 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     columns = columns_of(log)
     options.report("whole log")
     parts = fit_parts(columns, options)
-    inner = inner_split(log) if options.compare else None
-    ranking: list[Rival] = []
-    if inner is not None:
-        options.report("inner split")
-        early = fit_parts(columns_of(inner[0]), replace(options, truncated=True))
-        rivals = _rivals(early, options)
+    tables = []
+    for number, (early, later) in enumerate(inner_splits(log) if options.compare else []):
+        options.report(f"inner split {number + 1}")
+        rivals = _rivals(fit_parts(columns_of(early), replace(options, truncated=True)), options)
         if len(rivals) > 1:
-            ranking = compare(rivals, inner[1], options.seed, options.report)
+            tables.append(compare(rivals, later, options.seed, options.report))
+    ranking: list[Rival] = rank(tables)
     candidates = _rivals(parts, options)
     if not candidates:
         raise DataError(
@@ -167,6 +166,9 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
         fits=fits,
         notes=[*log.notes, *(_clock_note(*change) for change in changes)],
     )
+    staff = process.workforce
+    if staff is not None and staff.pauses and not pauses_hold(process, log, ready, side, options.seed):
+        process.workforce = without_pauses(staff, log, seen.weight)
     delayed = None
     if staffed and (options.compare or options.structure == "workforce"):
         delayed, observed, plain = fit_delays(process, log, ready, by, side, options.seed)

@@ -210,11 +210,11 @@ class Cases(Piece):
 
 
 class Rival(Piece):
-    """How one structure did on the inner split.
+    """How one structure did on the inner splits.
 
     Attributes:
         structure: its name.
-        distances: NGD, AEDD, CEDD, REDD, CTDD to the held-out part.
+        distances: NGD, AEDD, CEDD, REDD, CTDD to the held-out part, mean over the splits.
         score: mean over the five of the ratio to the best rival.
     """
 

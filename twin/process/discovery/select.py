@@ -1,4 +1,4 @@
-"""The choice between rival structures, on an inner split of the log."""
+"""The choice between rival structures, on inner splits of the log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from twin.process.eventlog.log import EventLog
 from twin.process.eventlog.split import split
 from twin.randomness import Streams
 
-_SHARES = (0.75, 0.6)
+_SHARES = (0.75, 0.6, 0.45)
+_MANY = 10_000
+"""A log of so many activities is split once: its held-out part is large enough. Shorter ones are split thrice."""
 _RUNS = 4
 _FLOOR = {"NGD": 0.02, "AEDD": 2.0, "CEDD": 0.1, "REDD": 0.5, "CTDD": 0.5}
 """Differences below these count little: two simulations of one process differ by as much."""
@@ -25,27 +27,30 @@ _HANDICAP = {"resampled": 1.1}
 _FEWEST_CASES = 8
 
 
-def inner_split(log: EventLog) -> tuple[EventLog, EventLog] | None:
-    """A training and a held-out part of a training log; None if it is too small for that."""
+def inner_splits(log: EventLog) -> list[tuple[EventLog, EventLog]]:
+    """Earlier and held-out later parts of a training log, cut at different times; none if it is too small for that."""
+    found = []
     for share in _SHARES:
         try:
             train, test = split(log, share)
         except DataError:
             continue
         if train.cases >= _FEWEST_CASES and test.cases >= _FEWEST_CASES:
-            return train, test
-    return None
+            found.append((train, test))
+            if len(log) >= _MANY:
+                break
+    return found
 
 
 def compare(
     rivals: dict[str, DiscoveredProcess], test: EventLog, seed: int, report: Callable[[str], None] = lambda _: None
-) -> list[Rival]:
-    """Distances of each rival to the held-out part, best first.
+) -> dict[str, dict[str, float]]:
+    """Mean distances of each rival to a held-out part, by name; those that simulate nothing are left out.
 
     The held-out part holds cases that began after the cut and ended before the log did; so do the simulated ones.
 
     Args:
-        rivals: by name; all fitted to the inner training part.
+        rivals: by name; all fitted to the part before the cut.
         test: the held-out part.
         seed: of the simulations.
         report: told what is being simulated.
@@ -67,19 +72,32 @@ def compare(
             if len(done.case):
                 table.append(list(distances(profile, profile_of(process, done)).as_dict().values()))
         if table:
-            found[name] = {n: round(float(x), 4) for n, x in zip(NAMES, np.mean(table, axis=0), strict=True)}
-    scores = {name: _score(name, mine, found) for name, mine in found.items()}
-    order = sorted(scores, key=lambda name: scores[name])
-    return [Rival(structure=name, distances=found[name], score=round(scores[name], 4)) for name in order]
+            found[name] = {n: float(x) for n, x in zip(NAMES, np.mean(table, axis=0), strict=True)}
+    return found
 
 
-def _score(name: str, mine: dict[str, float], found: dict[str, dict[str, float]]) -> float:
-    """Geometric mean over the five of the ratio to the best rival."""
+def rank(tables: list[dict[str, dict[str, float]]]) -> list[Rival]:
+    """The rivals that were compared on every split, best first.
+
+    Args:
+        tables: of each split, what `compare` found.
+    """
+    names = [name for name in tables[0] if all(name in table for table in tables)] if tables else []
+    ranking = []
+    for name in names:
+        ratios = [_score(name, {n: table[n] for n in names}) for table in tables]
+        means = {metric: round(float(np.mean([table[name][metric] for table in tables])), 4) for metric in NAMES}
+        ranking.append(Rival(structure=name, distances=means, score=round(float(np.exp(np.mean(ratios))), 4)))
+    return sorted(ranking, key=lambda rival: rival.score)
+
+
+def _score(name: str, found: dict[str, dict[str, float]]) -> float:
+    """Logarithm of the geometric mean over the five of the ratio to the best rival."""
     logs = []
     for metric, floor in _FLOOR.items():
         best = min(other[metric] for other in found.values())
-        logs.append(np.log((mine[metric] + floor) / (best + floor)))
-    return float(np.exp(np.mean(logs))) * _HANDICAP.get(name, 1.0)
+        logs.append(np.log((found[name][metric] + floor) / (best + floor)))
+    return float(np.mean(logs) + np.log(_HANDICAP.get(name, 1.0)))
 
 
 def profile_of(process: DiscoveredProcess, done: Simulated) -> LogProfile:

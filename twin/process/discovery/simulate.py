@@ -19,6 +19,7 @@ from twin.process.discovery.resampling import resample
 from twin.process.discovery.routes import Trie, trie_of
 from twin.process.discovery.simulated import Simulated
 from twin.process.discovery.state import WorkState
+from twin.process.discovery.timing import open_hours
 from twin.process.eventlog.log import EventLog
 from twin.randomness import Stream, Streams
 
@@ -36,6 +37,7 @@ class Compiled:
 
     trie: Trie
     concurrent: Int
+    hours: Int
 
 
 _cache: dict[int, tuple[weakref.ReferenceType[DiscoveredProcess], Compiled]] = {}
@@ -47,7 +49,7 @@ def compiled(process: DiscoveredProcess) -> Compiled:
     if found and found[0]() is process:
         return found[1]
     k = len(process.activities)
-    tables = Compiled(trie_of(process.routes, k), process.concurrent.reshape(k, k))
+    tables = Compiled(trie_of(process.routes, k), process.concurrent.reshape(k, k), open_hours(process.timing.services))
     key = id(process)
     _cache[key] = (weakref.ref(process, lambda _: _cache.pop(key, None)), tables)
     return tables
@@ -173,7 +175,7 @@ def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start:
     while True:
         case, written = walk_cases(
             streams.key, streams.replication, case, len(arrival), arrival, now, *prefix,
-            tables.trie.child, tables.trie.chance, routes.depth, longest, tables.concurrent,
+            tables.trie.child, tables.trie.chance, routes.depth, longest, tables.concurrent, tables.hours,
             timing.wait_group, *_sampled(timing.waits), timing.same,
             timing.services.group, timing.services.week_minute, timing.services.milliseconds,
             timing.services.resource, timing.services.keep,

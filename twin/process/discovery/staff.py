@@ -31,6 +31,8 @@ _LONGEST_WARM_UP = 26
 def fit_workforce(log: LogColumns, ready: Int, weight: Float, delay_groups: int) -> tuple[Workforce, Discipline] | None:
     """Fit individuals; None if the log names too few to say who did what.
 
+    Whether work rests outside the calendar is what the log suggests; `without_pauses` gives the rival.
+
     Args:
         log: the log.
         ready: when each instance could begin.
@@ -62,6 +64,12 @@ def fit_workforce(log: LogColumns, ready: Int, weight: Float, delay_groups: int)
         warm_up_weeks=_warm_up(log),
     )
     return staff, discipline
+
+
+def without_pauses(staff: Workforce, log: LogColumns, weight: Float) -> Workforce:
+    """The same individuals, whose work, once begun, goes on in their time off: services last as long as observed."""
+    group, table = _services(log, log.end - log.start, weight[log.case])
+    return staff.model_copy(update={"pauses": False, "service_group": group, "service": table.ravel()})
 
 
 def _warm_up(log: LogColumns) -> float:

@@ -11,6 +11,10 @@ _LEAST = 12
 """A pair of activities, or a resource at an activity, with fewer samples is pooled."""
 _OWN = 20
 _MILLI = 1000
+_SLOT = 30
+_SLOTS = 336
+_SELDOM = 0.05
+"""A half hour with fewer starts and ends than this share of the mean counts as closed."""
 
 
 def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float) -> Timing:
@@ -76,3 +80,12 @@ def _samples(group: Int, groups: int, begin: Int, stop: Int, resource: Int | Non
         resource=np.full(len(order), -1, np.int64) if resource is None else resource[order],
         keep=np.maximum(1, np.round(mass[order] / top * _MILLI)).astype(np.int64),
     )
+
+
+def open_hours(services: Samples) -> Int:
+    """Which half hours of the week, from Monday 00:00 UTC, are open: 1 where work begins or ends as a rule, else 0."""
+    begin = services.week_minute
+    stop = (begin + services.milliseconds // (60 * _MILLI)) % (_SLOT * _SLOTS)
+    seen = np.bincount(np.concatenate([begin, stop]) // _SLOT, minlength=_SLOTS)
+    usual = seen.sum() / max(1, np.count_nonzero(seen))
+    return (seen >= max(1.0, _SELDOM * usual)).astype(np.int64)
