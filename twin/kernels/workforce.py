@@ -215,8 +215,9 @@ def walk_cases(
             activity = k
             begin = 0
             for attempt in range(TRIES):
-                u = uniform(seed, replication, ROUTE, case, n * 64 + attempt)
-                activity = next_activity(child, chance, history, n, k, depth, u)
+                if attempt == 0 or fresh:
+                    u = uniform(seed, replication, ROUTE, case, n * 64 + attempt)
+                    activity = next_activity(child, chance, history, n, k, depth, u)
                 if activity == k:
                     break
                 ready = arrival[case] if not is_open else now
@@ -238,7 +239,8 @@ def walk_cases(
                     )  # fmt: skip
                     if found >= 0:
                         begin = ready + lasts(w_minute, w_ms, found, ready, hours, 1)
-                # What has not begun by now begins later; activities were drawn in order of start.
+                # What has not begun by now begins later. Activities were drawn in order of start: a wait that ends too
+                # early is drawn again, but not the activity: that would favour those that run beside nothing.
                 if (not fresh or begin >= now) and (n == 0 or begin >= starts[n - 1] or attempt >= 8):
                     break
                 if attempt == TRIES - 1:
