@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.measure import Row, one_core
 
-PARTS = ("book", "recorded", "peers", "agents", "record-day", "queueing", "path", "clearing", "process-logs-io", "day")
+PARTS = ("book", "recorded", "peers", "agents", "record-day", "processes", "path", "clearing", "process-logs-io", "day")
 EVERY_CORE = {"record-day", "day"}
 """Parts that may use more than one core; the others are kept on one."""
 

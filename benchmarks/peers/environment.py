@@ -38,17 +38,18 @@ def find_python(release: str) -> Path | None:
     return None
 
 
-def pins() -> dict[str, str]:
-    """Requirement of each distribution in `requirements.txt`, by its name without extras."""
-    lines = [line.split("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
+def pins(requirements: Path = REQUIREMENTS) -> dict[str, str]:
+    """Requirement of each distribution in a file, by its name without extras."""
+    lines = [line.split("#")[0].strip() for line in requirements.read_text().splitlines()]
     return {re.split(r"[\[=]", line)[0]: line for line in lines if line}
 
 
 @dataclass
 class Environment:
-    """A virtual environment of one Python release; `problems` says why a distribution is not in it."""
+    """A virtual environment of a Python release and a file of requirements; `problems` says what is missing and why."""
 
     release: str
+    requirements: Path = REQUIREMENTS
     python: Path | None = None
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -58,13 +59,13 @@ class Environment:
         if base is None:
             self.problems = dict.fromkeys(names, f"needs Python {self.release}, which is not here")
             return
-        digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:8]
+        digest = hashlib.sha256(self.requirements.read_bytes()).hexdigest()[:8]
         folder = cache_folder() / f"{self.release}-{digest}"
         self.python = folder / "bin" / "python"
         if not self.python.exists():
             subprocess.run([base, "-m", "venv", folder], check=True, capture_output=True)
-        wanted = pins()
-        for name in ["numpy", *names]:
+        wanted = pins(self.requirements)
+        for name in [*(["numpy"] if "numpy" in wanted else []), *names]:
             self._install(name, wanted[name], folder / f"{name}.installed")
 
     def _install(self, name: str, requirement: str, stamp: Path) -> None:
