@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dashboards.i18n import say
+from dashboards.log_columns import Columns, read_given
 
 if TYPE_CHECKING:
     from twin.process.discovery.model import DiscoveredProcess
@@ -29,6 +30,7 @@ def discover(
     structure: Annotated[
         str | None, typer.Option("--structure", help="workforce, timers or resampled (default: the best) · 指定结构")
     ] = None,
+    column: Columns = None,
     zone: Annotated[str, typer.Option("--zone", help="Time zone of times that name none · 时区")] = "UTC",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the comparison · 随机种子")] = 1,
     pictures: Annotated[Path | None, typer.Option("--pictures", help="Folder for pictures · 图片目录")] = None,
@@ -45,13 +47,12 @@ def discover(
     from twin.errors import ScenarioError
     from twin.process.discovery import Options
     from twin.process.discovery import discover as fit
-    from twin.process.eventlog.files import read_log
 
     if structure not in (None, "workforce", "timers", "resampled"):
         raise ScenarioError(f"{structure!r} is not a structure", hint="Give workforce, timers or resampled.")
     if structure == "resampled" and mechanistic:
         raise ScenarioError("--mechanistic forbids --structure resampled", hint="Leave out one of the two.")
-    recorded = read_log(log, zone=zone)
+    recorded = read_given(log, column, zone, language)
     with _Stage(language) as stage:
         options = Options(
             structure=structure,  # type: ignore[arg-type]
@@ -83,6 +84,7 @@ def simulate_log(
     out: Annotated[Path, typer.Option("--out", help="Log to write; of several runs: NAME_0, NAME_1 .. · 输出日志")],
     runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="How many logs · 次数")] = 1,
     seed: Annotated[int, typer.Option("--seed", help="Seed · 随机种子")] = 1,
+    column: Columns = None,
     zone: Annotated[str, typer.Option("--zone", help="Time zone of times that name none · 时区")] = "UTC",
     json: Json = False,
     language: Language = "en",
@@ -95,11 +97,11 @@ def simulate_log(
     """
     from dashboards import console
     from twin.process.discovery import as_log, columns_of, load_process, simulate_like
-    from twin.process.eventlog.files import read_log, write_log
+    from twin.process.eventlog.files import write_log
     from twin.randomness import Streams
 
     fitted = load_process(process)
-    columns = columns_of(read_log(like, zone=zone))
+    columns = columns_of(read_given(like, column, zone, language))
     start, cases = int(columns.first.min()), columns.cases
     written: list[dict[str, Any]] = []
     for run in range(runs):

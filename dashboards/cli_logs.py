@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.log_columns import Columns, read_given
 from dashboards.log_words import say
 
 if TYPE_CHECKING:
@@ -15,11 +16,7 @@ if TYPE_CHECKING:
 
 log_app = typer.Typer(no_args_is_help=True)
 
-_ROLES = ("case", "activity", "resource", "start", "end", "enabled")
 Log = Annotated[Path, typer.Argument(help="CSV, Parquet, XES or OCEL 2.0, also .gz · 事件日志文件")]
-Columns = Annotated[
-    list[str] | None, typer.Option("--column", help="ROLE=COLUMN, where the name is not known · 指定列，角色=列名")
-]
 Zone = Annotated[str, typer.Option(help="Zone of times that name none · 未注明时区时采用")]
 CaseType = Annotated[str | None, typer.Option(help="Object type that is the case (OCEL) · 作为案例的对象类型")]
 Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")]
@@ -210,6 +207,8 @@ def score(
 ) -> None:
     """Five distances of simulated logs from a real one, mean and standard deviation · 模拟日志与真实日志的五种距离.
 
+    Columns named with --column are those of the real log, and of a simulated one if it has them.
+
     Example: twin score test.csv simulated-*.csv
     """
     import statistics
@@ -218,7 +217,10 @@ def score(
     from twin.measures.log_distances import NAMES, LogProfile, distances
 
     profile = LogProfile.of(_read(test, column, zone, None, language))
-    found = {path: distances(profile, _read(path, column, zone, None, language)).as_dict() for path in simulated}
+    found = {
+        path: distances(profile, read_given(path, column, zone, language, if_present=True)).as_dict()
+        for path in simulated
+    }
     values = {name: [of[name] for of in found.values()] for name in NAMES}
     mean = {name: statistics.fmean(values[name]) for name in NAMES}
     sd = {name: statistics.pstdev(values[name]) for name in NAMES}
@@ -232,13 +234,4 @@ def score(
 
 
 def _read(path: Path, column: list[str] | None, zone: str, case_type: str | None, language: str) -> EventLog:
-    from twin.errors import DataError
-    from twin.process.eventlog.files import read_log
-
-    columns = {}
-    for text in column or []:
-        role, sign, name = text.partition("=")
-        if role not in _ROLES or not sign or not name:
-            raise DataError(say("bad_column", language, value=text), "--column", say("column_hint", language))
-        columns[role] = name
-    return read_log(path, columns=columns, case_type=case_type, zone=zone)
+    return read_given(path, column, zone, language, case_type=case_type)

@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,18 @@ from twin.process.eventlog.log import ACTIVITY, CASE, CASE_PREFIX, ENABLED, END,
 from twin.process.eventlog.times import Times, parse_times
 
 _ALIASES: dict[str, tuple[str, ...]] = {
-    CASE: ("case", "caseid", "case:concept:name", "case:id", "caseconceptname", "traceid", "casekey"),
-    ACTIVITY: ("activity", "activityname", "concept:name", "task", "activityid", "event", "eventname", "taskname"),
-    RESOURCE: ("resource", "org:resource", "agent", "user", "resourceid", "resourcename", "employee"),
-    START: ("start", "starttime", "starttimestamp", "start:timestamp", "time:start", "startdate", "begin", "begintime"),
+    CASE: ("case", "caseid", "case:concept:name", "case:id", "caseconceptname", "traceid", "casekey",
+           "案例", "案例id", "案例编号", "案例号", "流程编号", "流程实例", "流程实例id", "业务编号"),
+    ACTIVITY: ("activity", "activityname", "concept:name", "task", "activityid", "event", "eventname", "taskname",
+               "活动", "活动名称", "环节", "环节名称", "节点名称", "任务", "任务名称"),
+    RESOURCE: ("resource", "org:resource", "agent", "user", "resourceid", "resourcename", "employee",
+               "资源", "执行人", "处理人", "经办人", "操作人", "人员"),
+    START: ("start", "starttime", "starttimestamp", "start:timestamp", "time:start", "startdate", "begin", "begintime",
+            "开始", "开始时间", "起始时间"),
     END: ("end", "endtime", "endtimestamp", "time:timestamp", "completetimestamp", "completetime", "endtimestamp",
-          "completiontime", "timestamp", "time", "eventtime", "enddate"),
-    ENABLED: ("enabled", "enabletime", "enabledtime", "enabletimestamp"),
+          "completiontime", "timestamp", "time", "eventtime", "enddate",
+          "结束", "结束时间", "完成时间", "时间", "时间戳", "发生时间"),
+    ENABLED: ("enabled", "enabletime", "enabledtime", "enabletimestamp", "就绪时间", "到达时间"),
 }  # fmt: skip
 """What common tools call a column, in order of preference; in lower case, without blanks, underscores and the like."""
 _TRANSITION = ("lifecycle:transition", "transition", "lifecycle", "lifecycletransition", "eventtype")
@@ -73,6 +78,20 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None, zone: str =
     return EventLog.from_columns(case, activity, resource, start, end, rest, notes, source, unzoned)
 
 
+def has_columns(path: Path, names: Collection[str]) -> bool:
+    """Whether a table has all these columns; False if it cannot be read.
+
+    Args:
+        path: CSV (also gzipped) or Parquet.
+        names: as written in its first line.
+    """
+    try:
+        held = pq.read_schema(path).names if _suffix(path) == ".parquet" else _head(path)[0]
+    except (OSError, UnicodeDecodeError, EOFError, pa.ArrowInvalid, zlib.error):
+        return False
+    return set(names) <= set(held)
+
+
 def write_table(log: EventLog, path: Path) -> None:
     """Write a log as CSV (gzipped if the name ends so) or Parquet; times with milliseconds or finer, in UTC."""
     if _suffix(path) == ".parquet":
@@ -92,11 +111,8 @@ def _load(path: Path, given: Mapping[str, str]) -> tuple[pa.Table, dict[str, str
         if _suffix(path) == ".parquet":
             table = pq.read_table(path)
             return table, _find_columns(table.column_names, given, path)
-        with _opened(path) as stream:
-            head = stream.readline().decode("utf-8-sig")
-        delimiter = max(_DELIMITERS, key=head.count)
-        columns = next(csv.reader([head], delimiter=delimiter), [])
-        found = _find_columns([name.strip("\r\n") for name in columns], given, path)
+        names, delimiter = _head(path)
+        found = _find_columns(names, given, path)
         texts = {found[role]: pa.string() for role in (CASE, ACTIVITY, RESOURCE) if role in found}
         convert = pacsv.ConvertOptions(strings_can_be_null=True, column_types=texts)
         parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
@@ -107,6 +123,14 @@ def _load(path: Path, given: Mapping[str, str]) -> tuple[pa.Table, dict[str, str
     except (OSError, pa.ArrowInvalid, EOFError, zlib.error) as error:
         hint = "Save it as UTF-8 text." if "UTF8" in str(error) else ""
         raise DataError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path), hint=hint) from error
+
+
+def _head(path: Path) -> tuple[list[str], str]:
+    """Names of the columns of a text table, and what separates them."""
+    with _opened(path) as stream:
+        head = stream.readline().decode("utf-8-sig")
+    delimiter = max(_DELIMITERS, key=head.count)
+    return [name.strip("\r\n") for name in next(csv.reader([head], delimiter=delimiter), [])], delimiter
 
 
 def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
@@ -152,5 +176,7 @@ def _find_columns(names: Sequence[str], given: Mapping[str, str], path: Path) ->
             found[role] = name
     for role in _NEEDED:
         if role not in found:
-            raise DataError(f"no column is the {role}", str(path), f"{has}; name it, or call it {_ALIASES[role][0]!r}.")
+            name = _ALIASES[role][0]
+            hint = f"{has}; call it {name!r}, or let `twin log convert --column {name}=NAME` write the usual names."
+            raise DataError(f"no column is the {role}", str(path), hint)
     return found

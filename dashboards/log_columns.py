@@ -1,0 +1,56 @@
+"""The option that says which column of a table has which role in an event log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dashboards.log_words import say
+
+if TYPE_CHECKING:
+    from twin.process.eventlog.log import EventLog
+
+_ROLES = ("case", "activity", "resource", "start", "end", "enabled")
+Columns = Annotated[
+    list[str] | None, typer.Option("--column", help="ROLE=COLUMN, where the name is not known · 指定列，角色=列名")
+]
+
+
+def read_given(
+    path: Path,
+    column: list[str] | None,
+    zone: str,
+    language: str,
+    *,
+    case_type: str | None = None,
+    if_present: bool = False,
+) -> EventLog:
+    """The log in a file, with the columns of the option.
+
+    Args:
+        path: the file.
+        column: texts like `case=Order No`.
+        zone: of times that name none.
+        language: of the error.
+        case_type: of an object-centric log, the type of object that is the case.
+        if_present: the option may be meant for other files than this one: a table without those columns is read by the
+            usual names.
+
+    Raises:
+        DataError: the option or the file is wrong.
+    """
+    from twin.errors import DataError
+    from twin.process.eventlog.files import read_log
+    from twin.process.eventlog.tabular import has_columns
+
+    columns = {}
+    for text in column or []:
+        role, sign, name = text.partition("=")
+        if role not in _ROLES or not sign or not name:
+            raise DataError(say("bad_column", language, value=text), "--column", say("column_hint", language))
+        columns[role] = name
+    if if_present and not has_columns(path, columns.values()):
+        columns = {}
+    return read_log(path, columns=columns, case_type=case_type, zone=zone)
