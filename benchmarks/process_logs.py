@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.process_accuracy.compare import Result, measure_all
+from benchmarks.process_accuracy.compare import Result
+from benchmarks.process_accuracy.kept import measure_all
 from benchmarks.process_accuracy.report import counts, write
 from benchmarks.process_accuracy.tasks import tasks_of
 from twin.errors import TwinError
@@ -36,9 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         results: list[Result] = []
         with Progress(console=console, transient=True) as progress:
             bar = progress.add_task("logs", total=len(tasks))
-            for result in measure_all(tasks, given.runs, given.seed, figures, given.workers):
+            for result in measure_all(tasks, given.runs, given.seed, figures, given.workers, given.keep):
                 results.append(result)
-                progress.update(bar, advance=1, description=result.task.name)
+                progress.update(bar, advance=1, description=f"{result.task.name} done")
     except TwinError as error:
         console.print(f"error: {error}")
         return 2
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=1, help="processes (1)")
     parser.add_argument("--seed", type=int, default=1, help="of discovery and simulation (1)")
     parser.add_argument("--data", type=Path, default=_DATA, help="folder with event_logs/ and benchmarks/")
+    parser.add_argument("--keep", type=Path, help="folder for results, to go on where a run was broken off")
     parser.add_argument("--out", type=Path, default=_ROOT / "docs", help="folder of page, picture and table")
     return parser
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -89,18 +86,6 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
         discover_s=learnt - began,
         simulate_s=(ended - learnt) / runs,
     )
-
-
-def measure_all(tasks: Sequence[Task], runs: int, seed: int, figures: Path, workers: int) -> Iterator[Result]:
-    """One result after the other, as they are done."""
-    if workers == 1 or len(tasks) == 1:
-        for task in tasks:
-            yield measure(task, runs, seed, figures)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(measure, task, runs, seed, figures) for task in tasks]
-        for done in as_completed(waiting):
-            yield done.result()
 
 
 def _first_instant(log: EventLog) -> int:

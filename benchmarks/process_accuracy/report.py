@@ -19,15 +19,64 @@ _UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (
 
 def counts(results: Sequence[Result]) -> dict[str, int]:
     """Cells in all, with published figures, better than all of these, better than replay, far behind the best."""
-    cells = [(result, metric) for result in results for metric in NAMES]
-    known = [(r, m) for r, m in cells if r.best(m)]
+    cells = [(r.mean(m), r.best(m), r.replay.as_dict()[m]) for r in results for m in NAMES]
+    known = [(mean, best.mean) for mean, best, _ in cells if best]
     return {
         "cells": len(cells),
         "published": len(known),
-        "better_than_published": sum(r.mean(m) < r.best(m).mean for r, m in known),
-        "better_than_replay": sum(r.mean(m) < r.replay.as_dict()[m] for r, m in cells),
-        "far_behind": sum(r.mean(m) > _FAR * r.best(m).mean for r, m in known),
+        "better_than_published": sum(mean < best for mean, best in known),
+        "better_than_replay": sum(mean < replay for mean, _, replay in cells),
+        "far_behind": sum(mean > _FAR * best for mean, best in known),
+        "far_behind_replay": sum(mean > _FAR * replay for mean, _, replay in cells),
     }
+
+
+def _of(result: Result, metric: str, starts: tuple[str, ...]) -> float | None:
+    """The least published mean of one simulator's variants."""
+    found = [f.mean for f in result.figures if f.metric == metric and f.simulator.startswith(starts)]
+    return min(found, default=None)
+
+
+def _one_by_one(results: Sequence[Result]) -> str:
+    parts = []
+    for name, starts in SIMULATORS.items():
+        pairs = [(r.mean(m), _of(r, m, starts)) for r in results for m in NAMES]
+        theirs = [(mine, other) for mine, other in pairs if other is not None]
+        if theirs:
+            parts.append(f"{name} in {sum(mine < other for mine, other in theirs)} of {len(theirs)} cells")
+    return ", ".join(parts) if parts else "none has figures for these logs"
+
+
+def _behind(results: Sequence[Result]) -> list[str]:
+    """The cells in which the twin is worse than the best published figure or than replay, the worst first."""
+    rows = []
+    for result in results:
+        for metric in NAMES:
+            mean, best, replay = result.mean(metric), result.best(metric), result.replay.as_dict()[metric]
+            ratios = (mean / best.mean if best else 0.0, mean / replay if replay > 0 else 0.0)
+            if max(ratios) > 1.0:
+                rows.append((max(ratios), result, metric, ratios))
+    if not rows:
+        return ["No cell is behind the best published figure or naive replay."]
+    lines = [
+        f"The {len(rows)} cells in which another is better, the worst first (below *halves*, differences are of the",
+        "order of chance):",
+        "",
+        "| log | distance | twin | best published | replay | halves | over best | over replay |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for _, result, metric, (over_best, over_replay) in sorted(rows, key=lambda row: -row[0]):
+        best = result.best(metric)
+        cells = [
+            result.task.name,
+            metric + _UNITS[metric],
+            _text(result.mean(metric)),
+            _text(best.mean) if best else "",
+        ]
+        cells += [_text(result.replay.as_dict()[metric]), _text(result.halves[metric])]
+        cells += [f"{ratio:.2f}" if ratio else "" for ratio in (over_best, over_replay)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def write(results: Sequence[Result], folder: Path, command: str) -> list[Path]:
@@ -50,6 +99,10 @@ def _page(results: Sequence[Result], command: str, picture: str, table: str) -> 
         f"- Better than every published simulator: **{n['better_than_published']} of {n['published']}** cells.",
         f"- Better than naive replay: **{n['better_than_replay']} of {n['cells']}** cells.",
         f"- More than {_FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
+        f"- More than {_FAR} times naive replay: {n['far_behind_replay']} of {n['cells']} cells.",
+        f"- Better than each published simulator for itself, in its best variant: {_one_by_one(results)}.",
+        "",
+        *_behind(results),
         "",
         f"![Each distance over the best published figure and over replay]({picture})",
         "",
@@ -107,8 +160,8 @@ def _cells(result: Result, metric: str) -> list[str]:
     if not result.figures:
         return cells
     for starts in SIMULATORS.values():
-        of = [f.mean for f in result.figures if f.metric == metric and f.simulator.startswith(starts)]
-        cells.append(_text(min(of)) if of else "")
+        of = _of(result, metric, starts)
+        cells.append("" if of is None else _text(of))
     return [*cells, f"{_text(best.mean)} ({best.simulator})", f"{mean / best.mean:.2f}"] if best else [*cells, "", ""]
 
 

@@ -1,0 +1,95 @@
+"""Many logs one after the other; results are kept in files, so that a run that was broken off goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.process_accuracy.compare import Result, measure
+from benchmarks.process_accuracy.tasks import Task, published
+from twin.measures.log_distances import NAMES, Distances
+
+_TWIN = Path(__file__).resolve().parents[2] / "twin"
+_CODE = ("process/discovery/*.py", "process/eventlog/*.py", "measures/log_distances.py", "kernels/workforce*.py")
+"""What results depend on, beside the log."""
+
+
+def measure_all(
+    tasks: Sequence[Task], runs: int, seed: int, figures: Path, workers: int, keep: Path | None = None
+) -> Iterator[Result]:
+    """One result after the other, as they are done.
+
+    Args:
+        tasks: the logs.
+        runs: simulated logs for each.
+        seed: of discovery and simulation.
+        figures: file of the published figures.
+        workers: processes.
+        keep: folder in which results are kept, and from which they are taken if log, code, runs and seed are the same.
+    """
+    places = {task: _place(keep, task, runs, seed) for task in tasks} if keep is not None else {}
+    left = [task for task in tasks if task not in places or not places[task].is_file()]
+    for task in tasks:
+        if task not in left:
+            yield _load(places[task], task, figures)
+    if workers == 1 or len(left) == 1:
+        for task in left:
+            yield _store(places, measure(task, runs, seed, figures))
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(measure, task, runs, seed, figures) for task in left]
+        for done in as_completed(waiting):
+            yield _store(places, done.result())
+
+
+def _place(folder: Path, task: Task, runs: int, seed: int) -> Path:
+    """The file of a result; its name holds a digest of all that the result depends on."""
+    digest = hashlib.sha256(f"{task.protocol} {runs} {seed}".encode())
+    code = sorted(path for part in _CODE for path in _TWIN.glob(part))
+    for file in (*code, task.train, *([task.test] if task.test else [])):
+        digest.update(file.read_bytes())
+    return folder / f"{re.sub('[^0-9A-Za-z_-]+', '_', task.name)}-{digest.hexdigest()[:16]}.json"
+
+
+def _store(places: dict[Task, Path], result: Result) -> Result:
+    place = places.get(result.task)
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        what = {
+            "sizes": result.sizes,
+            "runs": [run.as_dict() for run in result.runs],
+            "replay": result.replay.as_dict(),
+            "halves": result.halves,
+            "structure": result.structure,
+            "discover_s": result.discover_s,
+            "simulate_s": result.simulate_s,
+        }
+        whole = place.with_suffix(".part")
+        whole.write_text(json.dumps(what, indent=1), encoding="utf-8")
+        whole.replace(place)
+    return result
+
+
+def _load(place: Path, task: Task, figures: Path) -> Result:
+    what = json.loads(place.read_text(encoding="utf-8"))
+    cases, rows, test_cases, test_rows = what["sizes"]
+    return Result(
+        task=task,
+        sizes=(cases, rows, test_cases, test_rows),
+        runs=[_distances(run) for run in what["runs"]],
+        replay=_distances(what["replay"]),
+        halves=what["halves"],
+        figures=published(figures, task.published),
+        structure=what["structure"],
+        discover_s=what["discover_s"],
+        simulate_s=what["simulate_s"],
+    )
+
+
+def _distances(of: dict[str, float]) -> Distances:
+    return Distances(**{name.lower(): of[name] for name in NAMES})
