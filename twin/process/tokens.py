@@ -36,6 +36,8 @@ from twin.randomness import Stream, Streams
 
 Ints = NDArray[np.int64]
 _FIRST_ROWS = 256
+_FIRST_CASES = 256
+_FIRST_AGENDA = 64
 _OUTCOME_BLOCK = 8192
 _CALENDAR_DAYS = 1461
 """How far ahead of the clock calendars are laid out: four years."""
@@ -115,9 +117,9 @@ class TokenNetwork(ProcessNetwork):
         self._factor, self._visits = np.zeros((0, len(p.factors))), np.zeros((0, n), np.int32)
         self._tree = np.zeros(0, np.int64)
         self._grow_rows(_FIRST_ROWS)
-        self._grow_cases(_FIRST_ROWS)
+        self._grow_cases(_FIRST_CASES)
         self._reserve_batches()
-        self._agenda = np.zeros((64 + 2 * n, k.AGENDA_COLUMNS), np.int64)
+        self._agenda = np.zeros((_FIRST_AGENDA + 2 * n, k.AGENDA_COLUMNS), np.int64)
         self._pool, self._lists, self._member = p.pool, p.lists, p.member
         self._area = np.zeros((len(self._pool), k.AREA_COLUMNS))
         self._runs = np.full((max(p.runs, 1), 2), -1, np.int64)
