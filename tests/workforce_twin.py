@@ -77,7 +77,7 @@ def run(model, arrival, routes, seed):
             heads = {}
             for entry in waiting:
                 a = routes[entry[2]][entry[3]]
-                if model.skilled[a][who] > 0 and a not in heads:
+                if model.skilled[a][who] > 0 and (a not in heads or urgency(entry)[:3] < urgency(heads[a])[:3]):
                     heads[a] = entry
             if not heads:
                 return

@@ -261,11 +261,21 @@ def run_workforce(
                 else:
                     status[t] = WAITING
                     following[t] = -1
-                    if tail[a] >= 0:
-                        following[tail[a]] = t
-                    else:
+                    if tail[a] < 0:
                         head[a] = t
-                    tail[a] = t
+                        tail[a] = t
+                    elif urgency[t] >= urgency[tail[a]]:
+                        following[tail[a]] = t
+                        tail[a] = t
+                    elif urgency[t] < urgency[head[a]]:
+                        following[t] = head[a]
+                        head[a] = t
+                    else:
+                        ahead = head[a]
+                        while urgency[following[ahead]] <= urgency[t]:
+                            ahead = following[ahead]
+                        following[t] = following[ahead]
+                        following[ahead] = t
                     pending += 1
                 continue
         # Which instances of the case may go on now?

@@ -102,18 +102,24 @@ def _choose_half_life(days: Float, counts: Float, exposure: Float) -> tuple[floa
     origins = [o for o in range(int(0.35 * span), int(0.85 * span), max(1, span // 24)) if o >= 5]
     if span < 14 or not origins:
         return 0.0, 0.0
-    errors = {}
+    errors: dict[float, Float] = {}
     for half_life in _HALF_LIVES:
         logs = []
         for o in origins:
             stop = min(span, o + max(3, o // 4))
             actual = counts[o:stop].sum() / max(exposure[o:stop].sum(), 1e-9)
             forecast = _level(days[:o], counts[:o], exposure[:o], float(o), half_life)
-            if actual > 0 and forecast > 0:
-                logs.append(np.log(forecast / actual))
-        errors[half_life] = float(np.mean(np.abs(logs))) if logs else np.inf
-    best = min(errors, key=lambda h: errors[h] * (1.05 if h else 1.0))
-    return best, float(1.2533 * errors[best]) if np.isfinite(errors[best]) else 0.0
+            logs.append(np.log(forecast / actual) if actual > 0 and forecast > 0 else np.nan)
+        errors[half_life] = np.abs(logs)
+    best, plain = 0.0, errors[0.0]
+    for half_life, mine in errors.items():
+        gain = (plain - mine)[np.isfinite(plain) & np.isfinite(mine)]
+        # Better than chance explains: errors of overlapping quarters are alike, hence twice the standard error.
+        sure = len(gain) > 1 and gain.mean() > 2.0 * gain.std() / np.sqrt(len(gain))
+        if half_life and sure and np.nanmean(mine) < np.nanmean(errors[best]):
+            best = half_life
+    seen = errors[best][np.isfinite(errors[best])]
+    return best, 1.2533 * float(seen.mean()) if len(seen) else 0.0
 
 
 def operational(times: Int, profile: Float) -> Float:

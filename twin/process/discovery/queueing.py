@@ -125,6 +125,9 @@ def run(
     queues = [np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64)]
     urgency = ready.copy()
     opened = 0 if state is None else state.cases
+    if staff.oldest_case and opened:
+        held = int(offset[opened])
+        urgency[:held] = start[offset[case_of[:held]]]
     last = int(arrival[-1]) if len(arrival) else begin
     run_workforce(
         streams.key, streams.replication, begin, last + _PATIENT, arrival, numbers, offset, opened, case_of,
