@@ -1,4 +1,4 @@
-"""The commands `twin call-centre fit` and `twin call-centre predict`."""
+"""The commands `twin call-centre fit`, `predict` and `backtest`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from scenarios.calibration.call_centre.parameters import Parameters
     from scenarios.calibration.call_centre.prediction import Coverage, Row
+    from scenarios.calibration.call_centre.rolling import Score
 
 call_centre = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
@@ -126,6 +127,39 @@ def predict(
         console.out(say("written", language, path=path))
 
 
+@call_centre.command()
+def backtest(
+    source: Annotated[Path, typer.Argument(help="Folder of monthly files, or a .csv or .parquet · 数据目录或文件")],
+    months: Annotated[str, typer.Option(help="Months to predict: 3-6 or 4,6 · 要预测的月份")],
+    runs: Annotated[int, typer.Option(min=2, max=10_000, help="Simulated months · 模拟次数")] = 50,
+    seed: Annotated[int, typer.Option(min=0, max=(1 << 64) - 1, help="Seed · 随机种子")] = 1,
+    band: Annotated[float, typer.Option(min=0.01, max=0.999, help="Level of the bands · 区间水平")] = 0.9,
+    language: Language = "en",
+    json: Json = False,
+) -> None:
+    """Predict each month from those before it, beside naive seasonal forecasts · 滚动回测，并与季节性朴素预测对照.
+
+    Example: twin call-centre backtest ../shared/data/process/call_centre --months 3-6
+    """
+    from dashboards import console
+    from dashboards.call_centre.words import say
+    from scenarios.calibration.call_centre.rolling import roll
+    from twin.errors import ScenarioError
+
+    chosen = parse_months(months)
+    if not chosen:
+        raise ScenarioError("no month is named", where="--months", hint="Write 3-6 or 4,6.")
+    show = _Progress(say("backtest", language))
+    try:
+        scores = roll(source, chosen, runs=runs, seed=seed, band=band, progress=show)
+    finally:
+        show.close()
+    if json:
+        console.out_json({"runs": runs, "seed": seed, "band": band, "scores": [vars(s) for s in scores]})
+        return
+    _print_scores(scores, language)
+
+
 def parse_months(text: str) -> tuple[int, ...]:
     """Months of "1-5", "1,3" or "" (none)."""
     from twin.errors import ScenarioError
@@ -215,6 +249,29 @@ def _print_prediction(
         if missed:
             sides = [say("above" if r.actual > r.month_high else "below", language, hour=r.hour) for r in missed]
             console.out(say("outside", language, measure=say(c.measure, language), hours=", ".join(sides)))
+
+
+def _print_scores(scores: Sequence[Score], language: str) -> None:
+    from dashboards import console
+    from dashboards.call_centre.words import say
+
+    head = ("month", "forecast", "error", "hours inside", "interval score", "days inside", "days interval score")
+    for measure in dict.fromkeys(s.measure for s in scores):
+        rows = [
+            (
+                str(s.month), say(f"by {s.forecast}", language), _number(s.error),
+                f"{s.inside}/{s.hours}" if s.inside >= 0 else "-", _number(s.interval), _percent(s.days_inside),
+                _number(s.days_interval),
+            )
+            for s in scores
+            if s.measure == measure
+        ]  # fmt: skip
+        console.out(say(measure, language))
+        console.print_table(console.simple_table([say(h, language) for h in head], rows))
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "-"
 
 
 def _show(value: float, measure: str) -> str:

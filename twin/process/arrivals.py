@@ -166,7 +166,7 @@ class Pattern:
         kinds: Sequence[int],
         streams: Streams,
         *,
-        scale: float = 1.0,
+        scale: ArrayLike = 1.0,
         stream: Stream = Stream.PROCESS_ARRIVAL,
         entity_base: int = 0,
     ) -> tuple[Ints, Ints]:
@@ -178,7 +178,7 @@ class Pattern:
         Args:
             kinds: kind (row of `expected`) of every day, -1 for a day without arrivals.
             streams: random numbers of the replication.
-            scale: factor on everything expected.
+            scale: factor on everything expected, one or one per day.
             stream: purpose of the draws.
             entity_base: to keep processes apart; below 2**46 days' worth of numbers.
         """
@@ -186,7 +186,8 @@ class Pattern:
 
         rate = np.asarray(self.expected, np.float64)
         first = entity_base + np.arange(len(kinds), dtype=np.int64) * DAY_NUMBERS
-        busy = self.day.factors(streams.normal(stream, _COUNT_ENTITY - first, 1)) if len(kinds) else np.ones(0)
+        busy = self.day.factors(streams.normal(stream, _COUNT_ENTITY - first, 1)).ravel() if len(kinds) else np.ones(0)
+        factor = np.broadcast_to(np.asarray(scale, np.float64), (len(kinds),)) * busy
         edges = tuple(int(i) * self.period for i in range(rate.shape[1] + 1))
         times, numbers = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for d, kind in enumerate(kinds):
@@ -196,7 +197,7 @@ class Pattern:
             weight = rate[kind] * self.within.factors(streams.normal(stream, inside, 1))
             profile = Profile(edges, tuple(weight.tolist()))
             # the periods' factors move arrivals within the day; how many come is the day's affair
-            total = scale * float(busy[d]) * float(rate[kind].sum())
+            total = float(factor[d]) * float(rate[kind].sum())
             t, n = arrivals(profile, total, streams, stream=stream, entity_base=int(first[d]))
             times.append(t + d * DAY)
             numbers.append(n + d * DAY_NUMBERS)

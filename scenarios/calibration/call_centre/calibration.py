@@ -80,7 +80,7 @@ def _with(parameters: Parameters, **changed: object) -> Parameters:
 def _simulated(parameters: Parameters, runs: int) -> Floats:
     """Sums per main day and hour, float64[runs * days, 24, 4]."""
     first = parameters.last + dt.timedelta(days=1)
-    result = predict(parameters, month_dates(first, DAYS), runs=runs, seed=_SEED)
+    result = predict(parameters, month_dates(first, DAYS), runs=runs, seed=_SEED, ahead=False)
     return result.runs[:, result.main].reshape(-1, 24, result.runs.shape[-1])
 
 

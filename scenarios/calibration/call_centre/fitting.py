@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.calibration.call_centre import parameters as file
+from scenarios.calibration.call_centre.levels import Levels, weekly
 from scenarios.calibration.call_centre.mechanism import GROUPS, merge_cells, table
 from scenarios.calibration.call_centre.records import DAY_S, Calls, Report
 from scenarios.calibration.call_centre.staffing import Roster, infer
@@ -27,6 +29,8 @@ IRREGULAR = 3.0
 """A day is irregular (holiday, election, a rush) beyond so many robust standard deviations of its weekday."""
 OUTAGE_CALLS = 15.0
 """No call while so many are expected: under a Poisson process once in three million such stretches."""
+MAIN_SHARE = 0.6
+"""Weekdays with at least this share of the busiest weekday's calls are main days."""
 _SMALL = 30
 """Fewest values for a table of its own."""
 _HAZARD_EDGES = (0.0, 15.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0)
@@ -62,7 +66,7 @@ def fit(
     roster = infer(calls)
     label, group_of = _groups(calls)
     groups = _group_fits(calls, label, len(set(group_of.ravel().tolist())))
-    arrivals = _arrivals(counts, weekday, regular)
+    arrivals = _arrivals(counts, weekday, regular, calls.first_day)
     recorded = counts.sum(axis=1) > 0
     hourly, agents = counts.reshape(calls.days, 24, -1).sum(axis=2), roster.means(calls.days, 3600.0)
     elastic = elasticities(hourly[regular], agents[regular], weekday[regular])
@@ -126,13 +130,15 @@ def regular_days(total: Floats, weekday: Ints) -> tuple[Flags, Floats]:
     return regular & (total > 0), ratio
 
 
-def _arrivals(counts: Floats, weekday: Ints, regular: Flags) -> file.ArrivalFit:
+def _arrivals(counts: Floats, weekday: Ints, regular: Flags, first: dt.date) -> file.ArrivalFit:
     index = np.flatnonzero(regular)
     # a regular day after a closed one still follows the regular day before it
     follows = np.concatenate([[True], np.diff(index) <= 3])
-    pattern = fit_pattern(counts[index], weekday[index], PERIOD_S * SECOND, successive=follows)
-    rho, n = pattern.day.autocorrelation, len(index)
-    error = pattern.day.cv * np.sqrt((1 + max(rho, 0.0)) / (1 - max(rho, 0.0)) / n)
+    level = _week_levels(counts[index], weekday[index], index, first)
+    ordinary = np.exp(level.smooth)[_weeks(index, first)]
+    pattern = fit_pattern(
+        counts[index] / (ordinary / ordinary.mean())[:, None], weekday[index], PERIOD_S * SECOND, successive=follows
+    )
     total, kind = counts[index].sum(axis=1), weekday[index]
     dispersion = [
         total[kind == k].var(ddof=1) / total[kind == k].mean() for k in set(kind.tolist()) if (kind == k).sum() > 1
@@ -142,12 +148,32 @@ def _arrivals(counts: Floats, weekday: Ints, regular: Flags) -> file.ArrivalFit:
         period_s=PERIOD_S,
         expected=rows,
         day_cv=_round(pattern.day.cv, 4),
-        day_autocorrelation=_round(rho, 3),
+        day_autocorrelation=_round(pattern.day.autocorrelation, 3),
         within_cv=_round(pattern.within.cv, 4),
         within_autocorrelation=_round(pattern.within.autocorrelation, 3),
-        level_error=_round(error, 4),
+        step_share=_round(level.share, 3),
         poisson_index=_round(float(np.mean(dispersion)), 2),
     )
+
+
+def _weeks(day: Ints, first: dt.date) -> Ints:
+    return (day + first.weekday()) // 7
+
+
+def _week_levels(counts: Floats, weekday: Ints, index: Ints, first: dt.date) -> Levels:
+    """Levels of weeks from regular days: logarithms of calls beside the geometric mean of the weekday."""
+    logs = np.log(counts.sum(axis=1))
+    for k in np.unique(weekday):
+        logs[weekday == k] -= logs[weekday == k].mean()
+    main = main_kinds(np.array([counts[weekday == k].sum(axis=1).mean() if k in weekday else 0.0 for k in range(7)]))
+    chosen = main[weekday]
+    dates = [first + dt.timedelta(days=int(d)) for d in index]
+    return weekly(logs[chosen], [d for d, c in zip(dates, chosen, strict=True) if c], first, dates[-1])
+
+
+def main_kinds(totals: Floats) -> Flags:
+    """Which weekdays have at least `MAIN_SHARE` of the busiest weekday's calls."""
+    return np.asarray(totals >= MAIN_SHARE * totals.max())
 
 
 def busy_logs(calls_by_hour: Floats, expected: Floats) -> tuple[Floats, Floats]:

@@ -62,7 +62,11 @@ class GroupFit(_Part):
 
 
 class ArrivalFit(_Part):
-    """Calls for an agent by weekday and period; `level_error` is the relative standard error of the whole level."""
+    """Calls for an agent by weekday and period, for a day of an ordinary week.
+
+    Busy-ness of days is beside the level of their week; `step_share` is the share of steps in how weekly levels vary
+    (see `levels`).
+    """
 
     period_s: int
     expected: dict[str, tuple[float, ...]]
@@ -70,7 +74,7 @@ class ArrivalFit(_Part):
     day_autocorrelation: float
     within_cv: float
     within_autocorrelation: float
-    level_error: float
+    step_share: float
     poisson_index: float
 
 

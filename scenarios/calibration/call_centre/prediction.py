@@ -1,10 +1,11 @@
 """Predicts a month of a call centre from its parameters, and sets it beside what happened.
 
-Every run draws its own month. Arrivals: the pattern by weekday with busy-ness of days and hours, and an error of the
-whole level. Staff and speed of work: those of successive weeks of the fitting period, each day from a day of the same
-weekday (block bootstrap, Kuensch 1989, blocks as long as the month, so that the months differ in the runs as the months
-of the fitting period did). Nothing is taken from the month that is predicted but its dates, unless `given` says so.
-Assumes: staff does not answer to arrivals; no holiday is in the month.
+Every run draws its own month. Arrivals: the pattern by weekday with busy-ness of days and hours. Staff and speed of
+work: those of successive weeks of the fitting period, each day from a day of the same weekday (block bootstrap, Kuensch
+1989, blocks as long as the month). Both beside the level of their week, which is drawn as what may follow the last
+weeks of the fitting period (`levels`). Staff answers to arrivals. Nothing is taken from the month that is predicted but
+its dates, unless `given` says so.
+Assumes: no holiday is in the month; the levels of arrivals and of staff wander apart from that answer independently.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from scenarios.calibration.call_centre.fitting import busy_logs
+from scenarios.calibration.call_centre.fitting import busy_logs, main_kinds
+from scenarios.calibration.call_centre.levels import Levels, week_of, weekly
 from scenarios.calibration.call_centre.mechanism import MEASURES, Ended, process_model, ratios, simulate, tally
 from scenarios.calibration.call_centre.parameters import WEEKDAYS, DayFit, Parameters
 from scenarios.calibration.call_centre.records import DAY_S, Calls
@@ -32,8 +34,7 @@ LEAST_CALLS = 1.0
 """Hours with fewer calls a day are left out of tables."""
 _BLOCK_ENTITY = (1 << 62) - 2
 _TYPE_COUNTER = 1
-MAIN_SHARE = 0.6
-"""Weekdays with at least this share of the busiest weekday's calls are main days."""
+_CALLS_ENTITY, _STAFF_ENTITY = (1 << 62) - (1 << 20), (1 << 62) - (2 << 20)
 
 
 @dataclass(frozen=True)
@@ -70,39 +71,89 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Weeks:
+    """Levels of arrivals and of staff in the weeks of the fitting period and after it (logarithms)."""
+
+    first: dt.date
+    last: dt.date
+    calls: Levels
+    staff: Levels
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> Weeks:
+        """Levels from the main regular days of the fit, each beside what is usual on its weekday."""
+        main = main_weekdays(parameters)
+        days = [d for d in usable_days(parameters) if main[d.date.weekday()] and sum(d.calls) > 0]
+        days = days or usable_days(parameters)
+        kind = np.array([d.date.weekday() for d in days])
+        expected = np.stack([_expected_by_hour(parameters, k) for k in range(7)])
+        calls = np.log([max(sum(d.calls), 1) for d in days]) - np.log(np.maximum(expected[kind].sum(axis=1), 1.0))
+        staff = np.log(ordinary_agents(parameters, days).sum(axis=1))
+        dates = [d.date for d in days]
+        for k in np.unique(kind):
+            staff[kind == k] -= staff[kind == k].mean()
+        found = (weekly(logs, dates, parameters.first, parameters.last) for logs in (calls, staff))
+        return cls(parameters.first, parameters.last, *found)
+
+    def recorded(self, dates: Sequence[dt.date]) -> tuple[Floats, Floats]:
+        """Levels of arrivals and of staff on days of the fitting period."""
+        week = [week_of(d, self.first) for d in dates]
+        return self.calls.smooth[week], self.staff.smooth[week]
+
+    def ahead(self, dates: Sequence[dt.date], streams: Streams) -> tuple[Floats, Floats]:
+        """Levels drawn for days after the fitting period; days before its end take those of its last week."""
+        week = np.maximum([week_of(d, self.first) - week_of(self.last, self.first) for d in dates], 0)
+        most = int(week.max())
+        return (
+            self.calls.draw(most, streams, _CALLS_ENTITY)[week],
+            self.staff.draw(most, streams, _STAFF_ENTITY)[week],
+        )
+
+
+def ordinary_agents(parameters: Parameters, days: Sequence[DayFit]) -> Floats:
+    """Agents of usual speed per period, without their answer to the day's arrivals, float64[days, periods]."""
+    recorded = np.asarray([d.calls for d in days], np.float64)
+    agents = np.asarray([d.staff for d in days]) / np.asarray([d.service_factor for d in days])[:, None]
+    return np.asarray(agents / _answer(parameters, days, recorded, agents.shape[1]))
+
+
+def _answer(parameters: Parameters, days: Sequence[DayFit], calls_by_hour: Floats, periods: int) -> Floats:
+    """Factor by which agents of such days answer to arrivals, per period."""
+    kind = [d.date.weekday() for d in days]
+    expected = np.stack([_expected_by_hour(parameters, k) for k in range(7)])[kind]
+    day, hour = busy_logs(calls_by_hour, expected)
+    staff = parameters.staff
+    factor = np.exp(staff.day_elasticity * day[:, None] + staff.hour_elasticity * hour)
+    return np.repeat(factor, periods // 24, axis=1)
+
+
+@dataclass(frozen=True)
 class Plan:
-    """The days of the fitting period whose staff stands for the days of one run."""
+    """The days of the fitting period whose staff stands for the days of one run, and their weeks' levels."""
 
     days: tuple[DayFit, ...]
 
-    def steps(self, parameters: Parameters, calls_by_hour: Floats) -> tuple[Floats, Ints]:
+    def steps(self, parameters: Parameters, calls_by_hour: Floats, was: Floats, level: Floats) -> tuple[Floats, Ints]:
         """Agents over time for `simulate`, in units of agents of usual speed.
 
         Args:
             parameters: the fit.
             calls_by_hour: calls of the run, float64[days, 24], which the agents answer to.
+            was: level of staff in the week of each day of the plan.
+            level: level of staff in the week of each day of the run.
         """
         staff = parameters.staff
         kind = np.asarray([d.date.weekday() for d in self.days])
-        expected = np.stack([_expected_by_hour(parameters, k) for k in range(7)])[kind]
-        recorded = np.asarray([d.calls for d in self.days], np.float64)
-        agents = np.asarray([d.staff for d in self.days]) / np.asarray([d.service_factor for d in self.days])[:, None]
-        per_hour = agents.shape[1] // 24
-
-        def answer(calls: Floats) -> Floats:
-            day, hour = busy_logs(calls, expected)
-            factor = np.exp(staff.day_elasticity * day[:, None] + staff.hour_elasticity * hour)
-            return np.repeat(factor, per_hour, axis=1)
-
-        ordinary = agents / answer(recorded)
+        ordinary = ordinary_agents(parameters, self.days) * np.exp(-was)[:, None]
+        periods = ordinary.shape[1]
         main = main_weekdays(parameters)
         likeness = np.where(main[kind], 7, kind)  # main days have one plan, the others one for each weekday
         for k in np.unique(likeness):
             own = likeness == k
             mean = ordinary[own].mean(axis=0)
             ordinary[own] = mean + staff.own_share * (ordinary[own] - mean)
-        planned = ordinary * np.repeat(np.asarray(staff.flexibility), per_hour) * answer(calls_by_hour)
-        return stay_on(*steps_of(planned, staff.period_s))
+        planned = ordinary * np.repeat(np.asarray(staff.flexibility), periods // 24) * np.exp(level)[:, None]
+        return stay_on(*steps_of(planned * _answer(parameters, self.days, calls_by_hour, periods), staff.period_s))
 
 
 def _expected_by_hour(parameters: Parameters, weekday: int) -> Floats:
@@ -143,11 +194,12 @@ def draw_plan(parameters: Parameters, dates: Sequence[dt.date], streams: Streams
     return Plan(tuple(chosen))
 
 
-def draw_calls(parameters: Parameters, dates: Sequence[dt.date], streams: Streams) -> tuple[Floats, Ints]:
-    """Arrival times (s) and types (numbers in the order of `types`) of a month to come."""
-    level = 1.0 + parameters.arrivals.level_error * float(streams.normal(Stream.PROCESS_ARRIVAL, _BLOCK_ENTITY, 1))
+def draw_calls(
+    parameters: Parameters, dates: Sequence[dt.date], streams: Streams, level: ArrayLike = 0.0
+) -> tuple[Floats, Ints]:
+    """Arrival times (s) and types (numbers in the order of `types`) of a month to come; `level` (logarithm) by day."""
     kinds = [d.weekday() for d in dates]
-    times, numbers = parameters.pattern().draw(kinds, streams, scale=max(level, 0.0))
+    times, numbers = parameters.pattern().draw(kinds, streams, scale=np.exp(level))
     mix = np.stack([_mix(parameters, k) for k in range(7)])
     weekday = np.asarray(kinds)[times // (DAY_S * SECOND)]
     up_to = np.cumsum(mix, axis=2)[weekday, times // (3600 * SECOND) % 24]
@@ -179,6 +231,7 @@ def predict(
     seed: int = 1,
     actual: Calls | None = None,
     given: Sequence[str] = (),
+    ahead: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     """Simulate the days `dates` (successive) `runs` times.
@@ -190,6 +243,7 @@ def predict(
         seed: of the random numbers.
         actual: what happened, with the same first day, for comparison.
         given: what to take from `actual` instead of drawing it: arrivals, staff (to tell errors apart).
+        ahead: whether the levels of weeks are those to come, or as recorded in the weeks whose staff is taken.
         progress: called with runs done and wanted.
 
     Raises:
@@ -201,17 +255,19 @@ def predict(
         raise DataError(f"the records begin on {actual.first_day}, the prediction on {dates[0]}")
     observed = _observed_staff(actual) if "staff" in given and actual is not None else None
     groups, turnaround = parameters.mechanism_groups(), parameters.staff.turnaround
-    model = process_model(groups, turnaround)
+    model, weeks = process_model(groups, turnaround), Weeks.of(parameters)
     sums = []
     for r in range(runs):
         streams = Streams(seed, r)
         plan = draw_plan(parameters, dates, streams)
+        was = weeks.recorded([d.date for d in plan.days])
+        level = weeks.ahead(dates, streams) if ahead else was
         if "arrivals" in given and actual is not None:
             arrived, kind = actual.arrived, _kinds_in(parameters, actual)
         else:
-            arrived, kind = draw_calls(parameters, dates, streams)
+            arrived, kind = draw_calls(parameters, dates, streams, level[0])
         hourly = np.bincount((arrived // 3600).astype(np.int64), minlength=len(dates) * 24)[: len(dates) * 24]
-        steps = observed or plan.steps(parameters, hourly.reshape(-1, 24).astype(np.float64))
+        steps = observed or plan.steps(parameters, hourly.reshape(-1, 24).astype(np.float64), was[1], level[1])
         group = _group(parameters, arrived, kind)
         sums.append(tally(simulate(model, arrived, group, steps, streams), len(dates)))
         if progress:
@@ -228,7 +284,7 @@ def _observed_staff(actual: Calls) -> tuple[Floats, Ints]:
 def main_weekdays(parameters: Parameters) -> NDArray[np.bool_]:
     """Which weekdays, Monday first, are main days of the week."""
     totals = np.asarray([sum(parameters.arrivals.expected.get(day, ())) for day in WEEKDAYS])
-    return np.asarray(totals >= MAIN_SHARE * totals.max())
+    return main_kinds(totals)
 
 
 def rows(prediction: Prediction, *, main: bool = True, band: float = 0.9) -> list[Row]:
