@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.clock import DAY
 from twin.contracts import Outcomes
 from twin.errors import CapacityError, ScenarioError
 from twin.kernels import tokens as kernel
@@ -17,21 +16,18 @@ from twin.kernels.durations import HISTOGRAM_BINS
 from twin.kernels.timers import NEVER, SLOT_MASK
 from twin.process.attributes import CaseClasses, factor
 from twin.process.calendar import WorkCalendar
-from twin.process.compile import capacity_steps, windows
-from twin.process.model import ProcessModel, Window
+from twin.process.compile import windows
+from twin.process.model import ProcessModel
 from twin.process.network import ProcessNetwork
-from twin.process.nodes import Task
-from twin.process.parts import Scale
 from twin.process.statistics import (
-    CaseStatistics,
     DeadlineStatistics,
-    Histogram,
-    NodeStatistics,
     PoolStatistics,
     Statistics,
-    cost_fen,
 )
 from twin.process.tokens_compile import TokenProcess, compile_tokens
+from twin.process.tokens_measures import case_statistics, costs, node_statistics, pool_statistics
+from twin.process.tokens_plan import batch_instants, borders, calendar_tables, needs_plan
+from twin.process.tokens_rows import longer, raise_trouble, winners
 from twin.randomness import Stream, Streams
 
 Ints = NDArray[np.int64]
@@ -39,44 +35,18 @@ _FIRST_ROWS = 256
 _FIRST_CASES = 256
 _FIRST_AGENDA = 64
 _OUTCOME_BLOCK = 8192
-_CALENDAR_DAYS = 1461
-"""How far ahead of the clock calendars are laid out: four years."""
 _STREAMS = np.asarray(
     [
-        Stream.PROCESS_SERVICE,
-        Stream.PROCESS_PATIENCE,
-        Stream.PROCESS_EVENT,
-        Stream.PROCESS_SPLIT,
-        Stream.PROCESS_INSTANCE,
-        Stream.PROCESS_COUNT,
-        Stream.PROCESS_RETRY,
-        Stream.PROCESS_ALLOCATION,
-        Stream.PROCESS_DEADLINE,
+        Stream[f"PROCESS_{purpose}"]
+        for purpose in ["SERVICE", "PATIENCE", "EVENT", "SPLIT", "INSTANCE", "COUNT", "RETRY", "ALLOCATION", "DEADLINE"]
     ],
     np.int64,
 )
+"""In the order of `twin.kernels.tokens_layout`."""
 _STATE = (
-    "_state",
-    "_node",
-    "_row",
-    "_case",
-    "_factor",
-    "_visits",
-    "_tree",
-    "_agenda",
-    "_pool",
-    "_area",
-    "_lists",
-    "_runs",
-    "_member",
-    "_member_busy",
-    "_count",
-    "_total",
-    "_histogram",
-    "_deadline",
-    "_arrival",
-    "_arrival_factor",
-    "_border",
+    *["_state", "_node", "_row", "_case", "_factor", "_visits", "_tree", "_agenda", "_pool", "_area", "_lists"],
+    *["_runs", "_member", "_member_busy", "_count", "_total", "_histogram", "_deadline"],
+    *["_arrival", "_arrival_factor", "_border"],
 )
 """Arrays that change while the network runs."""
 
@@ -84,13 +54,7 @@ _STATE = (
 class TokenNetwork(ProcessNetwork):
     """A process with its cases in the general kernel; constructed by `ProcessNetwork` where a model needs it.
 
-    Args:
-        model: the process.
-        streams: random numbers of the replication.
-        calendar: working days; time 0 is the midnight of its day 0.
-        entity_base: added to a request's number to give the entity of the random streams, to keep processes apart.
-        record: whether `advance` returns outcomes; without, only statistics are kept.
-        log: whether executions of activities are recorded for `executions`.
+    The arguments are those of `ProcessNetwork`; with `log`, executions of activities are recorded for `executions`.
     """
 
     def __init__(
@@ -172,11 +136,6 @@ class TokenNetwork(ProcessNetwork):
         return int(self._state[k.S_INSIDE])
 
     @property
-    def case_capacity(self) -> int:
-        """Rows held for cases; memory grows with the most that were ever in the system at once."""
-        return len(self._case)
-
-    @property
     def timers(self) -> int:
         """Timers now set."""
         leaves = int(self._state[k.S_LEAVES])
@@ -207,17 +166,7 @@ class TokenNetwork(ProcessNetwork):
         return Outcomes(*(np.ascontiguousarray(rows[:, i]) for i in range(k.OUTCOME_COLUMNS)))
 
     def _make_room(self, code: int) -> None:
-        if code == k.RUNAWAY:
-            raise CapacityError("a case visited one node 65,536 times", hint="Give its rework a limit.")
-        if code == k.EXHAUSTED:
-            raise CapacityError("a process has set 137 thousand million timers", hint="Start a new network.")
-        if code == k.STUCK:
-            name = self._tokens.nodes[int(self._state[k.S_TROUBLE_NODE])]
-            raise ScenarioError(
-                f"case {int(self._state[k.S_TROUBLE])} waits at the join {name!r} for a token that cannot come",
-                where=f"process {self.model.name!r}, nodes.{name}",
-                hint="A parallel join needs a token from every way in; alternatives meet in a choice.",
-            )
+        raise_trouble(code, self._state, self.model.name, self._tokens.nodes)
         if code == k.CASES_FULL:
             self._grow_cases(2 * len(self._case))
         elif code == k.ROWS_FULL:
@@ -277,30 +226,22 @@ class TokenNetwork(ProcessNetwork):
 
     def statistics(self) -> Statistics:
         """What has been measured up to `now`."""
-        n = len(self._tokens.nodes)
-        nodes = {name: self._node_statistics(i) for i, name in enumerate(self._tokens.nodes)}
+        n, measured = len(self._tokens.nodes), (self._count, self._total, self._histogram)
+        nodes = {name: node_statistics(*measured, i) for i, name in enumerate(self._tokens.nodes)}
         pools = {name: self._pool_statistics(i) for i, name in enumerate(self._tokens.pools)}
         deadlines = {
             name: DeadlineStatistics(*self._deadline[i].tolist()) for i, name in enumerate(self.model.deadlines)
         }
-        cases = self._case_statistics(n), self._case_statistics(n + 1)
-        return Statistics(nodes, pools, *cases, self.costs(), deadlines)
+        cases = [case_statistics(*measured, row, self.in_system) for row in (n, n + 1)]
+        return Statistics(nodes, pools, cases[0], cases[1], self.costs(), deadlines)
+
+    def _pool_statistics(self, i: int) -> PoolStatistics:
+        is_staff = self.model.pools[self._tokens.pools[i]].kind == "staff"
+        return pool_statistics(self._pool[i], self._area[i], self._now, self._since, is_staff)
 
     def costs(self) -> dict[str, int]:
         """Fen spent on every task: exact sums, rounded once."""
-        found = {}
-        for i, (name, item) in enumerate(zip(self._tokens.nodes, self._tokens.model.nodes.values(), strict=True)):
-            if isinstance(item, Task):
-                pool = self.model.pools[item.pool]
-                timed = [(int(self._count[i, k.K_BUSY]), pool.cost_per_hour)]
-                if pool.individuals:
-                    staff = self._tokens.staff
-                    timed = [
-                        (int(self._member_busy[i, m]), staff.cost_per_hour(m, self.model))
-                        for m in range(len(staff.names))
-                    ]
-                found[name] = cost_fen(item.cost * int(self._count[i, k.K_STARTS]), timed)
-        return found
+        return costs(self.model, self._tokens, self._count, self._member_busy)
 
     def member_busy(self) -> dict[str, int]:
         """Time at work in ns of every individual."""
@@ -333,28 +274,6 @@ class TokenNetwork(ProcessNetwork):
         if planned:
             self._lay_out(planned - 1)
 
-    def _node_statistics(self, i: int) -> NodeStatistics:
-        times = [k.T_WAIT_SERVED, k.T_WAIT_ABANDONED, k.T_WAIT_SQUARED, k.T_SERVICE]
-        first = self._count[i, : k.K_WITHIN + 1].tolist()
-        row: list[Any] = [*first, *self._total[i, times].tolist(), Histogram(self._histogram[i].copy())]
-        more: list[Any] = [float(self._total[i, k.T_PAUSED])]
-        return NodeStatistics(*row, *more, *self._count[i, [k.K_RETRIES, k.K_REFUSED, k.K_GIVEN_UP]].tolist())
-
-    def _case_statistics(self, row: int) -> CaseStatistics:
-        histograms = [Histogram(self._histogram[row + j].copy()) for j in (0, 2)]
-        numbers = [*self._count[row, :3].tolist(), self.in_system, *self._total[row, :3].tolist()]
-        values: list[Any] = [*numbers, *histograms]
-        return CaseStatistics(*values)
-
-    def _pool_statistics(self, i: int) -> PoolStatistics:
-        dt = float(self._now - self._pool[i, k.P_TOUCHED])
-        capacity, busy, queue = (int(self._pool[i, j]) for j in (k.P_CAPACITY, k.P_BUSY, k.P_QUEUE))
-        staffed = busy if capacity == k.UNLIMITED else max(busy, capacity)
-        area = self._area[i] + dt * np.asarray([queue, busy, staffed], np.float64)
-        is_staff = self.model.pools[self._tokens.pools[i]].kind == "staff"
-        observed = self._now - self._since
-        return PoolStatistics(observed, float(area[k.A_BUSY]), float(area[k.A_STAFFED]), float(area[0]), is_staff)
-
     def _pool_index(self, pool: str) -> int:
         if pool not in self._tokens.pools:
             raise ScenarioError(f"there is no pool {pool!r}", hint=f"Pools: {', '.join(self._tokens.pools)}.")
@@ -367,7 +286,7 @@ class TokenNetwork(ProcessNetwork):
         self._tokens = TokenProcess(**{**vars(new), "graph": (self._node, *new.graph[1:])})
 
     def _keep(self, values: Mapping[str, NDArray[np.float64]], n: int) -> None:
-        columns = [_factor(what, values) for what in self._tokens.factors]
+        columns = [values[f] if isinstance(f, str) else factor(f, values) for f in self._tokens.factors]
         self._pending_factor.append(np.stack(columns, axis=1) if columns else np.zeros((n, 0)))
 
     def _merge_arrivals(self) -> None:
@@ -384,68 +303,24 @@ class TokenNetwork(ProcessNetwork):
         self._pending.clear()
         self._pending_factor.clear()
 
-    def _needs_plan(self) -> bool:
-        if self.model.calendars or any(pool.shifts for pool in self.model.pools.values()):
-            return True
-        nodes = self.model.nodes.values()
-        return any(isinstance(n, Window) or (isinstance(n, Task) and n.batch and n.batch.at) for n in nodes)
-
     def _plan(self, until: int) -> None:
         """Lay out shifts, windows and calendars at least to `until`."""
-        if not self._needs_plan():
+        if not needs_plan(self.model):
             return
         last = self._last_day(until)
         if last < self._planned_days:
             return
         first, last = self._planned_days, last + 7
         self._lay_out(last)
-        rows = [*self._capacity_rows(first, last), *self._duty_rows(first, last)]
-        new = np.asarray(sorted(rows), np.int64).reshape(-1, 4)
+        new = borders(self.model, self._tokens.staff, self._calendar, first, last, self._overridden)
         self._border = np.concatenate([self._coming(), new])
         self._state[k.S_BORDER] = 0
         self._planned_days = last + 1
 
     def _lay_out(self, last: int) -> None:
-        """Tables of windows, of calendars and of the instants of batches."""
         self._windows = windows(self._tokens.model, self._calendar, last)
-        firsts, rows = [0], list[tuple[int, int, int]]()
-        for calendar in self.model.calendars.values():
-            done = 0
-            for start, end in self._calendar.hours(calendar, -7, self._calendar.last_known(last + _CALENDAR_DAYS)):
-                rows.append((start, end, done))
-                done += end - start
-            firsts.append(len(rows))
-        table = np.asarray(rows, np.int64).reshape(-1, 3)
-        self._calendars = (np.asarray(firsts, np.int64), *(np.ascontiguousarray(table[:, j]) for j in range(3)))
-        firsts, times = [0], list[int]()
-        for name in self._tokens.batches:
-            batch = getattr(self.model.nodes[name], "batch", None)
-            assert batch is not None
-            days = [d for d in range(-1, last + 40) if self._calendar.works(d, batch.days)]
-            times.extend(sorted(d * DAY + t for d in days for t in batch.at))
-            firsts.append(len(times))
-        self._instants = np.asarray(firsts, np.int64), np.asarray(times, np.int64)
-
-    def _capacity_rows(self, first: int, last: int) -> list[tuple[int, int, int, int]]:
-        return [
-            (instant, k.B_CAPACITY, i, staff)
-            for i, pool in enumerate(self.model.pools.values())
-            if (pool.shifts or (pool.calendar and not pool.individuals)) and i not in self._overridden
-            for instant, staff in capacity_steps(pool, self._calendar, first, last, self._hours(pool.calendar))
-        ]
-
-    def _duty_rows(self, first: int, last: int) -> list[tuple[int, int, int, int]]:
-        """When individuals come and go."""
-        low, high, rows = first * DAY, (last + 1) * DAY, list[tuple[int, int, int, int]]()
-        for m in range(len(self._tokens.staff.names)):
-            hours = self._hours(self._tokens.staff.calendar(m, self.model))
-            if hours is None:
-                continue
-            for start, end in self._calendar.hours(hours, first - 2, last + 1):
-                if start < 0 < end and first == 0:
-                    rows.append((0, k.B_DUTY, m, 1))
-                rows += [(t, k.B_DUTY, m, on) for t, on in ((start, 1), (end, 0)) if low <= t < high]
-        return rows
+        self._calendars = calendar_tables(self.model, self._calendar, last)
+        self._instants = batch_instants(self.model, self._tokens.batches, self._calendar, last)
 
     def _coming(self) -> Ints:
         return self._border[int(self._state[k.S_BORDER]) :]
@@ -453,8 +328,8 @@ class TokenNetwork(ProcessNetwork):
     def _grow_cases(self, rows: int) -> None:
         """Give the arrays of cases `rows` rows; the new ones become free, lowest first."""
         old = len(self._case)
-        self._case, self._visits = _longer(self._case, rows), _longer(self._visits, rows)
-        self._factor = _longer(self._factor, rows)
+        self._case, self._visits = longer(self._case, rows), longer(self._visits, rows)
+        self._factor = longer(self._factor, rows)
         self._case[old:, k.C_NEXT] = np.arange(old + 1, rows + 1)
         self._case[rows - 1, k.C_NEXT] = self._state[k.S_FREE_CASE]
         self._case[old:, k.C_SERIAL] = -1
@@ -465,7 +340,7 @@ class TokenNetwork(ProcessNetwork):
         old = len(self._row)
         if rows > SLOT_MASK + 1:
             raise CapacityError(f"more than {SLOT_MASK + 1:,} tokens and timers are in one process")
-        self._row = _longer(self._row, rows)
+        self._row = longer(self._row, rows)
         self._row[old:, k.R_NEXT] = np.arange(old + 1, rows + 1)
         self._row[old:, k.R_SERIAL] = -1
         self._row[rows - 1, k.R_NEXT] = self._state[k.S_FREE_ROW]
@@ -474,7 +349,7 @@ class TokenNetwork(ProcessNetwork):
         tree = np.zeros(4 * rows, np.int64)
         tree[2 * rows :: 2] = NEVER
         tree[2 * rows : 2 * rows + 2 * old] = self._tree[2 * old :]
-        self._tree = _winners(tree, rows)
+        self._tree = winners(tree, rows)
         self._state[k.S_LEAVES] = rows
 
     def _call(self, until: int) -> int:
@@ -516,23 +391,3 @@ class TokenNetwork(ProcessNetwork):
                 self._logged,
             )
         )
-
-
-def _factor(what: tuple[Scale, ...] | str, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    return values[what] if isinstance(what, str) else factor(what, values)
-
-
-def _longer(a: NDArray[Any], rows: int) -> NDArray[Any]:
-    return np.concatenate([a, np.zeros((rows - len(a), *a.shape[1:]), a.dtype)])
-
-
-def _winners(tree: Ints, leaves: int) -> Ints:
-    """Fill the inner nodes of a tree of timers from its leaves."""
-    width = leaves
-    while width > 1:
-        below = tree[2 * width : 4 * width].reshape(-1, 2, 2)
-        times, keys = below[:, :, 0], below[:, :, 1]
-        second = (times[:, 1] < times[:, 0]) | ((times[:, 1] == times[:, 0]) & (keys[:, 1] < keys[:, 0]))
-        tree[width : 2 * width] = below[np.arange(len(below)), second.astype(np.int64)].reshape(-1)
-        width //= 2
-    return tree

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twin.clock import DAY
-from twin.errors import ScenarioError
 from twin.kernels import tokens_layout as k
 from twin.process.attributes import CaseClass
 from twin.process.compile import by_class, cumulated, lanes, way_shares
@@ -27,15 +26,15 @@ from twin.process.nodes import (
     Join,
     Race,
     Task,
-    Timed,
     Window,
 )
 from twin.process.parts import Scale
-from twin.process.staff import Member, Pool
+from twin.process.tokens_graph import Graph, reach
+from twin.process.tokens_staff import Pools, Staff
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_KINDS = {
+_KINDS: dict[type[Any], int] = {
     Task: k.TASK,
     Choice: k.CHOICE,
     Delay: k.DELAY,
@@ -48,93 +47,7 @@ _KINDS = {
     Race: k.RACE,
 }
 _OUTCOMES = {"served": k.SERVED, "abandoned": k.ABANDONED, "refused": k.REFUSED}
-_RULES = {"longest_idle": k.LONGEST_IDLE, "preferred": k.PREFERRED, "random": k.ANY}
-_MOST_AT_ONCE = 64
 _QUARTER = 900_000_000_000
-
-
-@dataclass
-class Staff:
-    """The members of all pools: names, and who they are in the file."""
-
-    names: list[str] = field(default_factory=list)
-    pools: list[str] = field(default_factory=list)
-    specs: list[Member] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, model: ProcessModel) -> Staff:
-        """Everybody who matters as an individual, pool by pool."""
-        staff = cls()
-        for name, pool in model.pools.items():
-            for spec in _members(name, pool):
-                for individual in spec.names:
-                    staff.names.append(individual)
-                    staff.pools.append(name)
-                    staff.specs.append(spec)
-        return staff
-
-    def calendar(self, i: int, model: ProcessModel) -> str | None:
-        """Working hours of a member."""
-        return self.specs[i].calendar or model.pools[self.pools[i]].calendar
-
-    def cost_per_hour(self, i: int, model: ProcessModel) -> int:
-        """Fen per hour of a member."""
-        own = self.specs[i].cost_per_hour
-        return model.pools[self.pools[i]].cost_per_hour if own is None else own
-
-
-def _members(name: str, pool: Pool) -> tuple[Member, ...]:
-    if pool.members:
-        return pool.members
-    return (Member(name=name, count=pool.staff),) if pool.individuals and isinstance(pool.staff, int) else ()
-
-
-class _Graph:
-    """Edges, events and distributions as they are met."""
-
-    def __init__(self, model: ProcessModel, classes: Sequence[CaseClass], table: DistributionTable) -> None:
-        self.model, self.classes, self.table = model, classes, table
-        self.index = {n: i for i, n in enumerate(model.nodes)}
-        self.edges: list[tuple[int, int]] = []
-        self.shares: list[Floats] = []
-        self.ways = dict.fromkeys(model.nodes, 0)
-        self.events: list[list[int]] = []
-        self.event_laws: list[list[int]] = []
-        self.event_shares: list[list[float]] = []
-        self.factors: list[tuple[Scale, ...] | str] = []
-        self.numbers: list[tuple[float, float]] = []
-        self.hours: list[Floats] = []
-        self.calendars = {n: i for i, n in enumerate(model.calendars)}
-        self.reference: list[tuple[int, int]] = []
-        self.source = -1
-
-    def edge(self, target: str, shares: Any = 0.0) -> int:
-        """Number of a new way to a node."""
-        joins = isinstance(self.model.nodes[target], Join)
-        self.edges.append((self.index[target], self.ways[target] if joins else -1))
-        self.ways[target] += 1
-        self.shares.append(np.zeros(len(self.classes)) + shares)
-        if self.source >= 0:
-            self.reference.append((self.source, self.index[target]))
-        return len(self.edges) - 1
-
-    def event(self, spec: Timed, interrupts: bool = False) -> None:
-        """Adds a timer or message of the present node."""
-        self.events.append([self.edge(spec.to), int(interrupts), self.calendar(spec.calendar), -2, -2])
-        self.event_laws.append([self.table.row(v) for v in by_class(spec.after, self.classes)])
-        self.event_shares.append(by_class(spec.probability, self.classes))
-
-    def calendar(self, name: str | None) -> int:
-        """Number of a calendar, -1 for always."""
-        return -1 if name is None else self.calendars[name]
-
-    def factor(self, what: tuple[Scale, ...] | str) -> int:
-        """Number of a factor that cases bring, -1 for none."""
-        if not what:
-            return -1
-        if what not in self.factors:
-            self.factors.append(what)
-        return self.factors.index(what)
 
 
 @dataclass(frozen=True)
@@ -172,70 +85,15 @@ def compile_tokens(
     require_sound(model)
     names = (model.start, *(n for n in model.nodes if n != model.start))
     model = model.model_copy(update={"nodes": {n: model.nodes[n] for n in names}})
-    g = _Graph(model, classes, table or DistributionTable())
-    node = np.full((len(names), k.NODE_COLUMNS), -1, np.int64)
-    law = np.full((4 * len(names), len(classes)), -1, np.int64)
-    weight, retry = np.zeros(len(names)), np.zeros((len(names), len(classes)))
+    staff = Staff.of(model)
+    g, pools = Graph(model, classes, table or DistributionTable()), Pools(model, staff, lanes(model))
     g.edge(model.start)
     _deadlines(model, g)
-    batches = tuple(n for n, item in model.nodes.items() if isinstance(item, Task) and item.batch is not None)
-    staff = Staff.of(model)
-    pools = _Pools(model, staff, lanes(model))
+    nodes = _Nodes(model, g, pools)
     for i, (name, item) in enumerate(model.nodes.items()):
         g.source = i
-        row = node[i]
-        row[_ZEROS] = 0
-        row[k.N_KIND], row[k.N_DRAWS], row[k.N_FULL] = _KINDS[type(item)], 1, k.NO_LIMIT
-        row[k.N_MILESTONE] = name == model.milestone
-        row[k.N_EVENT] = row[k.N_EVENT_END] = len(g.events)
-        if isinstance(item, End):
-            row[k.N_OUTCOME], row[k.N_ENDS_CASE] = _OUTCOMES[item.outcome], item.ends_case
-        else:
-            row[k.N_ACTIVE] = item.active
-            _ways(name, item, row, g)
-            weight[i] = 1.0 if isinstance(item, Delay | Race) else 0.0
-        if isinstance(item, Task):
-            _task(item, i, node, law, retry, g, pools)
-            common = model.case_patience.burden if model.case_patience else 1.0
-            weight[i] = common if item.burden is None else item.burden
-            row[k.N_BATCH] = batches.index(name) if name in batches else -1
-        elif isinstance(item, Delay):
-            law[4 * i] = [g.table.row(v) for v in by_class(item.duration, classes)]
-            row[k.N_CALENDAR], row[k.N_FACTOR] = g.calendar(item.calendar), g.factor(item.scale)
-        elif isinstance(item, Race):
-            for branch in item.next:
-                g.event(branch)
-            row[k.N_EVENT_END] = len(g.events)
-        elif isinstance(item, Window):
-            row[k.N_DRAWS] = len(item.branches) > 1
-    for name, i in g.index.items():
-        node[i, k.N_WAYS] = g.ways[name]
-    events = node[:, k.N_EVENT_END] - node[:, k.N_EVENT]
-    node[:, k.N_NEED] = events + node[:, k.N_EDGE_END] - node[:, k.N_EDGE] + len(model.deadlines) + 2
-    law[2::4] = np.maximum(law[2::4], 0)
-    whole = model.case_patience.patience if model.case_patience else None
-    patience = [g.table.row(v) for v in by_class(whole, classes)] if whole else [-1] * len(classes)
-    graph = (
-        node,
-        weight,
-        law,
-        np.asarray(g.edges, np.int64),
-        np.asarray(g.shares).reshape(-1, len(classes)),
-        np.asarray(g.events, np.int64).reshape(-1, k.EVENT_COLUMNS),
-        np.asarray(g.event_laws, np.int64).reshape(-1, len(classes)),
-        np.asarray(g.event_shares, np.float64).reshape(-1, len(classes)),
-        retry,
-        np.asarray(patience, np.int64),
-        _reach(model, g),
-        np.asarray(g.numbers, np.float64).reshape(-1, 2),
-    )
-    member_law = np.full((len(names), max(len(staff.names), 1)), -1, np.int64)
-    for i, item in enumerate(model.nodes.values()):
-        if isinstance(item, Task):
-            for m, name in enumerate(staff.names):
-                if staff.pools[m] == item.pool and name in item.by_member:
-                    member_law[i, m] = g.table.row(item.by_member[name])
-    hours = np.asarray(g.hours).reshape(-1, k.QUARTERS_OF_WEEK)
+        nodes.add(i, name, item)
+    graph, member_law = nodes.graph(), _member_laws(model, staff, g)
     return TokenProcess(
         model,
         names,
@@ -252,10 +110,86 @@ def compile_tokens(
         pools.rate,
         member_law,
         np.asarray(pools.able, np.bool_),
-        hours,
+        np.asarray(g.hours).reshape(-1, k.QUARTERS_OF_WEEK),
         tuple(g.factors),
-        batches,
+        nodes.batches,
     )
+
+
+class _Nodes:
+    """The rows of the nodes, and what else there is one of per node."""
+
+    def __init__(self, model: ProcessModel, g: Graph, pools: Pools) -> None:
+        self._model, self._g, self._pools = model, g, pools
+        n, classes = len(model.nodes), len(g.classes)
+        self.node = np.full((n, k.NODE_COLUMNS), -1, np.int64)
+        self.law = np.full((4 * n, classes), -1, np.int64)
+        self.weight, self.retry = np.zeros(n), np.zeros((n, classes))
+        self.batches = tuple(name for name, item in model.nodes.items() if isinstance(item, Task) and item.batch)
+
+    def add(self, i: int, name: str, item: Any) -> None:
+        """Fills the row of a node."""
+        row, g = self.node[i], self._g
+        row[_ZEROS] = 0
+        row[k.N_KIND], row[k.N_DRAWS], row[k.N_FULL] = _KINDS[type(item)], 1, k.NO_LIMIT
+        row[k.N_MILESTONE] = name == self._model.milestone
+        row[k.N_EVENT] = row[k.N_EVENT_END] = len(g.events)
+        if isinstance(item, End):
+            row[k.N_OUTCOME], row[k.N_ENDS_CASE] = _OUTCOMES[item.outcome], item.ends_case
+            return
+        row[k.N_ACTIVE] = item.active
+        _ways(name, item, row, g)
+        self.weight[i] = 1.0 if isinstance(item, Delay | Race) else 0.0
+        if isinstance(item, Task):
+            _task(item, i, self.node, self.law, self.retry, g, self._pools)
+            common = self._model.case_patience.burden if self._model.case_patience else 1.0
+            self.weight[i] = common if item.burden is None else item.burden
+            row[k.N_BATCH] = self.batches.index(name) if name in self.batches else -1
+        elif isinstance(item, Delay):
+            self.law[4 * i] = [g.table.row(v) for v in by_class(item.duration, g.classes)]
+            row[k.N_CALENDAR], row[k.N_FACTOR] = g.calendar(item.calendar), g.factor(item.scale)
+        elif isinstance(item, Race):
+            for branch in item.next:
+                g.event(branch)
+            row[k.N_EVENT_END] = len(g.events)
+        elif isinstance(item, Window):
+            row[k.N_DRAWS] = len(item.branches) > 1
+
+    def graph(self) -> tuple[Any, ...]:
+        """The argument `graph` of the kernel, when all nodes have been added."""
+        node, g, classes = self.node, self._g, len(self._g.classes)
+        for name, i in g.index.items():
+            node[i, k.N_WAYS] = g.ways[name]
+        events = node[:, k.N_EVENT_END] - node[:, k.N_EVENT]
+        node[:, k.N_NEED] = events + node[:, k.N_EDGE_END] - node[:, k.N_EDGE] + len(self._model.deadlines) + 2
+        self.law[2::4] = np.maximum(self.law[2::4], 0)
+        whole = self._model.case_patience.patience if self._model.case_patience else None
+        patience = [g.table.row(v) for v in by_class(whole, g.classes)] if whole else [-1] * classes
+        return (
+            node,
+            self.weight,
+            self.law,
+            np.asarray(g.edges, np.int64),
+            np.asarray(g.shares).reshape(-1, classes),
+            np.asarray(g.events, np.int64).reshape(-1, k.EVENT_COLUMNS),
+            np.asarray(g.event_laws, np.int64).reshape(-1, classes),
+            np.asarray(g.event_shares, np.float64).reshape(-1, classes),
+            self.retry,
+            np.asarray(patience, np.int64),
+            reach(self._model, g),
+            np.asarray(g.numbers, np.float64).reshape(-1, 2),
+        )
+
+
+def _member_laws(model: ProcessModel, staff: Staff, g: Graph) -> Ints:
+    """Distribution of every task for members who have one of their own, else -1."""
+    law = np.full((len(model.nodes), max(len(staff.names), 1)), -1, np.int64)
+    for i, item in enumerate(model.nodes.values()):
+        if isinstance(item, Task):
+            for m, name in enumerate(staff.names):
+                if staff.pools[m] == item.pool and name in item.by_member:
+                    law[i, m] = g.table.row(item.by_member[name])
+    return law
 
 
 _ZEROS = [
@@ -281,7 +215,7 @@ _ZEROS = [
 ]
 
 
-def _deadlines(model: ProcessModel, g: _Graph) -> None:
+def _deadlines(model: ProcessModel, g: Graph) -> None:
     """Deadlines are the first events."""
     for spec in model.deadlines.values():
         begins = -1 if spec.begins is None else g.index[spec.begins]
@@ -292,7 +226,7 @@ def _deadlines(model: ProcessModel, g: _Graph) -> None:
         g.event_shares.append([1.0] * len(g.classes))
 
 
-def _ways(name: str, item: Any, row: Ints, g: _Graph) -> None:
+def _ways(name: str, item: Any, row: Ints, g: Graph) -> None:
     """The ways out of a node, the rework first."""
     if isinstance(item, Race):
         return
@@ -322,7 +256,7 @@ def _ways(name: str, item: Any, row: Ints, g: _Graph) -> None:
         row[k.N_OTHERWISE] = g.edge(item.otherwise)
 
 
-def _task(item: Task, i: int, node: Ints, law: Ints, retry: Floats, g: _Graph, pools: _Pools) -> None:
+def _task(item: Task, i: int, node: Ints, law: Ints, retry: Floats, g: Graph, pools: Pools) -> None:
     row = node[i]
     row[k.N_POOL], row[k.N_TARGET] = pools.index[item.pool], item.target
     row[k.N_REQUIRE], row[k.N_ABLE] = pools.requirement(item)
@@ -359,7 +293,7 @@ def _task(item: Task, i: int, node: Ints, law: Ints, retry: Floats, g: _Graph, p
         row[k.N_FULL] = k.BLOCK if limit.when_full == "block" else k.REFUSE if limit.to is None else g.edge(limit.to)
 
 
-def _repeat(item: Task, row: Ints, g: _Graph) -> None:
+def _repeat(item: Task, row: Ints, g: Graph) -> None:
     assert item.repeat is not None
     count = item.repeat.count
     row[k.N_REPEAT] = k.SEQUENTIAL if item.repeat.mode == "sequential" else k.PARALLEL
@@ -385,100 +319,3 @@ def _hour_factors(item: Task) -> Floats:
             first = day * per_day + spec.start // _QUARTER
             out[np.arange(first, first + length // _QUARTER) % len(out)] = spec.factor
     return out
-
-
-def _reach(model: ProcessModel, g: _Graph) -> NDArray[np.bool_]:
-    """Which nodes can be reached from which; below, per deadline, which nodes lie in its section."""
-    n = len(model.nodes)
-    step = np.zeros((n, n), np.bool_)
-    for a, b in g.reference:
-        step[a, b] = True
-    joins = any(isinstance(node, InclusiveJoin) for node in model.nodes.values())
-    reach = _closure(step) if joins else np.zeros((n, n), np.bool_)
-    sections = np.ones((len(model.deadlines), n), np.bool_)
-    for d, spec in enumerate(model.deadlines.values()):
-        begin = g.index[spec.begins or model.start]
-        inside = np.zeros(n, np.bool_)
-        open_ = [begin]
-        while open_:
-            a = open_.pop()
-            if inside[a] or (spec.until is not None and a == g.index[spec.until]):
-                continue
-            inside[a] = True
-            open_.extend(np.flatnonzero(step[a]).tolist())
-        sections[d] = inside
-    return np.ascontiguousarray(np.concatenate([reach, sections]))
-
-
-def _closure(step: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Transitive closure, by squaring."""
-    reach = step.copy()
-    while True:
-        wider = reach | (reach.astype(np.float32) @ reach.astype(np.float32) > 0)
-        if (wider == reach).all():
-            return reach
-        reach = wider
-
-
-class _Pools:
-    """Rows of pools and members, queues, and who can do what."""
-
-    def __init__(self, model: ProcessModel, staff: Staff, lane_count: int) -> None:
-        self.model, self.lanes = model, lane_count
-        self.index = {n: i for i, n in enumerate(model.pools)}
-        self.table = np.zeros((max(len(model.pools), 1), k.POOL_COLUMNS), np.int64)
-        self.member = np.zeros((max(len(staff.names), 1), k.MEMBER_COLUMNS), np.int64)
-        self.rate = np.ones((len(self.member), _MOST_AT_ONCE + 1))
-        self.able: list[list[bool]] = [[True] * len(self.member)]
-        self.lists: list[list[int]] = []
-        self.runs = 0
-        self._staff = staff
-        self._requirements: dict[str, list[int]] = {n: [] for n in model.pools}
-        for i, (name, pool) in enumerate(model.pools.items()):
-            row = self.table[i]
-            row[k.P_PREEMPT] = 0 if not pool.preempt else k.RESTART if pool.preempt == "repeat" else k.RESUME
-            row[k.P_PAUSE], row[k.P_RULE] = pool.at_end_of_shift == "pause", _RULES[pool.allocation]
-            mine = [m for m, p in enumerate(staff.pools) if p == name]
-            row[k.P_NAMED] = bool(pool.individuals)
-            row[k.P_FIRST], row[k.P_END] = (mine[0], mine[-1] + 1) if mine else (0, 0)
-            row[k.P_RUNS] = -1
-            if not pool.individuals and (pool.preempt or row[k.P_PAUSE]):
-                row[k.P_RUNS] = self.runs
-                self.runs += lane_count
-            for m in mine:
-                self._member(m, i, pool, staff.specs[m])
-            for task in model.nodes.values():
-                if isinstance(task, Task) and task.pool == name:
-                    self.requirement(task)
-            kinds = self._requirements[name] or [0]
-            row[k.P_LISTS], row[k.P_REQUIRES] = len(self.lists), len(kinds)
-            self.lists += [[-1, -1, able] for _ in range(lane_count + 1) for able in kinds]
-
-    def _member(self, m: int, pool_row: int, pool: Pool, spec: Member) -> None:
-        at_once = spec.at_once or pool.at_once
-        pace = spec.pace if spec.pace is not None else pool.pace if spec.at_once is None else None
-        self.member[m, [k.M_POOL, k.M_MOST]] = pool_row, at_once
-        self.member[m, [k.M_HEAD, k.M_TAIL]] = -1
-        load = np.arange(1, _MOST_AT_ONCE + 1)
-        self.rate[m, 1:] = spec.speed / load
-        if pace is not None:
-            self.rate[m, 1 : len(pace) + 1] = spec.speed * np.asarray(pace)
-
-    def requirement(self, task: Task) -> tuple[int, int]:
-        """Number of what a task asks for among the kinds of its pool, and its row of who can do it."""
-        able = [
-            p == task.pool and set(task.skills) <= set(spec.skills) and (not task.members or name in task.members)
-            for name, p, spec in zip(self._staff.names, self._staff.pools, self._staff.specs, strict=True)
-        ]
-        if not self.model.pools[task.pool].individuals:
-            able = [True] * len(self.member)
-        if not any(able):
-            raise ScenarioError(
-                f"nobody in pool {task.pool!r} can do a task of it", where=f"process {self.model.name!r}"
-            )
-        if able not in self.able:
-            self.able.append(able)
-        kinds, row = self._requirements[task.pool], self.able.index(able)
-        if row not in kinds:
-            kinds.append(row)
-        return kinds.index(row), row
