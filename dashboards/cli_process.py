@@ -95,13 +95,14 @@ def run(
     start: Start = None,
     pool: Pool = None,
     out: Annotated[Path | None, typer.Option(help="Folder for drawing and tables · 输出目录")] = None,
+    log: Annotated[Path | None, typer.Option(help="Event log: .csv, .xes, .parquet · 事件日志")] = None,
     colour: Colour = "load",
     json: Json = False,
     language: Language = "en",
 ) -> None:
     """Run a process with its own arrivals and show activities and pools with intervals · 运行流程.
 
-    Example: twin process run model.bpmn model.json --cases 2000 --replications 10 --out result
+    Example: twin process run model.bpmn model.json --cases 2000 --replications 10 --out result --log log.xes
     """
     from dashboards import console
     from dashboards.process.files import load
@@ -109,8 +110,10 @@ def run(
 
     loaded = load(file, parameters, pool)
     plan = _plan(days, cases, replications, seed, start)
-    result = _simulate(loaded, plan, language)
+    result = _simulate(loaded, plan, log, language)
     written = _write(loaded, result, out, colour, language)
+    if log is not None:
+        written["log"] = log
     if json:
         console.out_json({**as_values(result), "notes": loaded.notes, "files": written})
         return
@@ -144,11 +147,25 @@ def _calendar(start: str | None) -> WorkCalendar | None:
         raise ScenarioError(f"{start!r} is not a date", where="--start", hint="Write it like 2026-09-07.") from error
 
 
-def _simulate(loaded: Loaded, plan: Plan, language: str) -> Result:
+def _simulate(loaded: Loaded, plan: Plan, log: Path | None, language: str) -> Result:
     from twin.process.simulation import simulate
 
+    kept: list[Any] = []
     with _Progress(language) as shown:
-        return simulate(loaded.model, plan, progress=shown)
+        result = simulate(
+            loaded.model,
+            plan,
+            progress=shown,
+            on_network=lambda replication, network: kept.append(network) if log and not replication else None,
+            log=log is not None,
+        )
+    if log is not None:
+        from twin.process.eventlog.files import write_log
+        from twin.process.executions import event_log
+
+        day = plan.calendar.day if plan.calendar is not None else None
+        write_log(event_log(kept[0], day), log)
+    return result
 
 
 def _write(loaded: Loaded, result: Result, out: Path | None, colour: Any, language: str) -> dict[str, Path]:
@@ -205,7 +222,7 @@ def draw(
     from twin.process.simulation import Plan
 
     loaded = load(file, parameters, pool)
-    result = _simulate(loaded, Plan(cases=cases, seed=seed), language) if with_run else None
+    result = _simulate(loaded, Plan(cases=cases, seed=seed), None, language) if with_run else None
     out.write_text(_drawn(loaded, result, colour, language), encoding="utf-8")
     if json:
         console.out_json({"drawing": out, "elements": len(loaded.diagram.elements), "notes": loaded.notes})

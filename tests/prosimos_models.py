@@ -1,7 +1,10 @@
 """Small models in the form of Prosimos, one for each thing that its fields can mean; also run by Prosimos itself.
 
-`python tests/prosimos_models.py OUT.json` in an environment with prosimos 2.1.0 (and pandas below 3) runs all of them
-there and writes the table that the tests compare with: means over cases in s, with their standard errors over runs.
+In an environment with prosimos 2.1.0 (and pandas below 3),
+    python tests/prosimos_models.py OUT.json RUNS [NAME|FILE.bpmn]...
+runs them there and writes a table: means over cases, with standard errors over runs. In the environment of the house,
+    python tests/prosimos_models.py --compare OUT.json RUNS [NAME|FILE.bpmn]...
+prints the same means beside it.
 """
 
 from __future__ import annotations
@@ -179,7 +182,7 @@ def batch_at_once():
 
 _ALL = (queue, office, rare, differing, shifted, gateways, rework, timer, batch_in_a_row, batch_at_once)
 MODELS = {f.__name__: f for f in _ALL}
-RUNS, CASES = 30, 600
+CASES = 600
 
 
 def write(name, folder):
@@ -191,40 +194,83 @@ def write(name, folder):
     return paths
 
 
-def _main(out):
-    import tempfile
-
-    import numpy as np
+def _run(diagram, document, log):
+    """Means over the cases of one run by Prosimos: cycle, wait and service in s, activities per case, gap in s."""
     import pandas as pd
     from prosimos.simulation_engine import run_simulation
 
+    start = "2026-01-05T09:00:00.000000+00:00"
+    run_simulation(str(diagram), str(document), CASES, log_out_path=str(log), starting_at=start)
+    rows = pd.read_csv(log)
+    for key in ("enable_time", "start_time", "end_time"):
+        rows[key] = pd.to_datetime(rows[key], format="mixed", utc=True)
+    cases = rows.groupby("case_id")
+    cycle = (cases.end_time.max() - cases.enable_time.min()).dt.total_seconds()
+    wait = (rows.start_time - rows.enable_time).dt.total_seconds()
+    service = (rows.end_time - rows.start_time).dt.total_seconds()
+    first = cases.enable_time.min()
+    gap = (first.max() - first.min()).total_seconds() / (CASES - 1)
+    return cycle.mean(), wait.mean(), service.mean(), len(rows) / CASES, gap
+
+
+def _main(out, runs, names):
+    import tempfile
+
+    import numpy as np
+
     table = {}
-    for name in MODELS:
-        means = []
+    keys = ("cycle_s", "wait_s", "service_s", "activities", "gap_s")
+    for name in names or MODELS:
         with tempfile.TemporaryDirectory() as folder:
-            diagram, document = write(name, folder)
-            log = Path(folder) / "log.csv"
-            for _ in range(RUNS):
-                start = "2026-01-05T09:00:00.000000+00:00"
-                run_simulation(str(diagram), str(document), CASES, log_out_path=str(log), starting_at=start)
-                rows = pd.read_csv(log)
-                for key in ("enable_time", "start_time", "end_time"):
-                    rows[key] = pd.to_datetime(rows[key], format="mixed", utc=True)
-                cases = rows.groupby("case_id")
-                cycle = (cases.end_time.max() - cases.enable_time.min()).dt.total_seconds()
-                wait = (rows.start_time - rows.enable_time).dt.total_seconds()
-                service = (rows.end_time - rows.start_time).dt.total_seconds()
-                first = cases.enable_time.min()
-                gap = (first.max() - first.min()).total_seconds() / (CASES - 1)
-                means.append((cycle.mean(), wait.mean(), service.mean(), len(rows) / CASES, gap))
-        keys = ("cycle_s", "wait_s", "service_s", "activities", "gap_s")
-        table[name] = {
+            own = name not in MODELS
+            paths = (Path(name), Path(name).with_suffix(".json")) if own else write(name, folder)
+            means = [_run(*paths, Path(folder) / "log.csv") for _ in range(runs)]
+        table[Path(name).stem] = {"runs": runs} | {
             k: [round(float(m), 4), round(float(s), 4)]
-            for k, m, s in zip(keys, np.mean(means, 0), np.std(means, 0, ddof=1) / np.sqrt(RUNS), strict=True)
+            for k, m, s in zip(keys, np.mean(means, 0), np.std(means, 0, ddof=1) / np.sqrt(runs), strict=True)
         }
-        sys.stderr.write(f"{name} {table[name]}\n")
-    Path(out).write_text(json.dumps({"prosimos": "2.1.0", "runs": RUNS, "cases": CASES, "models": table}, indent=1))
+        sys.stderr.write(f"{name} {table[Path(name).stem]}\n")
+        found = {"prosimos": "2.1.0", "cases": CASES, "models": table}
+        Path(out).write_text(json.dumps(found, indent=1))
+
+
+def own(name, folder, runs):
+    """What `_run` measures of a model's activities, by this house: means and standard errors over replications."""
+    import numpy as np
+
+    from twin.process.prosimos.read import read_prosimos
+    from twin.process.simulation import Plan, simulate
+
+    paths = write(name, folder) if name in MODELS else (Path(name), Path(name).with_suffix(".json"))
+    model = read_prosimos(*paths).model
+    tasks = [n for n, node in model.nodes.items() if node.kind == "task"]
+    rows = []
+    for found in simulate(model, Plan(cases=CASES, replications=runs)).statistics:
+        nodes = [found.nodes[n] for n in tasks]
+        done = sum(n.completions for n in nodes)
+        rows.append((found.cases.mean_sojourn_s, sum(n.wait_served for n in nodes) / done / 1e9, done / CASES))
+    errors = np.std(rows, 0, ddof=1) / np.sqrt(runs)
+    keys = ("cycle_s", "wait_s", "activities")
+    return {k: (float(m), float(s)) for k, m, s in zip(keys, np.mean(rows, 0), errors, strict=True)}
+
+
+def compare(reference, runs, names):
+    """Print rows of a table: model, then each measure by Prosimos and by this house with 95% intervals."""
+    import tempfile
+
+    table = json.loads(Path(reference).read_text())
+    sys.stdout.write("| model | cycle time, s | | waiting per activity, s | | activities per case | |\n")
+    sys.stdout.write("|---|---|---|---|---|---|---|\n| | Prosimos | twin | Prosimos | twin | Prosimos | twin |\n")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names or table["models"]:
+            known, found = table["models"][Path(name).stem], own(name, folder, runs)
+            cells = [f"{m:,.4g} ± {1.96 * s:.2g}" for k in found for m, s in (known[k], found[k])]
+            sys.stdout.write(f"| {Path(name).stem} | {' | '.join(cells)} |\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    if sys.argv[1] == "--compare":
+        compare(sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    else:
+        _main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -11,6 +11,7 @@ from bpmn_documents import document, flows
 from lxml import etree
 
 from dashboards.cli import app, execute
+from twin.process.eventlog.files import read_log
 
 BODY = '<startEvent id="s"/>\n<task id="A" name="Sign"/>\n<serviceTask id="B" name="Book"/>\n<endEvent id="e"/>\n'
 
@@ -80,6 +81,19 @@ def test_run_shows_tables_and_writes_drawing_and_tables(cli, diagram):
     assert float(rows["Sign"]["wait_s"]) == 0
     assert json.loads(Path("r/result.json").read_text(encoding="utf-8"))["replications"] == 2
     assert "50 cases" in " ".join(etree.parse("r/process.svg").getroot().itertext())
+
+
+def test_log_of_a_run_holds_every_execution(cli, diagram):
+    status, out, _ = cli("run", diagram, "--cases", 25, "--replications", 2, "--start", "2026-03-02", "--log", "l.csv")
+    assert status == 0
+    assert "l.csv" in out
+    log = read_log("l.csv")
+    assert len(log) == 50
+    assert (log.cases, set(log.activities)) == (25, {"Sign", "Book"})
+    rows = log.table.to_pandas()
+    assert (rows.groupby("case").activity.nunique() == 2).all()
+    assert (rows.end >= rows.start).all()
+    assert str(rows.start.min().date()) >= "2026-03-02"
 
 
 def test_same_seed_gives_the_same_values_and_another_seed_others(cli, diagram):

@@ -11,15 +11,41 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from dashboards.process.files import load
+from scenarios.offices import process_model
+from twin.process.bpmn.frommodel import to_diagram
 from twin.process.bpmn.graph import Kind
 from twin.process.bpmn.reader import parse_bpmn, read_bpmn
 from twin.process.drawing.layout import lay_out
 from twin.process.drawing.lines import separated
-from twin.process.drawing.loads import flow_counts
+from twin.process.drawing.loads import flow_counts, overlay_of
 from twin.process.drawing.svg import Load, Overlay, draw, heat
 from twin.process.drawing.text import short_span, width_of, wrapped
+from twin.process.simulation import Plan, simulate
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+CONDITIONS = """
+name: conditions
+start: A
+pools: {desk: {staff: unlimited}}
+attributes:
+  kind: {shares: {new: 0.25, old: 0.75}}
+  size: {distribution: uniform, low: 0, high: 10}
+arrivals: {gap: 10 min}
+nodes:
+  A:
+    kind: task
+    pool: desk
+    service: 1 min
+    next: [{to: B, when: {attribute: kind, in: [new]}}, {to: B, when: {attribute: size, at_least: 5}}, {to: X}]
+  X: {kind: choice, next: [{to: C, probability: 0.3}, {to: D, probability: 0.7}]}
+  B: {kind: task, pool: desk, service: 1 min, next: out}
+  C: {kind: task, pool: desk, service: 1 min, next: out}
+  D: {kind: task, pool: desk, service: 1 min, next: out}
+  out: {kind: end}
+"""
 
 
 def shown(text):
@@ -149,6 +175,34 @@ def test_flow_counts_follow_from_those_of_nodes():
         "j>e": 60,
         "B>e": 40,
     }
+
+
+def test_run_is_drawn_with_every_case_that_came_and_left():
+    model = process_model("account-opening")
+    exported = to_diagram(model)
+    result = simulate(model, Plan(days=2))
+    overlay = overlay_of(result, exported.diagram, exported.nodes, exported.shares)
+    cases = result.statistics[0].cases
+    (start,) = exported.diagram.of_kind(Kind.START)
+    (first,) = exported.diagram.leaving(start.id)
+    assert overlay.flows[first.id] == cases.served + cases.abandoned + cases.refused + cases.inside > 500
+    ends = [f.id for e in exported.diagram.of_kind(Kind.END) for f in exported.diagram.entering(e.id)]
+    assert sum(overlay.flows[f] for f in ends) == pytest.approx(cases.served + cases.refused, rel=0.02)
+    windows = [e for e, name in exported.nodes.items() if model.nodes[name].kind == "window"]
+    assert windows
+    assert all(math.isnan(overlay.loads[w].service_s) for w in windows)
+
+
+def test_conditions_stand_on_their_ways_and_shares_where_chance_decides(tmp_path):
+    (tmp_path / "p.yaml").write_text(CONDITIONS, encoding="utf-8")
+    loaded = load(tmp_path / "p.yaml")
+    ways = {loaded.diagram.flows[f].target: text for f, text in loaded.labels.items()}
+    assert ways == {"B": "kind = new or size >= 5", "C": "30%", "D": "70%"}
+    overlay = overlay_of(simulate(loaded.model, Plan(cases=200)), loaded.diagram, loaded.nodes, loaded.shares)
+    _, texts = shown(draw(loaded.diagram, overlay, labels=loaded.labels))
+    assert "kind = new or" in texts
+    (way,) = (f for f in loaded.conditions)
+    assert overlay.flows[way] == overlay.loads["B"].cases > 50
 
 
 @pytest.mark.data

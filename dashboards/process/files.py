@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from twin.errors import DataError
+from twin.process.bpmn.frommodel import condition_text, to_diagram
 from twin.process.bpmn.graph import Diagram
 from twin.process.model import ProcessModel
+from twin.process.parts import When
 
 BPMN = (".bpmn", ".bpmn2", ".bpmn20.xml", ".xml")
 YAML = (".yaml", ".yml")
@@ -23,6 +25,7 @@ class Loaded:
         shares: probabilities of flows.
         notes: what was assumed or left out.
         parameters: file of the parameters, if there is one.
+        conditions: of flows that have one.
     """
 
     model: ProcessModel
@@ -31,11 +34,16 @@ class Loaded:
     shares: Mapping[str, float]
     notes: tuple[str, ...] = field(default=())
     parameters: Path | None = None
+    conditions: Mapping[str, When] = field(default_factory=dict)
 
     @property
     def labels(self) -> dict[str, str]:
-        """Probabilities as texts on flows."""
-        return {flow: f"{share:.1%}".replace(".0%", "%") for flow, share in self.shares.items()}
+        """Conditions and probabilities as texts on flows; the one way that is left if none holds needs no text."""
+        flows = self.diagram.flows
+        tested = {flows[f].source for f in self.conditions}
+        shown = {f: s for f, s in self.shares.items() if flows[f].source not in tested or 0 < s < 1}
+        texts = {flow: f"{share:.1%}".replace(".0%", "%") for flow, share in shown.items()}
+        return texts | {flow: condition_text(when) for flow, when in self.conditions.items()}
 
 
 def is_bpmn(path: Path) -> bool:
@@ -57,11 +65,10 @@ def load(file: Path, parameters: Path | None = None, pool: str | None = None) ->
     if file.suffix.lower() not in YAML and file.exists():
         raise DataError("not the name of a process", where=str(file), hint=f"Names end in {', '.join(YAML + BPMN)}.")
     from scenarios.offices import process_model
-    from twin.process.bpmn.frommodel import to_diagram
 
     model = process_model(str(file))
     exported = to_diagram(model)
-    return Loaded(model, exported.diagram, exported.nodes, exported.shares)
+    return Loaded(model, exported.diagram, exported.nodes, exported.shares, conditions=exported.conditions)
 
 
 def _from_bpmn(file: Path, parameters: Path | None, pool: str | None) -> Loaded:
@@ -73,4 +80,4 @@ def _from_bpmn(file: Path, parameters: Path | None, pool: str | None) -> Loaded:
     if parameters is None and beside.is_file():
         parameters = beside
     found = to_model(read_bpmn(file, pool)) if parameters is None else read_prosimos(file, parameters, pool)
-    return Loaded(found.model, found.diagram, found.nodes, found.shares, found.notes, parameters)
+    return Loaded(found.model, found.diagram, found.nodes, found.shares, found.notes, parameters, found.conditions)

@@ -44,8 +44,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "arrivals": ("arrivals", "到达"),
     "general": ("runs in the general kernel, because of {why}", "在通用内核中运行：{why}"),
     "fast": ("runs in the fast kernel", "在快速内核中运行"),
-    "caption_days": ("{n} replications of {days} days", "{n} 次重复，每次 {days} 天"),
-    "caption_cases": ("{n} replications of {cases} cases", "{n} 次重复，每次 {cases} 例"),
+    "caption_days": ("replications: {n}, of {days} days each", "{n} 次重复，每次 {days} 天"),
+    "caption_cases": ("replications: {n}, of {cases} cases each", "{n} 次重复，每次 {cases} 例"),
 }
 
 

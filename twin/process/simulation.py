@@ -91,6 +91,7 @@ def simulate(
     *,
     progress: Callable[[int, int], None] | None = None,
     on_network: Callable[[int, ProcessNetwork], None] | None = None,
+    log: bool = False,
 ) -> Result:
     """Run a process and sum up what its replications showed.
 
@@ -99,17 +100,23 @@ def simulate(
         plan: how long, how often.
         progress: told (replications done, of how many).
         on_network: given each replication's network when it is over, to take its log for instance.
+        log: whether the first replication keeps a log of activities.
     """
     found = []
     for replication in range(plan.replications):
         if progress is not None:
             progress(replication, plan.replications)
-        network = run_once(model, plan, replication)
+        network = run_once(model, plan, replication, log=log and not replication)
         found.append(network.statistics())
         if on_network is not None:
             on_network(replication, network)
     if progress is not None:
         progress(plan.replications, plan.replications)
+    return summed_up(model, plan, found)
+
+
+def summed_up(model: ProcessModel, plan: Plan, found: list[Statistics]) -> Result:
+    """The statistics of a plan's replications as means with intervals."""
     return Result(
         model,
         plan,
@@ -120,7 +127,7 @@ def simulate(
     )
 
 
-def run_once(model: ProcessModel, plan: Plan, replication: int) -> ProcessNetwork:
+def run_once(model: ProcessModel, plan: Plan, replication: int, *, log: bool = False) -> ProcessNetwork:
     """One replication: its network after the last day, or when the last case has ended.
 
     Raises:
@@ -128,7 +135,7 @@ def run_once(model: ProcessModel, plan: Plan, replication: int) -> ProcessNetwor
     """
     streams, calendar = Streams(plan.seed, replication), plan.calendar or WorkCalendar()
     times = case_times(model, streams, calendar, days=plan.days, cases=plan.cases)
-    network = new_network(model, streams, calendar)
+    network = new_network(model, streams, calendar, log=log)
     number = np.arange(len(times), dtype=np.int64)
     network.submit(Requests(times, number, number, np.zeros(len(times), np.int64)))
     if plan.days is not None:
@@ -145,9 +152,9 @@ def run_once(model: ProcessModel, plan: Plan, replication: int) -> ProcessNetwor
     return network
 
 
-def new_network(model: ProcessModel, streams: Streams, calendar: WorkCalendar) -> ProcessNetwork:
+def new_network(model: ProcessModel, streams: Streams, calendar: WorkCalendar, *, log: bool) -> ProcessNetwork:
     """The network that executes a model."""
-    return ProcessNetwork(model, streams, calendar, record=False)
+    return ProcessNetwork(model, streams, calendar, record=False, log=log)
 
 
 def _mean(values: list[float]) -> Estimate | None:
@@ -183,7 +190,9 @@ def _activities(model: ProcessModel, found: list[Statistics]) -> Iterator[Activi
             continue
         rows = [s.nodes[name] for s in found]
         timed = isinstance(node, Task)
-        service = [r.service / r.completions / SECOND if r.completions else math.nan for r in rows]
+        # the time spent before a window opens is not measured by node
+        known = [r.completions and not (isinstance(node, Window) and not r.service) for r in rows]
+        service = [r.service / r.completions / SECOND if k else math.nan for r, k in zip(rows, known, strict=True)]
         yield Activity(
             name,
             node.pool if isinstance(node, Task) else "",

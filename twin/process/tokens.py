@@ -243,6 +243,11 @@ class TokenNetwork(ProcessNetwork):
         """Fen spent on every task: exact sums, rounded once."""
         return costs(self.model, self._tokens, self._count, self._member_busy)
 
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the individuals, as numbered in executions."""
+        return tuple(self._tokens.staff.names)
+
     def member_busy(self) -> dict[str, int]:
         """Time at work in ns of every individual."""
         return {name: int(self._member_busy[:, m].sum()) for m, name in enumerate(self._tokens.staff.names)}

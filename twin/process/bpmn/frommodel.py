@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from twin.clock import MINUTE
@@ -176,9 +177,8 @@ class _Build:
         together: dict[str, float] = {}
         for branch in drawn:
             together[branch.to] = together.get(branch.to, 0.0) + branch.probability.default
-        for branch in branches:
-            if branch.when is not None:
-                self._flow(identity, branch.to, share=together.pop(branch.to, 0.0), when=branch.when)
+        for to, when in _conditional(branches):
+            self._flow(identity, to, share=together.pop(to, 0.0), when=when)
         for to, share in together.items():
             flow = self._flow(identity, to, share=share)
             if conditional and len(drawn) == 1:
@@ -221,7 +221,7 @@ class _Build:
             stopped = again**rework.limit / sum(again**k for k in range(rework.limit))
             self.out.notes.append(f"{node.label or identity}: the limit of its rework is an average in the diagram")
             flow = self._flow(gateway, rework.otherwise, share=stopped)
-            self.flows[flow] = replace(self.flows[flow], name=f"{rework.limit}x")
+            self.flows[flow] = replace(self.flows[flow], name=f"{rework.limit}×")
         self._flow(gateway, rework.to, share=again - stopped)
         return gateway, again
 
@@ -290,9 +290,18 @@ def _clock(ns: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
+def _conditional(branches: tuple[Branch, ...]) -> Iterator[tuple[str, When]]:
+    """Ways with conditions in order; such as follow each other to the same node are one."""
+    tested = ((b.to, b.when) for b in branches if b.when is not None)
+    for to, group in groupby(tested, key=lambda pair: pair[0]):
+        found = [when for _, when in group]
+        yield to, found[0] if len(found) == 1 else When(any=tuple(found))
+
+
 def condition_text(when: When) -> str:
     """A condition as people read it."""
-    return " and ".join(_tests(when))
+    text = " and ".join(_tests(when))
+    return text[1:-1] if len(when.any) > 1 and text.startswith("(") and when == When(any=when.any) else text
 
 
 def _tests(when: When) -> Iterator[str]:
@@ -300,9 +309,13 @@ def _tests(when: When) -> Iterator[str]:
         if getattr(when, key) is not None:
             yield f"{when.attribute} {sign} {getattr(when, key):g}"
     if when.is_in is not None:
-        yield f"{when.attribute} in ({', '.join(when.is_in)})"
+        yield f"{when.attribute} {_one_of(when.is_in, '=', 'in')}"
     if when.not_in is not None:
-        yield f"{when.attribute} not in ({', '.join(when.not_in)})"
+        yield f"{when.attribute} {_one_of(when.not_in, '≠', 'not in')}"
     yield from (f"({condition_text(part)})" for part in when.all)
     if when.any:
         yield "(" + " or ".join(condition_text(part) for part in when.any) + ")"
+
+
+def _one_of(values: tuple[str, ...], one: str, several: str) -> str:
+    return f"{one} {values[0]}" if len(values) == 1 else f"{several} ({', '.join(values)})"

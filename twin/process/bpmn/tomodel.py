@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from twin.errors import DataError
@@ -26,6 +27,7 @@ from twin.process.model import (
     Repeat,
     Task,
     Timed,
+    When,
     require_sound,
 )
 
@@ -48,6 +50,7 @@ class Imported:
         nodes: the model's node of each element that has one.
         shares: probabilities of flows out of exclusive and inclusive gateways.
         notes: what was assumed or left out.
+        conditions: of flows that have one.
     """
 
     model: ProcessModel
@@ -55,6 +58,7 @@ class Imported:
     nodes: dict[str, str]
     shares: dict[str, float]
     notes: tuple[str, ...]
+    conditions: Mapping[str, When] = field(default_factory=dict)
 
 
 def to_model(diagram: Diagram, parameters: Parameters | None = None) -> Imported:
@@ -67,7 +71,7 @@ def to_model(diagram: Diagram, parameters: Parameters | None = None) -> Imported
     model = build.model()
     require_sound(model)
     notes = tuple(dict.fromkeys([*diagram.notes, *build.parameters.notes]))
-    return Imported(model, diagram, build.names, build.shares, notes)
+    return Imported(model, diagram, build.names, build.shares, notes, build.parameters.conditions)
 
 
 class _Build:

@@ -41,7 +41,12 @@ def overlay_of(
         wait = activity.wait_s.mean if activity.wait_s is not None else math.nan
         service = activity.service_s.mean if activity.service_s is not None else math.nan
         loads[element] = Load(activity.cases.mean, wait, service, pools.get(activity.pool, math.nan))
-    flows = flow_counts(diagram, visits(result, nodes), shares)
+    counts = visits(result, nodes)
+    starts = list(diagram.of_kind(Kind.START))
+    if len(starts) == 1:
+        came = sum(result.measures[k].mean for k in ("served", "abandoned", "refused", "inside"))
+        counts[starts[0].id] = came, came
+    flows = flow_counts(diagram, counts, shares)
     return Overlay(loads, flows, pools, colour, caption)
 
 
@@ -70,7 +75,7 @@ def flow_counts(
             came, went = counts[element.id]
             if len(entering) == 1:
                 flows[entering[0].id] = came
-            if len(leaving) == 1 and element.kind in (Kind.TASK, Kind.CATCH):
+            if len(leaving) == 1 and element.kind in (Kind.START, Kind.TASK, Kind.CATCH):
                 flows[leaving[0].id] = went
     for _ in range(_ROUNDS):
         if not (_conserve(diagram, flows) or _split(diagram, flows, shares)):

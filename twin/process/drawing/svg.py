@@ -173,6 +173,10 @@ class _Picture:
         label = wrapped(label, LABEL, _SMALL, 1)[0]
         wide = width_of(label, _SMALL) + 10
         level = [(a, b) for a, b in pairwise(points) if abs(a[1] - b[1]) < 1]
+        # not where the lines of several ways lie on each other
+        source = self.diagram.flows[identity].source
+        others = {p for f in self.diagram.leaving(source) if f.id != identity for p in self.lines[f.id]}
+        level = [s for s in level if s[0] not in others] or level
         if not level:
             return self._haloed(points[0][0] + 6, (points[0][1] + points[1][1]) / 2, label, "start")
         a, b = next(
