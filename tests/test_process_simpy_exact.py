@@ -119,6 +119,8 @@ def test_processes_of_the_broker_agree_case_by_case(path):
     model = load_process(path)
     if features := general_features(model):
         pytest.skip(f"more than one token per case: {features[0]}")
+    if model.attributes:
+        pytest.skip("attributes steer its cases, which the plain implementation does not know")
     n = 600
     share = np.sort(Streams(5).uniform(Stream.TEST, np.arange(n)))
     times = (share * 2 * DAY).astype(np.int64)
