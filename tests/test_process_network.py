@@ -180,6 +180,28 @@ def test_endless_patience_costs_no_memory(patience):
         assert network.timers <= servers
 
 
+@pytest.mark.parametrize("stops", [0, 7, 400])
+def test_patience_of_any_length_ends_on_time(stops):
+    """Nobody is served, so all leave when their patience ends, which lies seconds to months ahead."""
+    model = station(1, "1 week", "{default: 9 s, by_segment: {gen_z: 5 h, hnw: 40 day}}")
+    limit = np.full(len(Segment), 9 * SECOND)
+    limit[Segment.GEN_Z], limit[Segment.HNW] = 5 * HOUR, 40 * DAY
+    network = ProcessNetwork(model, Streams(3))
+    network.set_staff("agents", 0)
+    times = poisson_times(0.01, 2_000, seed=2)
+    number = np.arange(2_000)
+    kind = number % len(Segment)
+    network.submit(Requests(times, number, number, kind))
+    last = int(times[-1]) + 41 * DAY
+    parts = [network.advance(int(t)) for t in np.linspace(0, last, stops + 2)[1:]]
+    time, request, wait = (np.concatenate([getattr(p, name) for p in parts]) for name in ("time", "request", "wait"))
+    assert network.timers == network.in_system == 0
+    order = np.lexsort([number, times + limit[kind]])
+    np.testing.assert_array_equal(request, order)
+    np.testing.assert_array_equal(wait, limit[kind][order])
+    np.testing.assert_array_equal(time, (times + limit[kind])[order])
+
+
 def test_cases_are_conserved():
     model = parse_process("""
 name: conservation

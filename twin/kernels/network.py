@@ -1,8 +1,10 @@
 """Exact discrete-event execution of a queueing network of tasks, choices, delays and calendar windows.
 
 One case has one row of `case` and at most one timer in a winner tree: the end of its service, of its delay, or of its
-patience while it waits. A timer that has lost its point is removed at once, so patience costs nothing when nobody
-leaves. Rows of finished cases are used again: memory follows the number of cases in the system.
+patience while it waits. A timer that has lost its point is removed at once. Patience that ends beyond a near horizon
+is only noted with the waiting case, and enters the tree if the case still waits when the horizon moves up to it: most
+who wait are served before, so patience costs next to nothing when nobody leaves. Rows of finished cases are used again:
+memory follows the number of cases in the system.
 
 Events of one instant are handled in the order: shift borders, timers (by sequence), arrivals (in the order given).
 Every draw is a function of (case, node, visit): the four words of one Philox block are service, route, patience, and
@@ -15,6 +17,7 @@ multiplication, and an index known not to be negative no test.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from twin.kernels import inlined, kernel
 from twin.kernels.durations import HISTOGRAM_BINS, bin_of, sample
@@ -50,7 +53,11 @@ MOST_CASES = SLOT_MASK + 1
 S_NOW, S_SEQUENCE, S_TIMERS, S_FREE, S_ARRIVAL, S_BORDER, S_OUT, S_INSIDE, S_BASE = range(9)
 # Of the timers: leaves of the tree, how many were ever used, how many of these are free.
 S_LEAVES, S_USED, S_STACK = range(9, 12)
-STATE_SIZE = 12
+# Of patience beyond the horizon: how many, the horizon, how far it moves next, and the sequence when it last moved.
+S_FAR, S_HORIZON, S_STEP, S_MOVED = range(12, 16)
+STATE_SIZE = 16
+FIRST_STEP = 1 << 30
+"""First move of the horizon, in ns."""
 # Columns of `count` (int64), one row per node.
 K_ARRIVALS, K_STARTS, K_COMPLETIONS, K_ABANDONED, K_LEFT, K_REWORK, K_NO_WAIT, K_WITHIN = range(8)
 COUNT_COLUMNS = 8
@@ -61,6 +68,10 @@ TOTAL_COLUMNS = 4
 OUTCOME_COLUMNS = 6
 FOREVER = NEVER
 _MAX_VISITS = 1 << 16
+_LONGEST_STEP = 1 << 60
+_NO_TIMER = -1
+# C_LEAF of patience beyond the horizon is this less its sequence.
+_FAR = -2
 # Shifts that stand for the widths of rows.
 _NODE, _POOL, _CASE, _COUNT, _TOTAL, _BINS = 4, 2, 4, 3, 2, 11
 assert (1 << _BINS) == HISTOGRAM_BINS
@@ -98,24 +109,32 @@ def _unlink(case, queues, pool, lane, p, c):
 
 
 @inlined
+def _new_leaf(tree, stack, state):
+    """A free leaf; the tree grows if there is none."""
+    state[S_TIMERS] += 1
+    if state[S_STACK] > 0:
+        state[S_STACK] -= 1
+        leaf = stack[state[S_STACK] & INDEX]
+    else:
+        leaf = state[S_USED]
+        state[S_USED] += 1
+        if leaf == state[S_LEAVES]:
+            state[S_LEAVES] = double(tree, leaf)
+    return leaf
+
+
+@inlined
 def _arm(case, state, timers, spare, slot, at):
     """Set or move the timer of a case; returns the leaf that the event has to spare, -1 once it is taken."""
-    tree, stack = timers
+    tree, stack, _ = timers
     c = slot << _CASE
     leaf = case[c + C_LEAF]
     if leaf < 0:
+        state[S_FAR] -= leaf <= _FAR
         leaf = spare
         spare = np.int64(-1)
         if leaf < 0:
-            state[S_TIMERS] += 1
-            if state[S_STACK] > 0:
-                state[S_STACK] -= 1
-                leaf = stack[state[S_STACK] & INDEX]
-            else:
-                leaf = state[S_USED]
-                state[S_USED] += 1
-                if leaf == state[S_LEAVES]:
-                    state[S_LEAVES] = double(tree, leaf)
+            leaf = _new_leaf(tree, stack, state)
         case[c + C_LEAF] = leaf
     sequence = state[S_SEQUENCE]
     state[S_SEQUENCE] = sequence + 1
@@ -126,11 +145,42 @@ def _arm(case, state, timers, spare, slot, at):
 @inlined
 def _drop(state, timers, leaf):
     """Remove a timer."""
-    tree, stack = timers
+    tree, stack, _ = timers
     set_leaf(tree, state[S_LEAVES], leaf, NEVER, np.int64(0))
     stack[state[S_STACK] & INDEX] = leaf
     state[S_STACK] += 1
     state[S_TIMERS] -= 1
+
+
+@njit(cache=True, _nrt=False)
+def _move_horizon(case, state, timers, heads, start):
+    """Move the horizon to a step after `start`, set the timers of waiting cases that it passes, and return it.
+
+    The step adapts, so that a move looks at about as many waiting cases as timers were set since the last one.
+    """
+    tree, stack, far = timers
+    horizon = start + state[S_STEP]
+    seen = heads.shape[0]
+    for lane in range(heads.shape[0]):
+        slot = heads[lane]
+        while slot >= 0:
+            c = slot << _CASE
+            leaf = case[c + C_LEAF]
+            if leaf <= _FAR and far[slot] < horizon:
+                state[S_FAR] -= 1
+                new = _new_leaf(tree, stack, state)
+                case[c + C_LEAF] = new
+                set_leaf(tree, state[S_LEAVES], new, far[slot], ((_FAR - leaf) << SLOT_BITS) | slot)
+            slot = case[c + C_NEXT]
+            seen += 1
+    done = state[S_SEQUENCE] - state[S_MOVED]
+    if done < seen:
+        state[S_STEP] = min(2 * state[S_STEP], _LONGEST_STEP)
+    elif done > 4 * seen:
+        state[S_STEP] = max(state[S_STEP] >> 1, 1)
+    state[S_MOVED] = state[S_SEQUENCE]
+    state[S_HORIZON] = horizon
+    return horizon
 
 
 @inlined
@@ -183,7 +233,8 @@ def advance(
         borders: tuple of time (sorted), pool, capacity, int64.
         arrival: int64[4, a]: time (sorted), request, client, attribute.
         state, case, visits (int32), pool, pool_area: flat, as described above. record: whether to fill `outcome`.
-        timers: tuple of tree int64[4 * cases] filled with NEVER (see `twin.kernels.timers`), stack int64[cases].
+        timers: tuple of tree int64[4 * cases] filled with NEVER (see `twin.kernels.timers`), stack int64[cases], far
+            int64[cases], when the patience of a case ends that is not in the tree.
         queues: tuple of heads, tails int64[pools * lanes]; lanes: int64, queues per pool.
         statistics: tuple of count, total, histogram, flat. outcome: int64[o, OUTCOME_COLUMNS].
 
@@ -197,7 +248,10 @@ def advance(
     border_time, border_pool, border_capacity = borders
     count, total, histogram = statistics
     heads, tails = queues
-    tree = timers[0]
+    tree, _, far = timers
+    horizon = state[S_HORIZON]
+    # Until here nothing but events is to be done.
+    stop = min(until, horizon)
     n_arrivals, n_borders = arrival.shape[1], border_time.shape[0]
     attributes = case_patience.shape[0]
     n_nodes = weight.shape[0]
@@ -209,8 +263,16 @@ def advance(
     while True:
         t_timer = tree[2]
         now = min(t_arrival, t_border, t_timer)
-        if now >= until:
-            return DONE
+        if now >= stop:
+            stop = until
+            if state[S_FAR] > 0:
+                if min(now, until) >= horizon:
+                    horizon = _move_horizon(case, state, timers, heads, min(now, until))
+                    stop = min(until, horizon)
+                    continue
+                stop = min(until, horizon)
+            if now >= until:
+                return DONE
         if record and state[S_OUT] == outcome.shape[0]:
             return OUTCOMES_FULL
         # What the event does first; then `p`, if it is one, is a pool whose free servers look for work.
@@ -234,7 +296,7 @@ def advance(
             here = case[c + C_NODE] & INDEX
             # The leaf may be used again in this event, which spares one walk through the tree.
             spare = case[c + C_LEAF]
-            case[c + C_LEAF] = -1
+            case[c + C_LEAF] = _NO_TIMER
             h = here << _NODE
             if case[c + C_STATE] == WAITING:
                 q = node[h + N_POOL] & INDEX
@@ -272,7 +334,8 @@ def advance(
             case[c + C_REQUEST] = request
             case[c + C_CLIENT] = arrival[2, a]
             case[c + C_ATTRIBUTE] = attribute
-            case[c + C_NODE] = case[c + C_LEAF] = case[c + C_LIMIT] = -1
+            case[c + C_NODE] = case[c + C_LIMIT] = -1
+            case[c + C_LEAF] = _NO_TIMER
             case[c + C_BORN] = now
             case[c + C_WAIT] = case[c + C_FELT] = case[c + C_ACTIVE] = 0
             d = case_patience[attribute]
@@ -456,6 +519,17 @@ def advance(
                 remaining = min(remaining, case[c + C_LIMIT] - case[c + C_FELT])
             if remaining < FOREVER:
                 at = now + remaining
+                if horizon <= now:
+                    # Nothing lies beyond it, or it would have moved.
+                    horizon = now + state[S_STEP]
+                    state[S_HORIZON] = horizon
+                    stop = min(until, horizon)
+                if at >= horizon:
+                    case[c + C_LEAF] = _FAR - state[S_SEQUENCE]
+                    far[slot] = at
+                    state[S_SEQUENCE] += 1
+                    state[S_FAR] += 1
+                    at = FOREVER
             break
         if at < FOREVER:
             spare = _arm(case, state, timers, spare, slot, at)

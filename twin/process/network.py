@@ -74,9 +74,10 @@ class ProcessNetwork:
         self._state = np.zeros(kernel.STATE_SIZE, np.int64)
         self._state[kernel.S_BASE] = entity_base
         self._state[kernel.S_FREE] = -1
+        self._state[kernel.S_STEP] = kernel.FIRST_STEP
         self._case = np.zeros((0, kernel.CASE_COLUMNS), np.int64)
         self._visits = np.zeros((0, n), np.int32)
-        self._timers: tuple[Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._timers: tuple[Ints, Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._grow(_FIRST_CASES)
         self._pool = np.zeros((max(pools, 1), kernel.POOL_COLUMNS), np.int64)
         self._area = np.zeros((max(pools, 1), kernel.AREA_COLUMNS))
@@ -115,7 +116,7 @@ class ProcessNetwork:
     @property
     def timers(self) -> int:
         """Timers now set."""
-        return int(self._state[kernel.S_TIMERS])
+        return int(self._state[kernel.S_TIMERS] + self._state[kernel.S_FAR])
 
     def submit(self, requests: Requests, attributes: Mapping[str, ArrayLike] | None = None) -> None:
         """Add arrivals; none may lie before `now`. Request numbers identify cases and must not be negative.
@@ -315,9 +316,9 @@ class ProcessNetwork:
             return np.concatenate([a, np.full((rows - old, *a.shape[1:]), fill, a.dtype)])
 
         self._case, self._visits = longer(self._case), longer(self._visits)
-        tree, stack = self._timers
+        tree, stack, far = self._timers
         tree = np.concatenate([tree, np.full(4 * rows - len(tree), kernel.FOREVER)])
-        self._timers = (tree, longer(stack))
+        self._timers = (tree, longer(stack), longer(far))
         self._case[old:, kernel.C_NEXT] = np.arange(old + 1, rows + 1)
         self._case[rows - 1, kernel.C_NEXT] = self._state[kernel.S_FREE]
         self._state[kernel.S_FREE] = old
