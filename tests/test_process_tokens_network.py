@@ -93,6 +93,26 @@ def test_staff_changed_from_outside_counts_from_that_instant(staff):
     assert ended[0][2:] == ended[1][2:]
 
 
+def test_both_kernels_count_the_same_costs():
+    text = """
+name: paid
+start: t
+pools: {p: {staff: 1, cost_per_hour: 61.7 CNY}}
+nodes:
+  t: {kind: task, pool: p, service: {distribution: exponential, mean: 9 min}, cost: 3.05 CNY, next: done}
+  done: {kind: end}
+"""
+    found = []
+    for kind in (ProcessNetwork, TokenNetwork):
+        network = kind(parse_process(text), Streams(5))
+        network.submit(requests_at(np.arange(300) * 10 * MINUTE))
+        network.advance(3 * DAY)
+        found.append(network.statistics())
+    assert found[0].costs == found[1].costs
+    node = found[0].nodes["t"]
+    assert abs(found[0].costs["t"] - (305 * node.starts + 6170 * node.service / HOUR)) <= 0.5
+
+
 def test_statistics_begin_anew():
     network, _ = run([5 * HOUR])
     network.reset_statistics()

@@ -97,6 +97,7 @@ def test_both_kernels_agree_on_what_both_can_do(model, arrivals, seed, step):
 
 def same_statistics(a, b):
     assert a.pools == b.pools
+    assert a.costs == b.costs
     for name, node in a.nodes.items():
         for key, value in vars(node).items():
             other = getattr(b.nodes[name], key)

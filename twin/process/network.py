@@ -19,7 +19,8 @@ from twin.process.calendar import WorkCalendar
 from twin.process.compile import CompiledProcess, capacity_steps, compile_process, windows
 from twin.process.features import general_features
 from twin.process.model import Calendar, ProcessModel
-from twin.process.statistics import CaseStatistics, Histogram, NodeStatistics, PoolStatistics, Statistics
+from twin.process.nodes import Task
+from twin.process.statistics import CaseStatistics, Histogram, NodeStatistics, PoolStatistics, Statistics, cost_fen
 from twin.randomness import Stream, Streams
 
 Ints = NDArray[np.int64]
@@ -223,7 +224,18 @@ class ProcessNetwork:
             row: list[Any] = [*c[i].tolist(), *t[i, _TIMES].tolist(), Histogram(self._histogram[i].copy())]
             nodes[name] = NodeStatistics(*row)
         pools = {name: self._pool_statistics(i) for i, name in enumerate(self.process.pools)}
-        return Statistics(nodes, pools, self._case_statistics(n), self._case_statistics(n + 1))
+        return Statistics(nodes, pools, self._case_statistics(n), self._case_statistics(n + 1), self._costs(nodes))
+
+    def _costs(self, nodes: Mapping[str, NodeStatistics]) -> dict[str, int]:
+        """Fen spent on every task: executions, and time at work."""
+        tasks = {name: item for name, item in self.process.model.nodes.items() if isinstance(item, Task)}
+        return {
+            name: cost_fen(
+                item.cost * nodes[name].starts,
+                [(round(nodes[name].service), self.model.pools[item.pool].cost_per_hour)],
+            )
+            for name, item in tasks.items()
+        }
 
     def node_name(self, node: int) -> str:
         """Name of a node number as in `Outcomes.node`; empty for -1 (a case that was in no node)."""
