@@ -57,6 +57,7 @@ def forecast(
     from dashboards.forecast.words import say
     from twin.process.forecasting import ensemble
     from twin.process.forecasting.forecast import forecast as run_forecast
+    from twin.process.forecasting.forecast import what_came
     from twin.process.forecasting.spans import instant_of
     from twin.process.forecasting.worlds import end_of
 
@@ -75,7 +76,8 @@ def forecast(
         from dashboards.forecast.picture import fan_chart, write
 
         out.mkdir(parents=True, exist_ok=True)
-        paths = [*write_parquet(found, out), *write(fan_chart(found, language), out, "forecast", language)]
+        picture = fan_chart(found, language, what_came(events, found))
+        paths = [*write_parquet(found, out), *write(picture, out, "forecast", language)]
     if json:
         console.out_json({**as_values(found), "files": paths})
         return
@@ -290,7 +292,7 @@ def _read(path: Path, zone: str) -> EventLog:
     from twin.process.forecasting.forecast import check_columns
 
     log = read_log(path, zone=zone)
-    check_columns(log)
+    check_columns(log, str(path))
     return log
 
 

@@ -10,13 +10,22 @@ from forecast_house import DAY, HOUR, START, log_of, office
 from twin.errors import RunError, ScenarioError
 from twin.process.eventlog.log import EventLog
 from twin.process.forecasting.backtest import Backtest, default_span, run_backtest
+from twin.process.forecasting.choice import discover_as
+from twin.process.forecasting.columns import known_at
 from twin.process.forecasting.evaluate import TWIN
 from twin.process.forecasting.forecast import Plan
+from twin.process.forecasting.state import state_at
 
 
 @pytest.fixture(scope="module")
 def bureau():
     return office(days=14, seed=21, per_hour=2.0)
+
+
+@pytest.fixture(scope="module")
+def process(bureau):
+    t = START + 9 * DAY
+    return discover_as(known_at(bureau.log, t), state_at(bureau.log, t), "timers")
 
 
 @pytest.fixture
@@ -36,35 +45,37 @@ def equal(a, b):
     )
 
 
-def test_backtest_resumes_with_the_same_result(bureau, test_plan, tmp_path):
-    whole = run_backtest(bureau.log, test_plan, tmp_path / "whole")
+def test_backtest_resumes_with_the_same_result(bureau, process, test_plan, tmp_path):
+    whole = run_backtest(bureau.log, test_plan, tmp_path / "whole", process)
     kept = tmp_path / "cut"
-    run_backtest(bureau.log, test_plan, kept)
+    run_backtest(bureau.log, test_plan, kept, process)
     files = sorted((kept / "origins").iterdir())
     assert len(files) == 4
     files[1].unlink()
     files[2].write_bytes(files[2].read_bytes()[:100])  # as a killed copy leaves it
     heard: list[tuple[int, int, bool]] = []
-    again = run_backtest(bureau.log, test_plan, kept, heard=heard_into(heard))
+    again = run_backtest(bureau.log, test_plan, kept, process, heard=heard_into(heard))
     assert [was_there for _, _, was_there in heard] == [True, False, False, True]
     assert all(equal(a, b) for a, b in zip(whole, again, strict=True))
     assert not [path for path in kept.rglob("*") if path.name.startswith(".")]
 
 
-def test_a_longer_backtest_keeps_the_origins_of_a_shorter(bureau, test_plan, tmp_path):
-    run_backtest(bureau.log, Backtest(test_plan.plan, test_plan.first, test_plan.first + DAY, DAY, 2), tmp_path)
+def test_a_longer_backtest_keeps_the_origins_of_a_shorter(bureau, process, test_plan, tmp_path):
+    run_backtest(
+        bureau.log, Backtest(test_plan.plan, test_plan.first, test_plan.first + DAY, DAY, 2), tmp_path, process
+    )
     heard: list[tuple[int, int, bool]] = []
-    run_backtest(bureau.log, test_plan, tmp_path, heard=heard_into(heard))
+    run_backtest(bureau.log, test_plan, tmp_path, process, heard=heard_into(heard))
     assert [was_there for _, _, was_there in heard] == [True, True, False, False]
 
 
-def test_a_folder_of_another_backtest_is_refused_and_replaced_on_request(bureau, test_plan, tmp_path):
+def test_a_folder_of_another_backtest_is_refused_and_replaced_on_request(bureau, process, test_plan, tmp_path):
     first = Backtest(test_plan.plan, test_plan.first, test_plan.first, DAY)
     other = Backtest(Plan(12 * HOUR, 6 * HOUR, runs=11), test_plan.first, test_plan.first, DAY)
-    run_backtest(bureau.log, first, tmp_path)
+    run_backtest(bureau.log, first, tmp_path, process)
     with pytest.raises(RunError, match="another backtest"):
-        run_backtest(bureau.log, other, tmp_path)
-    assert len(run_backtest(bureau.log, other, tmp_path, fresh=True)[0].members[TWIN]) == 11
+        run_backtest(bureau.log, other, tmp_path, process)
+    assert len(run_backtest(bureau.log, other, tmp_path, process, fresh=True)[0].members[TWIN]) == 11
 
 
 def test_an_origin_does_not_change_with_later_rows(bureau, tmp_path):

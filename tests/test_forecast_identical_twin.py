@@ -8,11 +8,16 @@ from forecast_house import DAY, HOUR, START, office
 
 from twin.process.forecasting import ensemble
 from twin.process.forecasting.backtest import Backtest, run_backtest
+from twin.process.forecasting.choice import discover_as
+from twin.process.forecasting.columns import known_at
 from twin.process.forecasting.evaluate import RESCALED, TWIN, evaluate
 from twin.process.forecasting.forecast import Plan, forecast
 from twin.process.forecasting.measures import MEASURES
 from twin.process.forecasting.scores import covered, ranks
+from twin.process.forecasting.state import state_at
 from twin.randomness import Streams
+
+FIRST = START + 12 * DAY
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +26,14 @@ def bureau():
 
 
 @pytest.fixture(scope="module")
-def origins(bureau, tmp_path_factory):
-    plan = Plan(12 * HOUR, 6 * HOUR, runs=40, deadline=3 * HOUR)
-    first = START + 12 * DAY
-    test = Backtest(plan, first, first + 11 * DAY, 6 * HOUR, rediscover=15)
-    return run_backtest(bureau.log, test, tmp_path_factory.mktemp("twin"))
+def process(bureau):
+    return discover_as(known_at(bureau.log, FIRST), state_at(bureau.log, FIRST), "workforce")
+
+
+@pytest.fixture(scope="module")
+def origins(bureau, process, tmp_path_factory):
+    test = Backtest(Plan(12 * HOUR, 6 * HOUR, runs=30, deadline=3 * HOUR), FIRST, FIRST + 11 * DAY, 8 * HOUR)
+    return run_backtest(bureau.log, test, tmp_path_factory.mktemp("twin"), process)
 
 
 def shares(origins, name, measure, bands=(0.5, 0.8, 0.95)):
@@ -63,16 +71,17 @@ def test_twin_beats_climatology_and_persistence_on_the_load(origins):
     assert scores["arrivals"].crps[TWIN] < 1.1 * scores["arrivals"].crps["climatology"]
 
 
-def test_first_interval_starts_from_the_true_state(bureau):
+def test_first_interval_starts_from_the_true_state(bureau, process):
     """Just after the instant the ensemble's load is the number of cases that have begun and not ended."""
     for day in (14.2, 17.55, 20.8):
         t = START + int(day * DAY)
         plan = Plan(60_000_000_000, 60_000_000_000, runs=30)
-        found = forecast(bureau.log, t, plan)
+        found = forecast(bureau.log, t, plan, process)
         begun = bureau.open_at(t) & set(found.state.columns.cases)
         assert float(np.median(found.members[:, 0, 0])) == pytest.approx(len(begun), abs=2.0)
 
 
+@pytest.mark.slow
 def test_forecast_does_not_depend_on_the_number_of_processes(bureau):
     t = START + 15 * DAY
     plan = Plan(DAY, 6 * HOUR, runs=24, deadline=3 * HOUR)
@@ -83,15 +92,16 @@ def test_forecast_does_not_depend_on_the_number_of_processes(bureau):
     assert np.array_equal(alone.cases.late, shared.cases.late)
 
 
-def test_a_longer_horizon_and_more_runs_keep_what_a_shorter_forecast_said(bureau):
+def test_a_longer_horizon_and_more_runs_keep_what_a_shorter_forecast_said(bureau, process):
     t = START + 15 * DAY
-    short = forecast(bureau.log, t, Plan(12 * HOUR, 6 * HOUR, runs=10))
-    long = forecast(bureau.log, t, Plan(DAY, 6 * HOUR, runs=20), short.process)
+    short = forecast(bureau.log, t, Plan(12 * HOUR, 6 * HOUR, runs=10), process)
+    long = forecast(bureau.log, t, Plan(DAY, 6 * HOUR, runs=20), process)
     assert np.array_equal(short.members[:, :, :4], long.members[:10, :2, :4])
 
 
-def test_open_cases_are_older_the_likelier_late(bureau):
-    found = forecast(bureau.log, START + 16 * DAY + 5 * HOUR, Plan(DAY, 6 * HOUR, runs=60, deadline=3 * HOUR))
+def test_open_cases_are_older_the_likelier_late(bureau, process):
+    plan = Plan(DAY, 6 * HOUR, runs=60, deadline=3 * HOUR)
+    found = forecast(bureau.log, START + 16 * DAY + 5 * HOUR, plan, process)
     cases = found.cases
     assert np.all(np.diff(cases.born) >= 0)
     assert np.all(cases.low <= cases.end)

@@ -20,7 +20,7 @@ from twin.process.forecasting.columns import (
     without_hindsight,
 )
 from twin.process.forecasting.ending import Contexts, Quiet
-from twin.process.forecasting.forecast import Plan, discover_at, forecast
+from twin.process.forecasting.forecast import Plan, forecast
 from twin.process.forecasting.state import state_at
 from twin.process.forecasting.week import WEEK, WeekClock
 from twin.process.forecasting.worlds import world_of_log
@@ -96,7 +96,6 @@ def test_nothing_from_later_changes_state_or_forecast(bureau):
     early = EventLog(bureau.log.table.filter(pa.compute.less(bureau.log.table["start"].cast(pa.int64()), t // 1_000)))
     known = known_at(bureau.log, t)
     state = state_at(bureau.log, t)
-    process = discover_at(known, state)
     planted = [(f"new{k}", "storm", "nobody", t + k * HOUR, t + (k + 9) * HOUR) for k in range(50)]
     planted += [(case, "decide", "decide-1", t + HOUR, t + 2 * HOUR) for case in state.columns.cases[-40:]]
     more = EventLog(pa.concat_tables([early.table, log_of(planted).table]))
@@ -106,9 +105,10 @@ def test_nothing_from_later_changes_state_or_forecast(bureau):
         pa.compute.add(more.table["end"].cast(pa.int64()), 7_777_000_000),
     )
     later = EventLog(more.table.set_column(4, "end", ends.cast(pa.timestamp("us", tz="UTC"))))
-    one = forecast(bureau.log, t, plan, process)
-    for other in (early, later, known):
-        two = forecast(other, t, plan)
+    one = forecast(bureau.log, t, plan)
+    # The process, too, must be the one that was to be seen then.
+    for other, process in ((later, None), (early, one.process), (known, one.process)):
+        two = forecast(other, t, plan, process)
         assert np.array_equal(one.members, two.members, equal_nan=True)
         assert np.array_equal(one.past, two.past, equal_nan=True)
         assert one.cases.name == two.cases.name

@@ -247,6 +247,7 @@ def test_outlook_sums_counts_and_takes_the_last_of_the_rest(lines, tmp_path):
     assert sums[0] <= seen["arrivals"][1] <= seen["arrivals"][2] <= sums[-1]
 
 
+@pytest.mark.slow
 def test_the_command_follows_a_file_and_ends_cleanly_on_an_interrupt(lines, tmp_path):
     head, rows = lines
     path = tmp_path / "log.csv"

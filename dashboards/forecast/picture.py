@@ -45,7 +45,7 @@ def fan_chart(found: Forecast, language: str, truth: Any = None) -> Figure:
         locator = mdates.AutoDateLocator(maxticks=7)
         flat[0].xaxis.set_major_locator(locator)
         flat[0].xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
-        flat[0].legend(loc="upper left", fontsize=7.5, ncols=2)
+        fig.legend(*flat[0].get_legend_handles_labels(), loc="outside upper center", fontsize=8, ncols=6)
     return fig
 
 
@@ -59,7 +59,7 @@ def _fan(axis: Any, found: Forecast, m: int, language: str, truth: Any) -> None:
         axis.fill_between(ahead, bands[low], bands[high], color=SCENARIO, alpha=alpha, lw=0, label=label)
     axis.plot(ahead, bands[3], color=SCENARIO, label=say("median", language))
     if truth is not None:
-        axis.plot(ahead, truth[:, m], color=BREACH, lw=1.0)
+        axis.plot(ahead, truth[:, m], color=BREACH, lw=1.2, label=say("came", language))
     axis.axvline(_dates(np.array([found.instant]))[0], color=BASELINE, lw=0.8, ls=":")
     axis.set_title(say(MEASURES[m], language))
     axis.set_ylim(bottom=0)

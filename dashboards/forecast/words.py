@@ -54,6 +54,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "quiet": ("(waits)", "（等待）"),
     "written": ("written to {path}", "已写入 {path}"),
     "as_of": ("now", "当前"),
+    "came": ("what came", "实际"),
     "past": ("past", "过去"),
     "median": ("median", "中位数"),
     "band": ("{n} % band", "{n} % 区间"),

@@ -15,19 +15,20 @@ from typing import Any
 import numpy as np
 
 from twin.errors import RunError, ScenarioError
-from twin.process.discovery import DiscoveredProcess, Options, discover, load_process
+from twin.process.discovery import DiscoveredProcess, load_process
 from twin.process.eventlog.log import EventLog
+from twin.process.forecasting.choice import Trial, discover_as, discover_at, model_at
 from twin.process.forecasting.columns import columns_of, known_at, without_hindsight
 from twin.process.forecasting.ensemble import Question, run
 from twin.process.forecasting.evaluate import TWIN, Origin
-from twin.process.forecasting.forecast import Plan, discover_at, ended_cases, model_at, past_series
+from twin.process.forecasting.forecast import Plan, past_series
 from twin.process.forecasting.measures import World, series
 from twin.process.forecasting.naive import naive_forecasts
 from twin.process.forecasting.spans import text_of
 from twin.process.forecasting.state import State, state_at
 from twin.process.forecasting.worlds import end_of, people_at, world_of_log
 
-_VERSION = 1
+_VERSION = 2
 _MOST_ORIGINS = 5_000
 Heard = Callable[[int, int, int, bool], None]
 """Hears of each origin: how many are done, of how many, its instant, and whether it was there before."""
@@ -133,7 +134,7 @@ def _one(
 ) -> Origin:
     known = known_at(log, instant)
     state = state_at(known, instant, cut=False)
-    chosen = process or _process_at(log, turn, store)
+    chosen = process or _process_at(log, turn, plan, pool, store)
     edges = plan.edges(instant)
     people = people_at(state.columns, instant)
     model = model_at(state, chosen, int(edges[-1]))
@@ -143,7 +144,9 @@ def _one(
     return Origin(instant, int(edges[-1]), series(world, edges, people, plan.deadline), members)
 
 
-def _process_at(log: EventLog, instant: int, store: _Store) -> DiscoveredProcess:
+def _process_at(
+    log: EventLog, instant: int, plan: Plan, pool: ProcessPoolExecutor | None, store: _Store
+) -> DiscoveredProcess:
     """The process discovered at an instant; its structure is chosen once, at the first."""
     path = store.process_path(instant)
     if path.exists():
@@ -151,11 +154,10 @@ def _process_at(log: EventLog, instant: int, store: _Store) -> DiscoveredProcess
     known = known_at(log, instant)
     state: State = state_at(known, instant, cut=False)
     structure = store.structure()
-    if structure is None:
-        found = discover_at(known, state)
+    found = discover_as(known, state, structure) if structure is not None else None
+    if found is None:
+        found = discover_at(known, state, Trial(plan.horizon, plan.step, plan.deadline, plan.seed), pool)
         store.keep_structure(found.structure)
-    else:
-        found = discover(ended_cases(known, state), options=Options(truncated=True, structure=structure))
     store.keep_process(found, path)
     return found
 

@@ -7,31 +7,32 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from twin.errors import DataError, ScenarioError
-from twin.process.discovery import DiscoveredProcess, Options, discover
-from twin.process.eventlog.log import CASE, EventLog
-from twin.process.forecasting.arrivals import ArrivalModel, fit_arrivals
+from twin.process.discovery import DiscoveredProcess
+from twin.process.eventlog.log import EventLog
+from twin.process.forecasting.arrivals import ArrivalModel
+from twin.process.forecasting.choice import Trial, discover_at, model_at
 from twin.process.forecasting.columns import NEVER, Floats, Ints, columns_of, known_at, without_hindsight
 from twin.process.forecasting.ensemble import Question, Told, run
-from twin.process.forecasting.future import TwinModel
 from twin.process.forecasting.measures import series
 from twin.process.forecasting.naive import history_edges
 from twin.process.forecasting.rescale import Rescaling, learn
 from twin.process.forecasting.scores import quantiles
+from twin.process.forecasting.spans import text_of
 from twin.process.forecasting.state import State, state_at
 from twin.process.forecasting.week import DAY, HOUR
-from twin.process.forecasting.worlds import people_at, world_of_log, world_of_state
+from twin.process.forecasting.worlds import end_of, people_at, world_of_log, world_of_state
 
 SHARES = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
 """Quantiles that bound the bands of 95, 80 and 50 %, and the median."""
-_FEWEST_CASES = 5
 _MOST_INTERVALS = 2_000
 _CYCLES = 0.9
 """New cases come until this quantile of past cycle times, so that open cases meet the load that they would."""
 _LONGEST = 60 * DAY
+_SILENT_DAYS = 28
+_LONG_PAUSES = 1.5
+"""A silence so many times as long as the longest one before says that the log has ended, not the work."""
 _LEAST_CHANCE = 0.05
 """Cases less likely open are not in the table of open cases (they count in the bands)."""
 Stage = Callable[[str, int, int], None]
@@ -142,40 +143,6 @@ class Forecast:
         return quantiles(self.members, SHARES)
 
 
-def ended_cases(log: EventLog, state: State) -> EventLog:
-    """The rows of the cases that have most likely ended: what a process can be discovered from."""
-    names = pa.array([name for name, p in zip(state.columns.cases, state.chance.tolist(), strict=True) if p < 0.5])
-    return EventLog(log.table.filter(pc.is_in(log.table[CASE], names)), log.notes)
-
-
-def discover_at(known: EventLog, state: State, name: str = "", *, quick: bool = False) -> DiscoveredProcess:
-    """The process that the cases ended before an instant show.
-
-    Args:
-        known: the log as it was known then.
-        state: at that instant.
-        name: of the log, for the record.
-        quick: take the structure without contention instead of comparing the rivals.
-
-    Raises:
-        DataError: too few cases have ended.
-    """
-    ended = ended_cases(known, state)
-    if ended.cases < _FEWEST_CASES:
-        raise DataError(
-            f"only {ended.cases} cases have ended by then",
-            hint=f"A process needs {_FEWEST_CASES}; take a later --as-of, or give --process.",
-        )
-    # Long cases that began lately are missing from the ended ones, whatever the log looks like.
-    options = Options(truncated=True, mechanistic=True, structure="timers" if quick else None, name=name)
-    return discover(ended, options=options)
-
-
-def model_at(state: State, process: DiscoveredProcess, until: int) -> TwinModel:
-    """The twin at the instant of a state, with arrivals to `until` (ns)."""
-    return TwinModel(process, state, fit_arrivals(state.born, state.instant), until)
-
-
 def past_series(state: State, plan: Plan) -> tuple[Ints, Floats]:
     """Edges and measures of the past intervals, as known at the instant of a state."""
     first = int(state.born.min()) if len(state.born) else state.instant
@@ -210,11 +177,13 @@ def forecast(
     tell = told or _silent
     known = without_hindsight(known_at(log, instant))
     if not len(known):
-        raise DataError("the log has no events before the instant", "--as-of", "Take a later one.")
+        begin = f"It begins {text_of(_begin_of(log))}; take a later one."
+        raise DataError("the log has no events before the instant", "--as-of", begin)
+    known = _with_note_of_silence(known, instant)
     state = state_at(known, instant, cut=False)
     if process is None:
         tell("discover", 0, 1)
-        process = discover_at(known, state)
+        process = discover_at(known, state, Trial(plan.horizon, plan.step, plan.deadline, plan.seed), pool)
     _require_fit(process, state)
     rescaling = _calibrated(known, state, plan, process, pool, tell)
     question = Question(plan.edges(instant), people_at(state.columns, instant), plan.deadline)
@@ -236,6 +205,37 @@ def forecast(
         _open_cases(state, answer.ends, plan.deadline),
         known.notes,
     )
+
+
+def what_came(log: EventLog, found: Forecast) -> Floats | None:
+    """Measures (interval, measure) of the forecast's intervals as a log shows them; None if it ends before they do."""
+    if end_of(log) < found.edges[-1]:
+        return None
+    return series(world_of_log(log), found.edges, found.people, found.plan.deadline)
+
+
+def _begin_of(log: EventLog) -> int:
+    columns = columns_of(log)
+    return int(columns.start.min()) if len(columns) else 0
+
+
+def _with_note_of_silence(known: EventLog, instant: int) -> EventLog:
+    """The log, with a note if it shows nothing of the days before an instant; after four weeks that is an error."""
+    end = end_of(known)
+    days = (instant - end) // DAY
+    if days >= _SILENT_DAYS:
+        raise DataError(
+            f"the log has no events in the {days} days before the instant", "--as-of", f"It ends {text_of(end)}."
+        )
+    if days < 1 or instant - end <= _LONG_PAUSES * _longest_pause(known):
+        return known
+    note = f"The log ends {text_of(end)[:19]}: nothing is known of the {days} days before the instant."
+    return EventLog(known.table, (*known.notes, note))
+
+
+def _longest_pause(known: EventLog) -> int:
+    """Longest time (ns) in which nothing began."""
+    return int(np.diff(np.sort(columns_of(known).start)).max(initial=0))
 
 
 def _silent(stage: str, done: int, of: int) -> None:
@@ -349,8 +349,8 @@ def _open_cases(state: State, ends: Ints, deadline: int | None) -> OpenCases:
     )
 
 
-def check_columns(log: EventLog) -> None:
+def check_columns(log: EventLog, where: str = "") -> None:
     """Raise DataError for a log without events or times."""
     if not len(log):
-        raise DataError("the log has no activities", hint="A forecast needs cases that have ended.")
+        raise DataError("the log has no activities", where, "A forecast needs cases that have ended.")
     columns_of(log)

@@ -9,10 +9,13 @@ import numpy as np
 from twin.process.discovery import DiscoveredProcess, Simulated, WorkState, simulate_columns
 from twin.process.discovery.state import RUNNING
 from twin.process.forecasting.arrivals import ArrivalModel
-from twin.process.forecasting.columns import NEVER, NONE, Columns, Ints, enabled_by_case
+from twin.process.forecasting.columns import NEVER, NONE, Bools, Columns, Ints, enabled_by_case
 from twin.process.forecasting.measures import World
 from twin.process.forecasting.state import State
-from twin.randomness import Streams
+from twin.randomness import Stream, Streams
+
+_COPIES = 6
+"""Of each quiet case that goes on: enough for one of them to do so, if the process thinks it at all likely."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,51 @@ class TwinModel:
     def future(self, streams: Streams) -> tuple[World, Ints]:
         """One future, and when the open cases end in it (see `ensemble.Model`)."""
         when = self.arrivals.draw(self.until, streams)
-        done = simulate_columns(self.process, start=self.state.instant, arrivals=when, state=self.work, streams=streams)
-        return self._world(done)
+        if self.process.structure == "workforce":
+            # Cases meet each other here: the simulation itself decides which quiet ones go on.
+            return self._world(self._simulated(when, self.work, streams), np.zeros(self.work.cases, bool))
+        return self._world(*self._alive(when, streams))
 
-    def _world(self, done: Simulated) -> tuple[World, Ints]:
+    def _simulated(self, when: Ints, work: WorkState, streams: Streams) -> Simulated:
+        return simulate_columns(self.process, start=work.now, arrivals=when, state=work, streams=streams)
+
+    def _alive(self, when: Ints, streams: Streams) -> tuple[Simulated, Bools]:
+        """A future in which as many quiet cases are open as the state gives chances for, and those that stay so.
+
+        Cases do not meet: each quiet one that is drawn to be open is simulated several times over, and its first
+        future that goes on counts. Where none does, it has been quiet for longer than the process knows: it stays.
+        """
+        chance = self.state.chance[self.state.open_cases]
+        quiet = np.ones(self.work.cases, bool)
+        quiet[np.repeat(np.arange(self.work.cases), np.diff(self.work.offset))[self.work.running]] = False
+        open_ = ~quiet | (streams.uniform(Stream.FORECAST_STATE, np.arange(self.work.cases)) < chance)
+        done = self._first_to_go_on(self.work, np.where(quiet, _COPIES, 1) * open_, when, streams)
+        stays = quiet & open_
+        stays[done.case[done.case < self.work.cases]] = False
+        return done, stays
+
+    def _first_to_go_on(self, work: WorkState, copies: Ints, when: Ints, streams: Streams) -> Simulated:
+        """Each case simulated in so many copies; the first of them that goes on has the number of the case."""
+        chosen = np.repeat(np.arange(work.cases), copies)
+        done = self._simulated(when, _taken(work, chosen), streams)
+        opened = len(chosen)
+        on = np.unique(done.case[done.case < opened])[::-1]
+        first = np.full(work.cases, -1, np.int64)
+        first[chosen[on]] = on
+        old = np.concatenate([chosen, work.cases + np.arange(len(when))])
+        keep = done.case >= opened
+        keep[~keep] = first[chosen[done.case[~keep]]] == done.case[~keep]
+        return Simulated(
+            old[done.case[keep]],
+            done.activity[keep],
+            done.resource[keep],
+            done.start[keep],
+            done.end[keep],
+            when,
+            work.cases,
+        )
+
+    def _world(self, done: Simulated, stays: Bools) -> tuple[World, Ints]:
         opened = self.work.cases
         n = opened + len(done.arrival)
         past = self.past
@@ -68,9 +112,15 @@ class TwinModel:
         np.minimum.at(born, case, start)
         born[opened:] = np.minimum(born[opened:], done.arrival)
         known = ended != NONE
-        world = World(
-            born[known], ended[known], np.ones(int(known.sum())), start, end, enabled, who, np.ones(len(start))
-        )
+        staying = np.flatnonzero(stays)
+        never = np.full(len(staying), NEVER, np.int64)
+        enabled = np.concatenate([enabled, ended[staying]])
+        start, end = np.concatenate([start, never]), np.concatenate([end, never])
+        who = np.concatenate([who, np.full(len(staying), -1, np.int64)])
+        ended[staying] = NEVER
+        goes_on[staying] = True
+        ones = np.ones(int(known.sum())), np.ones(len(start))
+        world = World(born[known], ended[known], ones[0], start, end, enabled, who, ones[1])
         return world, np.where(goes_on[:opened], ended[:opened], self.state.instant)
 
 
@@ -114,3 +164,13 @@ def _work_state(process: DiscoveredProcess, state: State, past: Columns) -> Work
         start=past.start[rows],
         end=np.where(past.end[rows] == NEVER, RUNNING, past.end[rows]),
     )
+
+
+def _taken(work: WorkState, cases: Ints) -> WorkState:
+    """Some cases of a state, in the order given; a case may come several times."""
+    sizes = np.diff(work.offset)[cases]
+    offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    rows = np.repeat(work.offset[cases] - offset[:-1], sizes) + np.arange(offset[-1])
+    names = tuple(work.names[i] for i in cases.tolist())
+    columns = (getattr(work, name)[rows] for name in ("activity", "resource", "start", "end"))
+    return WorkState(work.now, names, offset, *columns)

@@ -9,6 +9,8 @@ import urllib.parse
 import urllib.request
 import zlib
 from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +107,7 @@ class Source:
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
                 content = answer.read()
-                kept = {"If-None-Match": answer.headers["ETag"], "If-Modified-Since": answer.headers["Last-Modified"]}
+                kept = {"If-None-Match": answer.headers["ETag"], "If-Modified-Since": _settled(answer.headers)}
         except urllib.error.HTTPError as error:
             if error.code == 304:
                 return None
@@ -131,6 +133,19 @@ class Source:
             raise SourceAwayError(str(error), where=self.place) from error
         name = self.place.rpartition("/")[2]
         return {name: _whole(name, content)}
+
+
+def _settled(headers: Message) -> str | None:
+    """When a page was last modified, if that tells later versions apart (RFC 9110, 8.8.2.2): it has whole seconds.
+
+    A page modified in the second in which it was fetched may change again without the header showing it.
+    """
+    modified, now = headers["Last-Modified"], headers["Date"]
+    try:
+        apart = parsedate_to_datetime(now) - parsedate_to_datetime(modified)
+    except (TypeError, ValueError):
+        return None
+    return str(modified) if apart.total_seconds() > 1 else None
 
 
 def _is_part(path: Path) -> bool:
