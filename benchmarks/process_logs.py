@@ -17,7 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.process_accuracy.compare import Result
-from benchmarks.process_accuracy.kept import measure_all
+from benchmarks.process_accuracy.kept import LeftOut, measure_all
 from benchmarks.process_accuracy.report import counts, write
 from benchmarks.process_accuracy.tasks import tasks_of
 from twin.errors import TwinError
@@ -35,18 +35,24 @@ def main(arguments: list[str] | None = None) -> int:
         tasks = tasks_of(given.data / "event_logs", given.logs, given.also)
         figures = given.data / "benchmarks" / "published_results.csv"
         results: list[Result] = []
+        left_out: list[LeftOut] = []
         with Progress(console=console, transient=True) as progress:
             bar = progress.add_task("logs", total=len(tasks))
             for result in measure_all(tasks, given.runs, given.seed, figures, given.workers, given.keep):
-                results.append(result)
+                (results if isinstance(result, Result) else left_out).append(result)  # type: ignore[arg-type]
                 progress.update(bar, advance=1, description=f"{result.task.name} done")
     except TwinError as error:
         console.print(f"error: {error}")
         return 2
     results.sort(key=lambda result: (not result.figures, [t.name for t in tasks].index(result.task.name)))
+    for missing in left_out:
+        console.print(f"left out: {missing.task.name}: {missing.reason}")
+    if not results:
+        return 2
     _print(results)
     options = " ".join(sys.argv[1:] if arguments is None else arguments)
-    write(results, given.out, f"python -m benchmarks.process_logs {options}".strip())
+    command = f"python -m benchmarks.process_logs {options}".strip()
+    write(results, given.out, command, [(missing.task.name, missing.reason) for missing in left_out])
     return 0
 
 

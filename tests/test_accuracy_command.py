@@ -77,16 +77,27 @@ def test_command_writes_page_picture_and_table_and_goes_on_from_what_it_kept(fol
     assert "better than naive replay" in capsys.readouterr().out
 
 
+def test_log_that_cannot_be_divided_is_left_out_with_a_reason(folder, tmp_path, capsys):
+    heap = tmp_path / "heap.csv"
+    same = [f"{case},{h},ann,2026-03-02T1{h}:00:00Z,2026-03-02T1{h}:30:00Z" for case in range(9) for h in (0, 1)]
+    heap.write_text("case_id,activity,resource,start_time,end_time\n" + "\n".join(same) + "\n")
+    assert run(folder, tmp_path, "--logs", "Production", str(heap)) == 0
+    assert "Left out: heap, because" in (tmp_path / "process-accuracy.md").read_text()
+    assert run(folder, tmp_path, "--logs", str(heap)) == 2
+    assert "left out: heap" in capsys.readouterr().err
+
+
 def test_unknown_log_is_an_error_that_names_those_there_are(folder, tmp_path, capsys):
     assert run(folder, tmp_path, "--logs", "nowhere") == 2
     assert "There are Production." in " ".join(capsys.readouterr().err.split())
 
 
 def test_parts_that_belong_together_are_one_task_and_a_whole_of_the_same_name_another(tmp_path):
-    for name in ("loan.csv", "loan_train.csv", "loan_test.csv", "alone_test.csv", "BPIC_2017_W.xes.gz"):
+    for name in ("loan.csv", "loan_train.csv", "loan_test.csv", "alone.csv", "BPIC_2017_W.xes.gz", "bpi17w.csv"):
         (tmp_path / name).touch()
     tasks = {task.name: task for task in tasks_of(tmp_path)}
-    assert set(tasks) == {"loan, parts", "BPIC_2017_W"}
+    # Two files published as one log count once.
+    assert set(tasks) == {"loan", "loan, parts", "alone", "BPIC_2017_W"}
     assert tasks["loan, parts"].test == tmp_path / "loan_test.csv"
     assert tasks["BPIC_2017_W"].published == "BPI17W"
 

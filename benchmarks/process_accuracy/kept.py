@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.process_accuracy.compare import Result, measure
 from benchmarks.process_accuracy.tasks import Task, published
+from twin.errors import DataError
 from twin.measures.log_distances import NAMES, Distances
 
 _TWIN = Path(__file__).resolve().parents[2] / "twin"
@@ -19,10 +21,18 @@ _CODE = ("process/discovery/*.py", "process/eventlog/*.py", "measures/log_distan
 """What results depend on, beside the log."""
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A log that cannot be divided or read, and why."""
+
+    task: Task
+    reason: str
+
+
 def measure_all(
     tasks: Sequence[Task], runs: int, seed: int, figures: Path, workers: int, keep: Path | None = None
-) -> Iterator[Result]:
-    """One result after the other, as they are done.
+) -> Iterator[Result | LeftOut]:
+    """One result after the other, as they are done, or why there is none.
 
     Args:
         tasks: the logs.
@@ -39,12 +49,19 @@ def measure_all(
             yield _load(places[task], task, figures)
     if workers == 1 or len(left) == 1:
         for task in left:
-            yield _store(places, measure(task, runs, seed, figures))
+            yield _store(places, _try(task, runs, seed, figures))
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(measure, task, runs, seed, figures) for task in left]
+        waiting = [pool.submit(_try, task, runs, seed, figures) for task in left]
         for done in as_completed(waiting):
             yield _store(places, done.result())
+
+
+def _try(task: Task, runs: int, seed: int, figures: Path) -> Result | LeftOut:
+    try:
+        return measure(task, runs, seed, figures)
+    except DataError as error:
+        return LeftOut(task, str(error))
 
 
 def _place(folder: Path, task: Task, runs: int, seed: int) -> Path:
@@ -56,9 +73,9 @@ def _place(folder: Path, task: Task, runs: int, seed: int) -> Path:
     return folder / f"{re.sub('[^0-9A-Za-z_-]+', '_', task.name)}-{digest.hexdigest()[:16]}.json"
 
 
-def _store(places: dict[Task, Path], result: Result) -> Result:
+def _store(places: dict[Task, Path], result: Result | LeftOut) -> Result | LeftOut:
     place = places.get(result.task)
-    if place is not None:
+    if place is not None and isinstance(result, Result):
         place.parent.mkdir(parents=True, exist_ok=True)
         what = {
             "sizes": result.sizes,

@@ -79,17 +79,28 @@ def _behind(results: Sequence[Result]) -> list[str]:
     return lines
 
 
-def write(results: Sequence[Result], folder: Path, command: str) -> list[Path]:
-    """Page, picture and machine-readable table; their paths."""
+def write(
+    results: Sequence[Result], folder: Path, command: str, left_out: Sequence[tuple[str, str]] = ()
+) -> list[Path]:
+    """Page, picture and machine-readable table; their paths.
+
+    Args:
+        results: of the logs, in the order of the page.
+        folder: made if there is none.
+        command: that made them.
+        left_out: names of logs that could not be tried, and why.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     page, picture, table = (folder / f"process-accuracy.{form}" for form in ("md", "png", "csv"))
     _write_table(results, table)
     _draw(results, picture)
-    page.write_text(_page(results, command, picture.name, table.name), encoding="utf-8")
+    page.write_text(_page(results, command, picture.name, table.name, left_out), encoding="utf-8")
     return [page, picture, table]
 
 
-def _page(results: Sequence[Result], command: str, picture: str, table: str) -> str:
+def _page(
+    results: Sequence[Result], command: str, picture: str, table: str, left_out: Sequence[tuple[str, str]]
+) -> str:
     n = counts(results)
     head = [
         "# How well discovered processes reproduce real logs",
@@ -104,6 +115,7 @@ def _page(results: Sequence[Result], command: str, picture: str, table: str) -> 
         "",
         *_behind(results),
         "",
+        *(line for name, why in left_out for line in (f"Left out: {name}, because {why}", "")),
         f"![Each distance over the best published figure and over replay]({picture})",
         "",
         *_METHOD,

@@ -27,6 +27,7 @@ _PUBLISHED = {
     "acr": "ACR",
     "bpic2012w": "BPI12W",
     "bpi12w": "BPI12W",
+    "bpichallenge2012wtwots": "BPI12W",
     "bpic2017w": "BPI17W",
     "bpi17w": "BPI17W",
 }
@@ -79,7 +80,7 @@ def tasks_of(folder: Path, names: Sequence[str] = (), also: Sequence[str] = ()) 
 
     Args:
         folder: of event logs; pairs are called NAME_train and NAME_test.
-        names: of logs in the folder, or files; none = those in the folder that are pairs or have published figures.
+        names: of logs in the folder, or files; none = all in the folder, of those published as one log the first.
         also: more of the same.
 
     Raises:
@@ -89,7 +90,7 @@ def tasks_of(folder: Path, names: Sequence[str] = (), also: Sequence[str] = ()) 
     if names:
         chosen = [_named(name, held) for name in names]
     else:
-        chosen = [task for task in held.values() if task.test is not None or task.published]
+        chosen = list({task.published or task.name: task for task in reversed(held.values())}.values())[::-1]
     chosen += [_named(name, held) for name in also]
     return list(dict.fromkeys(chosen))
 
