@@ -50,10 +50,17 @@ def main(arguments: list[str] | None = None) -> int:
     if not results:
         return 2
     _print(results)
-    options = " ".join(sys.argv[1:] if arguments is None else arguments)
-    command = f"python -m benchmarks.process_logs {options}".strip()
+    command = "python -m benchmarks.process_logs" + _chosen(given)
     write(results, given.out, command, [(missing.task.name, missing.reason) for missing in left_out])
     return 0
+
+
+def _chosen(given: argparse.Namespace) -> str:
+    """The options that decide the figures, as they would be typed."""
+    names = [
+        f" --{option} " + " ".join(getattr(given, option)) for option in ("logs", "also") if getattr(given, option)
+    ]
+    return "".join(names) + f" --runs {given.runs} --seed {given.seed}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from benchmarks.process_accuracy.tasks import Figure, Task, published
 from twin.measures.log_distances import NAMES, Distances, LogProfile, distances
+from twin.process.discovery import columns_of
 from twin.process.eventlog.log import CASE, START, EventLog
 from twin.process.eventlog.split import replay
 from twin.randomness import Stream, Streams
@@ -32,6 +33,7 @@ class Result:
         structure: what discovery chose.
         discover_s: CPU seconds of discovery.
         simulate_s: CPU seconds of one simulated log.
+        follow_up: share of the test part's time that follows its last arrival.
     """
 
     task: Task
@@ -43,6 +45,7 @@ class Result:
     structure: str = ""
     discover_s: float = 0.0
     simulate_s: float = 0.0
+    follow_up: float = 0.0
 
     def mean(self, metric: str) -> float:
         """Over the simulated logs."""
@@ -85,12 +88,19 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
         structure=str(process.structure),
         discover_s=learnt - began,
         simulate_s=(ended - learnt) / runs,
+        follow_up=_follow_up(test),
     )
 
 
 def _first_instant(log: EventLog) -> int:
     """First start, ns since 1970."""
     return int(pa.compute.min(log.table[START]).cast(pa.int64()).as_py()) * 1000
+
+
+def _follow_up(log: EventLog) -> float:
+    columns = columns_of(log)
+    last = int(columns.last.max())
+    return (last - int(columns.first.max())) / max(1, last - int(columns.first.min()))
 
 
 def _between_halves(log: EventLog) -> dict[str, float]:

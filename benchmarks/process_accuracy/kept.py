@@ -17,6 +17,7 @@ from twin.errors import DataError
 from twin.measures.log_distances import NAMES, Distances
 
 _TWIN = Path(__file__).resolve().parents[2] / "twin"
+_HERE = Path(__file__).resolve().parent
 _CODE = ("process/discovery/*.py", "process/eventlog/*.py", "measures/log_distances.py", "kernels/workforce*.py")
 """What results depend on, beside the log."""
 
@@ -68,7 +69,7 @@ def _place(folder: Path, task: Task, runs: int, seed: int) -> Path:
     """The file of a result; its name holds a digest of all that the result depends on."""
     digest = hashlib.sha256(f"{task.protocol} {runs} {seed}".encode())
     code = sorted(path for part in _CODE for path in _TWIN.glob(part))
-    for file in (*code, task.train, *([task.test] if task.test else [])):
+    for file in (*code, _HERE / "compare.py", task.train, *([task.test] if task.test else [])):
         digest.update(file.read_bytes())
     return folder / f"{re.sub('[^0-9A-Za-z_-]+', '_', task.name)}-{digest.hexdigest()[:16]}.json"
 
@@ -85,6 +86,7 @@ def _store(places: dict[Task, Path], result: Result | LeftOut) -> Result | LeftO
             "structure": result.structure,
             "discover_s": result.discover_s,
             "simulate_s": result.simulate_s,
+            "follow_up": result.follow_up,
         }
         whole = place.with_suffix(".part")
         whole.write_text(json.dumps(what, indent=1), encoding="utf-8")
@@ -105,6 +107,7 @@ def _load(place: Path, task: Task, figures: Path) -> Result:
         structure=what["structure"],
         discover_s=what["discover_s"],
         simulate_s=what["simulate_s"],
+        follow_up=what["follow_up"],
     )
 
 
