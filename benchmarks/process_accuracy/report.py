@@ -60,7 +60,7 @@ def _behind(results: Sequence[Result]) -> list[str]:
         return ["No cell is behind the best published figure or naive replay."]
     lines = [
         f"In {len(rows)} of {len(results) * len(NAMES)} cells a published simulator or replay is better, worst first "
-        "(what is below *halves* differs by no more than chance):",
+        "(a twin below *halves* is nearer than two random halves of the test part are to each other):",
         "",
         "| log | distance | twin | best published | replay | halves | over best | over replay |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -129,8 +129,8 @@ A process is discovered on the training part alone. A simulated log begins when 
 and holds as many cases as the test part: that, and nothing else of the test part, is told to the simulator, as in the
 published comparisons. The simulation starts with no work in hand. Where the training part shows only cases that ended
 before its recording stopped, so do the simulated logs; how long recording goes on after the last arrival is not told
-and assumed to be a fifth of the time. A test part recorded otherwise (see each log) costs accuracy in cycle times, on the
-time line and in the control flow. The five distances between test part and simulated log, 0 = equal:
+and assumed to be a fifth of the time. A test part recorded otherwise (see each log) costs accuracy in cycle times, on
+the time line and in the control flow. The five distances between test part and simulated log, 0 = equal:
 
 - NGD, n-gram distance (n = 3) of the control flow, from 0 to 1;
 - AEDD, absolute event distribution: hours that starts and ends must be moved on the time line;
