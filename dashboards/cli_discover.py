@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -131,6 +132,7 @@ def summary(process: DiscoveredProcess) -> dict[str, Any]:
         "resources": len(process.resources),
         "arrivals_per_week": process.arrivals.per_week,
         "window": process.window,
+        "replay": process.replay,
         "rivals": [rival.model_dump() for rival in process.rivals],
         "fits": [fit.model_dump() for fit in process.fits],
         "unexplained": process.unexplained,
@@ -145,7 +147,8 @@ def report(process: DiscoveredProcess, language: str) -> list[str]:
     lines = [say("discover_log", language, resources=len(process.resources), **size)]
     lines.append(say(f"discover_{process.structure}", language))
     rate = process.arrivals
-    lines.append(say("discover_arrivals", language, rate=f"{rate.per_week:.1f}", half_life=f"{rate.half_life_weeks:g}"))
+    level = {"rate": f"{rate.per_week:.1f}", "half_life": f"{rate.half_life_weeks:g}"}
+    lines.append(say("discover_arrivals_recent" if rate.half_life_weeks else "discover_arrivals", language, **level))
     lines.append(say("discover_routes", language, depth=process.routes.depth, nodes=f"{len(process.routes.parent):,}"))
     if process.concurrent.any():
         k = len(process.activities)
@@ -155,27 +158,57 @@ def report(process: DiscoveredProcess, language: str) -> list[str]:
         rule = "discover_oldest" if staff.oldest_case else "discover_fifo"
         lines.append(say(rule, language))
         lines.append(say("discover_pauses" if staff.pauses else "discover_no_pauses", language))
-    lines += [
-        say("discover_fit", language, part=fit.part, measure=fit.measure, value=f"{fit.value:.3f}")
-        for fit in process.fits
-    ]
-    lines += [
-        say("discover_unexplained", language, what=what, share=f"{share:.1%}")
-        for what, share in process.unexplained.items()
-    ]
+    lines += _fits(process, language)
     if process.window:
         lines.append(say("discover_window", language))
-    lines += process.notes
-    if process.rivals:
-        lines.append(say("discover_rivals", language))
-        lines.append(f"  {'':36}{'score':>8}" + "".join(f"{name:>10}" for name in _NAMES))
-        lines += [
-            f"  {rival.structure:36}{rival.score:8.3f}" + "".join(f"{rival.distances[name]:10.3f}" for name in _NAMES)
-            for rival in process.rivals
-        ]
-    else:
-        lines.append(say("discover_no_rivals", language))
+    return lines + process.notes + _ranking(process, language)
+
+
+def _fits(process: DiscoveredProcess, language: str) -> list[str]:
+    """Goodness of fit, and what could not be explained."""
+    lines = []
+    for fit in process.fits:
+        if fit.part == "routes":
+            guess = f"{math.log2(len(process.activities) + 1):.2f}"
+            lines.append(say("discover_fit_routes", language, bits=f"{fit.value:.2f}", guess=guess))
+        elif fit.part == "priorities":
+            if process.structure == "workforce":
+                choices = f"{int(fit.of or 0):,}"
+                lines.append(say("discover_fit_choices", language, share=f"{fit.value:.1%}", choices=choices))
+        else:
+            value = f"{fit.value:.3f}"
+            lines.append(say("discover_fit", language, part=fit.part, measure=fit.measure, value=value))
+    for share in process.unexplained.values():
+        line = say("discover_waiting", language, share=f"{share:.1%}")
+        if process.structure != "workforce":
+            line += say("discover_waiting_observed", language)
+        elif process.workforce is not None and process.workforce.delay.any():
+            line += say("discover_waiting_delays", language)
+        lines.append(line)
     return lines
+
+
+def _ranking(process: DiscoveredProcess, language: str) -> list[str]:
+    """How the rivals did; names stand last, as their width depends on the language."""
+    if not process.rivals:
+        return [say("discover_no_rivals", language)]
+    lines = [say("discover_rivals", language), f"{'score':>9}" + "".join(f"{name:>9}" for name in _NAMES)]
+    for rival in process.rivals:
+        figures = "".join(f"{rival.distances[name]:9.3f}" for name in _NAMES)
+        lines.append(f"{rival.score:9.3f}{figures}  {_name(rival.structure, language)}")
+    if process.replay:
+        figures = "".join(f"{process.replay[name]:9.3f}" for name in _NAMES)
+        lines.append(f"{'':9}{figures}  {say('discover_replay', language)}")
+    return lines
+
+
+def _name(rival: str, language: str) -> str:
+    """The name of a rival, as `workforce with delays, whole routes`."""
+    base = rival.split(" ")[0].rstrip(",")
+    name = say(f"discover_name_{base}", language)
+    if "with delays" in rival:
+        name += say("discover_name_delays", language)
+    return name + (say("discover_name_whole", language) if "whole routes" in rival else "")
 
 
 class _Stage:

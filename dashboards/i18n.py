@@ -159,8 +159,12 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "结构：重采样——整条观测案例移到新时刻；没有机制，不能回答假设性问题",
     ),
     "discover_arrivals": (
-        "arrivals: {rate} cases a week at the end of the log (half life of older weeks: {half_life} weeks; 0 = none)",
-        "到达：日志末期每周 {rate} 个案例（旧数据半衰期 {half_life} 周，0 表示不衰减）",
+        "arrivals: {rate} cases a week; all weeks of the log count alike",
+        "到达：每周 {rate} 个案例；日志各周同等计入",
+    ),
+    "discover_arrivals_recent": (
+        "arrivals: {rate} cases a week at the end of the log; {half_life} weeks earlier, a week counts half as much",
+        "到达：日志末期每周 {rate} 个案例；每早 {half_life} 周，权重减半",
     ),
     "discover_routes": (
         "routes: context tree, histories of up to {depth} activities, {nodes} contexts",
@@ -171,20 +175,45 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "discover_fifo": ("people take what has waited longest first", "人员优先处理等待最久的工作"),
     "discover_pauses": ("work rests outside the calendars", "日历之外工作暂停"),
     "discover_no_pauses": ("work under way goes on outside the calendars", "进行中的工作在日历之外继续"),
+    "discover_fit_routes": (
+        "fit of the routes: {bits} bits for each activity of held-out cases (0 = certain, {guess} = mere guessing)",
+        "路径拟合：留出案例中每个后续活动 {bits} 比特（0 为完全确定，{guess} 为纯猜测）",
+    ),
+    "discover_fit_choices": (
+        "fit of the order of work: {share} of {choices} observed choices between waiting work follow this rule",
+        "工作次序拟合：{choices} 次在等待工作间的选择中，{share} 符合该规则",
+    ),
     "discover_fit": ("fit of {part}: {measure} = {value}", "拟合 {part}：{measure} = {value}"),
-    "discover_unexplained": ("not explained - {what}: {share}", "未能解释——{what}：{share}"),
+    "discover_waiting": (
+        "not explained by people and calendars: {share} of the waiting in the log",
+        "人员与日历未能解释：日志中等待时间的 {share}",
+    ),
+    "discover_waiting_delays": (
+        "; fitted as extraneous delays, whose cause the log does not show",
+        "；按外部延迟拟合，日志未显示其原因",
+    ),
+    "discover_waiting_observed": (
+        "; this structure takes waits as observed and explains none of them",
+        "；该结构直接采用观测到的等待，不作解释",
+    ),
     "discover_window": (
         "the log seems to hold only cases that had ended when its recording stopped; corrected for",
         "日志似乎只含记录截止前已结束的案例；已作修正",
     ),
     "discover_rivals": (
-        "rivals on the inner split (distances to the held-out part, lower is better):",
-        "内部划分上的比较（与留出部分的距离，越小越好）：",
+        "rivals, fitted to earlier cases, compared with later ones (five distances, 0 = equal; least score wins):",
+        "备选结构比较：用较早案例拟合，与较晚案例对比（五种距离，0 为相同；得分最低者胜出）：",
     ),
+    "discover_replay": ("earlier cases again (naive replay, for comparison)", "较早案例原样重放（仅作对照）"),
     "discover_no_rivals": (
         "the log is too small to compare rivals, or only one was asked for",
         "日志太小，无法比较不同结构，或只要求一种结构",
     ),
+    "discover_name_workforce": ("workforce", "人员排队"),
+    "discover_name_timers": ("timers", "计时"),
+    "discover_name_resampled": ("resampled", "重采样"),
+    "discover_name_delays": (" with delays", "，含外部延迟"),
+    "discover_name_whole": (", whole routes", "，整条路径"),
     "discover_written": ("written: {path}", "已写入：{path}"),
     "discover_picture": ("picture: {path}", "图片：{path}"),
     "discover_stage": ("fitting: {what}", "正在拟合：{what}"),

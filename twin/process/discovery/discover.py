@@ -19,7 +19,7 @@ from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, 
 from twin.process.discovery.priorities import Discipline
 from twin.process.discovery.resampling import fit_cases
 from twin.process.discovery.routes import fit_routes, whole_routes
-from twin.process.discovery.select import compare, inner_splits, rank
+from twin.process.discovery.select import compare, inner_splits, naive, rank
 from twin.process.discovery.staff import fit_workforce, without_pauses
 from twin.process.discovery.timing import fit_timing
 from twin.process.eventlog.log import EventLog
@@ -80,8 +80,8 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     columns = columns_of(log)
     options.report("whole log")
     parts = fit_parts(columns, options)
-    tables = []
-    for number, (early, later) in enumerate(inner_splits(log) if options.compare else []):
+    tables, splits = [], inner_splits(log) if options.compare else []
+    for number, (early, later) in enumerate(splits):
         options.report(f"inner split {number + 1}")
         rivals = _rivals(fit_parts(columns_of(early), replace(options, truncated=True)), options)
         if len(rivals) > 1:
@@ -96,7 +96,7 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     if not ranking and "workforce with delays" in candidates:
         return candidates["workforce with delays"]
     best = next((rival.structure for rival in ranking if rival.structure in candidates), next(iter(candidates)))
-    return candidates[best].model_copy(update={"rivals": ranking})
+    return candidates[best].model_copy(update={"rivals": ranking, "replay": naive(splits) if ranking else {}})
 
 
 def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:

@@ -243,6 +243,8 @@ class DiscoveredProcess(Piece):
             or `resampled` (whole observed cases at new times: no mechanism, hence no what-if).
         window: whether the log shows only cases that had ended when its recording stopped.
         concurrent: activities x activities, 1 = run side by side.
+        replay: distances of naive replay (earlier cases, moved by whole weeks) on the inner splits, for comparison.
+        unexplained: shares that the fit leaves open.
     """
 
     kind: Literal["discovered"] = "discovered"
@@ -259,6 +261,7 @@ class DiscoveredProcess(Piece):
     workforce: Workforce | None = None
     cases: Cases | None = None
     rivals: list[Rival] = Field(default_factory=list)
+    replay: dict[str, float] = Field(default_factory=dict)
     fits: list[Fit] = Field(default_factory=list)
     unexplained: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)

@@ -35,8 +35,18 @@ def draw(process: DiscoveredProcess, folder: Path) -> list[Path]:
     if process.workforce is not None:
         figure = Figure(figsize=(9, 1.5 + 0.16 * len(process.resources)))
         axes = figure.subplots()
-        axes.imshow(process.workforce.calendar.reshape(-1, 336), aspect="auto", cmap="Greys", interpolation="nearest")
-        axes.set_xticks(np.arange(7) * 48, _DAYS)
+        axes.imshow(
+            process.workforce.calendar.reshape(-1, 336),
+            aspect="auto",
+            cmap="Blues",
+            vmin=0.0,
+            vmax=1.4,
+            interpolation="nearest",
+        )
+        axes.set_yticks(np.arange(len(process.resources) + 1) - 0.5, minor=True)
+        axes.grid(which="minor", axis="y", color="white", linewidth=1.0)
+        axes.tick_params(which="minor", length=0)
+        axes.set_xticks(np.arange(7) * 48 - 0.5, _DAYS)
         axes.set_yticks(range(len(process.resources)), process.resources, fontsize=6)
         axes.set_title("Calendars by half hour of the week (UTC)")
         save(figure, "calendars.png")
@@ -50,6 +60,8 @@ def draw(process: DiscoveredProcess, folder: Path) -> list[Path]:
     axes.boxplot(groups, orientation="horizontal", whis=(5, 95), showfliers=False)
     axes.set_yticks(range(1, len(groups) + 1), process.activities, fontsize=7)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_title("How long work takes, time off included")
     axes.set_xlabel("minutes from start to end (box: quartiles, whiskers: 5% and 95%)")
     save(figure, "services.png")
     return written
