@@ -154,7 +154,9 @@ class _Picture:
         if count == 0:
             style["stroke_dasharray"] = "4 3"
         points = self._clipped(identity)
-        return f'<g id="{escape(identity)}">{symbols.line(points, marker_end="url(#arrow)", **style)}</g>'
+        label = self.labels[identity]
+        told = f"<title>{escape(label)}</title>" if label else ""  # the whole of what may be cut short on the page
+        return f'<g id="{escape(identity)}">{told}{symbols.line(points, marker_end="url(#arrow)", **style)}</g>'
 
     def _clipped(self, identity: str) -> Points:
         """The line, its end drawn back so that the arrow's tip and not its stroke touches the target."""
