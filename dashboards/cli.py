@@ -14,6 +14,7 @@ from dashboards.cli_discover import discover, simulate_log
 from dashboards.cli_forecast import backtest, forecast, watch
 from dashboards.cli_logs import log_app, score
 from dashboards.cli_market import market
+from dashboards.cli_office import compare as compare_forms
 from dashboards.cli_process import process
 from dashboards.cli_realism import realism
 from dashboards.cli_replay import replay
@@ -248,6 +249,7 @@ app.add_typer(log_app, name="log")
 app.command()(score)
 app.add_typer(call_centre, name="call-centre")
 app.add_typer(process, name="process")
+process.command("compare")(compare_forms)
 app.command()(forecast)
 app.command()(backtest)
 app.command()(watch)

@@ -13,7 +13,7 @@ from pathlib import Path
 from dashboards.office_cells import cells
 from dashboards.office_words import measure_label, say
 from scenarios.office_processes import Comparison
-from scenarios.offices import process_model
+from scenarios.offices import process_model, process_names
 from twin.clock import DAY
 from twin.errors import DataError
 from twin.process.distributions import Distribution
@@ -40,8 +40,8 @@ Compare = Callable[[str, str, float, int | None], Comparison]
 """Compares two forms with a factor on the arrivals of both, on so many days from an empty office if they are given."""
 
 
-def fill(text: str, compare: Compare) -> str:
-    """A document with its blocks written anew.
+def fill(text: str, compare: Compare | None) -> str:
+    """A document with its blocks written anew; without `compare` those of measurements stay as they are.
 
     Raises:
         DataError: the document has no block.
@@ -53,6 +53,8 @@ def fill(text: str, compare: Compare) -> str:
         head, kind, today, reformed, factor, days, end = found.groups()
         if kind == "parameters":
             lines = parameters(today, reformed)
+        elif compare is None:
+            return found[0]
         else:
             lines = measured(compare(today, reformed, float(factor or 1), int(days) if days else None))
         return "\n".join([head.rstrip("\n"), "", *lines, "", end])
@@ -61,13 +63,29 @@ def fill(text: str, compare: Compare) -> str:
 
 
 def write_book(path: Path, compare: Compare) -> list[Path]:
-    """Fill a document in place; returns the files written."""
+    """Fill a document in place and draw the processes that its pictures show; returns the files written.
+
+    A picture `FOLDER/today-complaint.svg` is the process today/complaint.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(f"cannot read the document: {error.strerror}", where=str(path)) from error
     path.write_text(fill(text, compare), encoding="utf-8")
-    return [path]
+    from dashboards.office_drawings import drawing
+
+    wanted = pictures(path, text)
+    for picture, name in wanted.items():
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_text(drawing(name), encoding="utf-8")
+    return [path, *wanted]
+
+
+def pictures(path: Path, text: str) -> dict[Path, str]:
+    """The drawings that a document shows, each with the name of its process."""
+    names = {name.replace("/", "-"): name for name in process_names()}
+    shown = [path.parent / found for found in re.findall(r"\]\(([^)]+\.svg)\)", text)]
+    return {picture: names[picture.stem] for picture in shown if picture.stem in names}
 
 
 def measured(result: Comparison) -> list[str]:

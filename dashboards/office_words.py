@@ -22,6 +22,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "One replication gives no interval: add --replications 10.",
         "只有一次重复，无法给出置信区间：请加 --replications 10。",
     ),
+    "caption": ("{n} replications of {days} days after a week", "{n} 次重复，预热一周后各 {days} 天"),
     "written": ("written: {path}", "已写入：{path}"),
     "progress": ("{done} of {n} replications", "已完成 {done}/{n} 次重复"),
     # measures

@@ -28,6 +28,8 @@ from twin.randomness import Streams
 
 MONDAY = dt.date(2026, 5, 11)
 """First day of a comparison: a Monday with five ordinary weeks behind it."""
+WARM_UP, DAYS = 7, 20
+"""Days that fill the offices, and measured days after them."""
 PAIRS: tuple[tuple[str, str], ...] = (
     ("account-opening", "reformed/account-opening"),
     ("account-opening", "reformed/account-opening-embedded"),
@@ -71,6 +73,7 @@ MEASURES = (
     MeasureOf("unfinished", "share", Direction.LOWER),
     MeasureOf("staff_hours_paid", "h", Direction.LOWER),
     MeasureOf("staff_hours_worked", "h", Direction.LOWER),
+    MeasureOf("cost_per_case", "CNY", Direction.LOWER),
 )
 
 
@@ -131,7 +134,7 @@ def measures(run: FormRun, calendar: WorkCalendar, segment: Segment | None = Non
     Args:
         run: one replication of one form.
         calendar: of its days.
-        segment: measure the cases of this kind of client only; what staff did is of all.
+        segment: measure the cases of this kind of client only; what staff did is of all, deadlines are left out.
     """
     cases = run.cases if segment is None else run.cases.only(run.cases.segment == segment)
     done = cases.only(cases.outcome == OutcomeKind.SERVED)
@@ -151,9 +154,15 @@ def measures(run: FormRun, calendar: WorkCalendar, segment: Segment | None = Non
         "unfinished": _mean(cases.outcome < 0),
         "staff_hours_paid": sum(p.staff_hours for p in pools),
         "staff_hours_worked": sum(p.busy for p in pools if p.is_staff) / HOUR,
+        "cost_per_case": sum(run.measured.costs.values()) / 100 / n
+        if n and any(run.measured.costs.values())
+        else math.nan,
     }
     for number, name in run.ends.items():
         found[f"ends:{name}"] = _mean(cases.node == number)
+    for name, deadline in run.whole.deadlines.items() if segment is None else ():
+        begun = deadline.broken + deadline.kept
+        found[f"late:{name}"] = deadline.broken / begun if begun else math.nan
     for name in run.counted if n else ():
         found[f"passes:{name}"] = run.measured.nodes[name].arrivals / n
     return found
@@ -167,8 +176,8 @@ def compare(
     today: str | ProcessModel,
     reformed: str | ProcessModel,
     *,
-    days: int = 20,
-    warm_up: int = 7,
+    days: int = DAYS,
+    warm_up: int = WARM_UP,
     replications: int = 10,
     seed: int = 1,
     factor: float = 1.0,

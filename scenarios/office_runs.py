@@ -15,7 +15,7 @@ from twin.errors import ScenarioError
 from twin.process.arrivals import Profile, arrivals
 from twin.process.calendar import WorkCalendar
 from twin.process.distributions import Distribution
-from twin.process.model import Branch, BySegment, Choice, Delay, End, ProcessModel
+from twin.process.model import Branch, BySegment, Choice, Delay, End, ProcessModel, Task
 from twin.process.network import ProcessNetwork
 from twin.process.statistics import Statistics
 from twin.randomness import Stream, Streams
@@ -56,7 +56,8 @@ class FormRun:
     Attributes:
         cases: those of the measured days.
         ends: names of the nodes in which `cases` ended, by their numbers in `cases.node`.
-        counted: nodes whose visits are reported: gateways with one way that say (in `source`) what they count.
+        counted: nodes whose visits are reported: gateways that say (in `source`) what they count, and where work goes
+            that is taken away from somebody after a time.
         measured: statistics of the measured days.
         whole: statistics of cases and deadlines from the measured days until the last case ended.
     """
@@ -156,11 +157,24 @@ def simulate(
 
     columns = [column(k) for k in ("time", "outcome", "wait", "node")]
     cases = Cases(arriving.time[measured], arriving.attribute[measured], *columns)
+    late = {b.to for node in model.nodes.values() if isinstance(node, Task) for b in node.boundary}
     counted = tuple(
-        n for n, node in model.nodes.items() if isinstance(node, Choice) and node.source.startswith("counted")
+        n
+        for n, node in model.nodes.items()
+        if n in late or (isinstance(node, Choice) and node.source.startswith("counted"))
     )
     ends = {int(i): network.node_name(int(i)) for i in np.unique(cases.node) if i >= 0}
     return FormRun(cases, ends, counted, in_these_days, network.statistics())
+
+
+def observed(model: ProcessModel, streams: Streams, calendar: WorkCalendar, *, warm_up: int, days: int) -> Statistics:
+    """What `days` days of a process with its own arrivals show, after some that fill its offices."""
+    network = ProcessNetwork(model, streams, calendar, record=False)
+    network.submit(requests(model, streams, calendar, warm_up + days))
+    network.advance(warm_up * DAY)
+    network.reset_statistics()
+    network.advance((warm_up + days) * DAY)
+    return network.statistics()
 
 
 def _idle_before(calendar: WorkCalendar, last: int) -> Ints:
