@@ -1,0 +1,51 @@
+"""Quiet cases go on as often as the state says, and instants beyond a log are told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from forecast_house import DAY, HOUR, START, office
+
+from twin.errors import DataError
+from twin.process.forecasting.choice import discover_as, model_at
+from twin.process.forecasting.columns import known_at
+from twin.process.forecasting.ensemble import Question, run
+from twin.process.forecasting.forecast import Plan, forecast
+from twin.process.forecasting.state import state_at
+
+
+@pytest.fixture(scope="module")
+def bureau():
+    return office(days=10, seed=41, per_hour=3.0, rework=0.4)
+
+
+@pytest.fixture(scope="module")
+def process(bureau):
+    return discover_as(known_at(bureau.log, START + 9 * DAY), state_at(bureau.log, START + 9 * DAY), "timers")
+
+
+def test_as_many_cases_are_open_at_first_as_the_state_expects(bureau, process):
+    """One minute ahead, over several instants: within four standard errors of the sum of the chances."""
+    minute, runs = 60_000_000_000, 40
+    expected = variance = mean = quiet = 0.0
+    for hour in range(24):
+        t = START + 8 * DAY + hour * HOUR
+        state = state_at(bureau.log, t)
+        found = run(model_at(state, process, t + minute), Question(np.array([t, t + minute]), 9), runs, 1)
+        chance = state.chance[state.open_cases]
+        mean += float((found.ends > t).sum(axis=1).mean())
+        expected += float(chance.sum())
+        variance += float((chance * (1 - chance)).sum() / runs)
+        quiet += len(state.idle)
+    assert quiet > 20
+    assert abs(mean - expected) <= 4 * np.sqrt(variance) + 0.05
+
+
+def test_an_instant_far_beyond_the_log_is_an_error_and_in_a_long_silence_a_note(bureau, process):
+    plan = Plan(DAY, 6 * HOUR, runs=10)
+    with pytest.raises(DataError, match="no events in the 39 days before"):
+        forecast(bureau.log, START + 50 * DAY, plan, process)
+    with pytest.raises(DataError, match="It begins 2024-01-01"):
+        forecast(bureau.log, START - DAY, plan, process)
+    found = forecast(bureau.log, START + 14 * DAY, plan, process)
+    assert any("nothing is known of the 3 days" in note for note in found.notes)
