@@ -66,7 +66,11 @@ def test_a_table_and_a_drawing_are_what_a_run_gives(text):
     other = SMALL.replace("today", "reformed")
     lines = "\n".join(measured(compare(SMALL, other)))
     assert f"<!-- measured: {SMALL} {other} -->\n\n{lines}\n" in text
-    assert drawing(SMALL) == (PAGE.parent / "broker-processes" / "today-reconciliation-break.svg").read_text()
+    stored = (PAGE.parent / "broker-processes" / "today-reconciliation-break.svg").read_text(encoding="utf-8")
+    # what is written, not how lines are drawn
+    assert [re.findall(r">([^<>]+)</text>", picture) for picture in (drawing(SMALL), stored)] == [
+        re.findall(r">([^<>]+)</text>", stored)
+    ] * 2
 
 
 @pytest.mark.parametrize("name", ["today/product-purchase", "reformed/cross-department-request", "today/margin-call"])
