@@ -26,6 +26,8 @@ def read_batch(entry: Entry, service: Distribution, notes: list[str]) -> tuple[B
     kind = entry["type"].text.lower()
     if kind not in ("sequential", "parallel", "concurrent"):
         raise entry["type"].fail(f"{entry['type'].value!r} is not a type", "Types: Sequential, Parallel.")
+    if kind != "parallel":
+        notes.append(f"{entry.place}: every case goes on when the whole batch is done, not after its own part")
     values: dict[str, Any] = {}
     rules = entry.get("firing_rules")
     sizes = _sizes(entry)
