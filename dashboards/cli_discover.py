@@ -13,7 +13,7 @@ from dashboards.i18n import say
 from dashboards.log_columns import Columns, read_given
 
 if TYPE_CHECKING:
-    from twin.process.discovery.model import DiscoveredProcess
+    from twin.process.discovery.model import DiscoveredProcess, ServiceEffect
     from twin.process.eventlog.log import EventLog
 
 Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
@@ -132,6 +132,9 @@ def summary(process: DiscoveredProcess) -> dict[str, Any]:
         "resources": len(process.resources),
         "arrivals_per_week": process.arrivals.per_week,
         "window": process.window,
+        "attributes": [attribute.name for attribute in process.attributes],
+        "service_effects": [effect.model_dump() for effect in effects_of(process)],
+        "route_effects": [effect.model_dump() for effect in process.steering],
         "replay": process.replay,
         "rivals": [rival.model_dump() for rival in process.rivals],
         "fits": [fit.model_dump() for fit in process.fits],
@@ -158,10 +161,39 @@ def report(process: DiscoveredProcess, language: str) -> list[str]:
         rule = "discover_oldest" if staff.oldest_case else "discover_fifo"
         lines.append(say(rule, language))
         lines.append(say("discover_pauses" if staff.pauses else "discover_no_pauses", language))
-    lines += _fits(process, language)
+    lines += _effects(process, language) + _fits(process, language)
     if process.window:
         lines.append(say("discover_window", language))
     return lines + process.notes + _ranking(process, language)
+
+
+def _effects(process: DiscoveredProcess, language: str) -> list[str]:
+    """Which attributes matter, for what and how much; and the hour."""
+    names = ", ".join(attribute.name for attribute in process.attributes)
+    if process.structure == "resampled":
+        return [say("discover_attributes_moved", language, names=names)] if names else []
+    lines, steering = [], {effect.by for effect in process.steering}
+    for service in effects_of(process):
+        steering.add(service.by)
+        activity = service.activity or say("discover_any_activity", language)
+        ranked = sorted(range(len(service.factor)), key=lambda i: service.factor[i])
+        factors = ", ".join(f"{service.factor[i]:.2f} ({service.levels[i]})" for i in (ranked[0], ranked[-1]))
+        words = {"activity": activity, "by": service.by, "share": f"{service.explained:.1%}", "factors": factors}
+        lines.append(say("discover_service_effect", language, **words))
+    for route in process.steering:
+        after = route.after or say("discover_case_start", language)
+        share = f"{route.explained:.1%}"
+        lines.append(say("discover_route_effect", language, after=after, by=route.by, share=share))
+    if names and not steering & {attribute.name for attribute in process.attributes}:
+        lines.append(say("discover_attributes_none", language, names=names))
+    return lines
+
+
+def effects_of(process: DiscoveredProcess) -> list[ServiceEffect]:
+    """The effects on services that the structure of the process uses."""
+    if process.structure == "workforce" and process.workforce is not None:
+        return process.workforce.effects
+    return process.timing.effects
 
 
 def _fits(process: DiscoveredProcess, language: str) -> list[str]:

@@ -175,6 +175,24 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "discover_fifo": ("people take what has waited longest first", "人员优先处理等待最久的工作"),
     "discover_pauses": ("work rests outside the calendars", "日历之外工作暂停"),
     "discover_no_pauses": ("work under way goes on outside the calendars", "进行中的工作在日历之外继续"),
+    "discover_attributes_none": (
+        "attributes of cases ({names}): none steers services or routes beyond chance",
+        "案例属性（{names}）：对处理时间与路径均无超出偶然的影响",
+    ),
+    "discover_attributes_moved": (
+        "attributes of cases ({names}): each simulated case has those of the observed one that it repeats",
+        "案例属性（{names}）：每个模拟案例沿用其所重现的观测案例的属性",
+    ),
+    "discover_service_effect": (
+        "services of {activity} depend on {by}: {share} of what activity and person leave open; times {factors}",
+        "“{activity}”的处理时间取决于 {by}：解释活动与人员之外差异的 {share}；系数 {factors}",
+    ),
+    "discover_any_activity": ("every activity", "所有活动"),
+    "discover_route_effect": (
+        "what follows {after} depends on {by}: knowing it removes {share} of the uncertainty there",
+        "“{after}”之后的走向取决于 {by}：可消除该处不确定性的 {share}",
+    ),
+    "discover_case_start": ("the start of a case", "案例开始"),
     "discover_fit_routes": (
         "fit of the routes: {bits} bits for each activity of held-out cases (0 = certain, {guess} = mere guessing)",
         "路径拟合：留出案例中每个后续活动 {bits} 比特（0 为完全确定，{guess} 为纯猜测）",

@@ -20,12 +20,17 @@ NOTIFY = 0.6
 PER_DAY = 24
 
 
-def log_of(rows, enabled=False):
-    """An event log from rows (case, activity, resource, start ns, end ns and, if wanted, enabled ns)."""
+def log_of(rows, enabled=False, attributes=None):
+    """An event log from rows (case, activity, resource, start ns, end ns and, if wanted, enabled ns).
+
+    `attributes` holds, by name, a value for each case.
+    """
     columns = list(zip(*rows, strict=True))
     kind = pa.timestamp("us", tz="UTC")
     start, end = (pa.array([t // 1000 for t in column], pa.int64()).cast(kind) for column in columns[3:5])
     more = {"enabled": pa.array([t // 1000 for t in columns[5]], pa.int64()).cast(kind)} if enabled else None
+    if attributes:
+        more = (more or {}) | {name: [by_case[case] for case in columns[0]] for name, by_case in attributes.items()}
     return EventLog.from_columns(list(columns[0]), list(columns[1]), list(columns[2]), start, end, more)
 
 
@@ -52,8 +57,11 @@ def _finish(at, work):
         at = _open(closing)
 
 
-def office(weeks=8, seed=0, oldest_first=False):
-    """Rows of an office: check, decide, then with probability 0.6 notify; services are gamma, arrivals Poisson."""
+def office(weeks=8, seed=0, oldest_first=False, factor=lambda *_: 1.0, notify=lambda _: NOTIFY):
+    """Rows of an office: check, decide, then with probability 0.6 notify; services are gamma, arrivals Poisson.
+
+    `factor` (of case, activity, start) multiplies services, `notify` (of the case) is the chance of the third activity.
+    """
     rng = np.random.default_rng(seed)
     arrivals = []
     for day in range(7 * weeks):
@@ -79,10 +87,11 @@ def office(weeks=8, seed=0, oldest_first=False):
                 left.append((key, case, activity, since))
                 continue
             person = idle[int(rng.integers(len(idle)))]
-            end = _finish(now, int(rng.gamma(4.0, MINUTES[activity] / 4.0) * HOUR / 60))
+            minutes = rng.gamma(4.0, MINUTES[activity] / 4.0) * factor(case, activity, now)
+            end = _finish(now, int(minutes * HOUR / 60))
             free[person] = end
             rows.append((f"c{case:05d}", activity, person, now, end, since))
-            following = {"check": "decide", "decide": "notify" if rng.random() < NOTIFY else None, "notify": None}
+            following = {"check": "decide", "decide": "notify" if rng.random() < notify(case) else None, "notify": None}
             ticket += 1
             if following[activity]:
                 heapq.heappush(events, (end, ticket, 0, case, following[activity]))

@@ -59,7 +59,10 @@ def run(model, arrival, routes, seed):
         nonlocal order
         a = routes[c][i]
         busy[who] += 1
-        work = quantile(model.service[model.s_group[a * people + who]], draw(c, i, U_SERVICE)) * MS
+        factor = 0.5 + 0.25 * ((c + i) % 4)
+        hour = (now + SHIFT) // (2 * SLOT) % 24
+        work = quantile(model.service[model.s_group[a * people + who]], draw(c, i, U_SERVICE))
+        work = int(work * factor * float(model.hourly[a][hour])) * MS
         order += 1
         started[c, i] = (who, now, finish(model.calendar, who, now, work, model.pauses))
         running.append((started[c, i][2], order, c, i))

@@ -31,8 +31,8 @@ FEWEST_NEIGHBOURS = 5
 
 
 @njit(cache=True)
-def next_activity(child, chance, history, length, start_symbol, depth, u):
-    """Draw the follower of history[:length] (newest last); `start_symbol` as a result means the end."""
+def context_of(child, history, length, start_symbol, depth):
+    """The node of the longest known history."""
     node = 0
     for back in range(depth):
         symbol = history[length - 1 - back] if back < length else start_symbol
@@ -42,7 +42,13 @@ def next_activity(child, chance, history, length, start_symbol, depth, u):
         node = following
         if back >= length:
             break
-    row = chance[node]
+    return node
+
+
+@njit(cache=True)
+def next_activity(child, chance, history, length, start_symbol, depth, u):
+    """Draw the follower of history[:length] (newest last); `start_symbol` as a result means the end."""
+    row = chance[context_of(child, history, length, start_symbol, depth)]
     lo = 0
     hi = start_symbol
     while lo < hi:
@@ -52,6 +58,32 @@ def next_activity(child, chance, history, length, start_symbol, depth, u):
         else:
             lo = mid + 1
     return lo
+
+
+@njit(cache=True)
+def steered_activity(child, chance, history, length, start_symbol, depth, profile, steering, u):
+    """As `next_activity`, chances times steering[profile, last activity]; profile -1 = as they are."""
+    if profile < 0:
+        return next_activity(child, chance, history, length, start_symbol, depth, u)
+    row = chance[context_of(child, history, length, start_symbol, depth)]
+    factor = steering[profile, history[length - 1] if length > 0 else start_symbol]
+    total = 0.0
+    before = 0.0
+    for symbol in range(start_symbol + 1):
+        total += (row[symbol] - before) * factor[symbol]
+        before = row[symbol]
+    left = u * total
+    before = 0.0
+    found = start_symbol
+    for symbol in range(start_symbol + 1):
+        mass = (row[symbol] - before) * factor[symbol]
+        before = row[symbol]
+        if mass > 0.0:
+            found = symbol
+            left -= mass
+            if left < 0.0:
+                break
+    return found
 
 
 @njit(cache=True)
@@ -126,13 +158,20 @@ def after_open_time(hours, at, left):
 
 
 @njit(cache=True)
-def lasts(minute, milliseconds, found, at_ns, hours, wait):
+def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
     """How long (ns) sample `found` lasts when it begins at `at_ns`.
 
     Long ones end at the sample's clock time. Others last as long in open time if it is a wait, or if the sample itself
-    went on over closed hours: so nothing begins at night because a sample of another day did not pass one.
+    went on over closed hours: so nothing begins at night because a sample of another day did not pass one. Other than
+    1, `pace` multiplies the length (the open time), wherever it then ends.
     """
     length = milliseconds[found] * MS
+    taken = minute[found] * MINUTE - MONDAY_SHIFT
+    if pace != 1.0:
+        within = open_time(hours, taken + length) - open_time(hours, taken)
+        if wait != 0 or within < length:
+            return after_open_time(hours, at_ns, int(within * pace))
+        return int(length * pace)
     shift = (at_ns + MONDAY_SHIFT) % (WEEK_MINUTES * MINUTE) - minute[found] * MINUTE
     half = WEEK_MINUTES * MINUTE // 2
     if shift > half:
@@ -143,7 +182,6 @@ def lasts(minute, milliseconds, found, at_ns, hours, wait):
         return length - shift
     if abs(shift) < MINUTE:
         return length
-    taken = minute[found] * MINUTE - MONDAY_SHIFT
     within = open_time(hours, taken + length) - open_time(hours, taken)
     if wait != 0 or within < length:
         return after_open_time(hours, at_ns, within)
@@ -154,10 +192,10 @@ def lasts(minute, milliseconds, found, at_ns, hours, wait):
 def walk_cases(
     seed, replication, first_case, stop_case, arrival, now,
     p_offset, p_activity, p_resource, p_start, p_end,
-    child, chance, depth, longest, concurrent, hours,
+    child, chance, depth, longest, profile, steering, concurrent, hours, c_pace,
     w_group, w_offset, w_minute, w_ms, w_keep, w_same,
-    s_offset, s_minute, s_ms, s_resource, s_keep,
-    o_group, o_offset, o_minute, o_ms, o_keep,
+    s_offset, s_minute, s_ms, s_resource, s_keep, s_pace,
+    o_group, o_offset, o_minute, o_ms, o_keep, o_pace,
     history, ends, starts, who,
     out_case, out_activity, out_resource, out_start, out_end, written,
 ):  # fmt: skip
@@ -165,7 +203,8 @@ def walk_cases(
 
     Cases below len(p_offset) - 1 are open at `now` with the instances p_*[p_offset[c] : p_offset[c + 1]] in order of
     start (end -1 = running); others arrive at arrival[case]. What lies before `now` is not written. `hours` says which
-    half hours of the week are open.
+    half hours of the week are open. `steering[profile[case]]` multiplies the chances of routes,
+    c_pace[case, activity] (one row = all alike) services as against the pace of their samples, in thousandths.
     """
     k = chance.shape[1] - 1
     resources = o_group.shape[0] // k
@@ -197,7 +236,7 @@ def walk_cases(
                             n * STEP + 1000 + attempt * 8,
                         )  # fmt: skip
                         if found >= 0:
-                            length = lasts(s_minute, s_ms, found, p_start[row], hours, 0)
+                            length = lasts(s_minute, s_ms, found, p_start[row], hours, 0, 1.0)
                             if length > age:
                                 break
                     if length <= age:
@@ -217,7 +256,7 @@ def walk_cases(
             for attempt in range(TRIES):
                 if attempt == 0 or fresh:
                     u = uniform(seed, replication, ROUTE, case, n * 64 + attempt)
-                    activity = next_activity(child, chance, history, n, k, depth, u)
+                    activity = steered_activity(child, chance, history, n, k, depth, profile[case], steering, u)
                 if activity == k:
                     break
                 ready = arrival[case] if not is_open else now
@@ -238,7 +277,7 @@ def walk_cases(
                         n * STEP + attempt * 16,
                     )  # fmt: skip
                     if found >= 0:
-                        begin = ready + lasts(w_minute, w_ms, found, ready, hours, 1)
+                        begin = ready + lasts(w_minute, w_ms, found, ready, hours, 1, 1.0)
                 # What has not begun by now begins later. Activities were drawn in order of start: a wait that ends too
                 # early is drawn again, but not the activity: that would favour those that run beside nothing.
                 if (not fresh or begin >= now) and (n == 0 or begin >= starts[n - 1] or attempt >= 8):
@@ -256,7 +295,11 @@ def walk_cases(
                 n * STEP + 3000,
             )  # fmt: skip
             person = s_resource[found] if found >= 0 else -1
-            length = lasts(s_minute, s_ms, found, begin, hours, 0) if found >= 0 else 0
+            own_pace = c_pace[case if c_pace.shape[0] > 1 else 0, activity]
+            length = 0
+            if found >= 0:
+                pace = own_pace * 1000.0 / s_pace[found if s_pace.shape[0] > 1 else 0]
+                length = lasts(s_minute, s_ms, found, begin, hours, 0, pace)
             goes_on = by >= 0 and group >= 0 and who[by] >= 0
             if goes_on and uniform(seed, replication, TIME, case, n * STEP + 3100) * 1000.0 < w_same[group]:
                 person = who[by]
@@ -268,7 +311,8 @@ def walk_cases(
                         n * STEP + 3200,
                     )  # fmt: skip
                     if other >= 0:
-                        length = lasts(o_minute, o_ms, other, begin, hours, 0)
+                        pace = own_pace * 1000.0 / o_pace[other if o_pace.shape[0] > 1 else 0]
+                        length = lasts(o_minute, o_ms, other, begin, hours, 0, pace)
             history[n] = activity
             who[n] = person
             starts[n] = begin

@@ -13,14 +13,18 @@ from numba import njit
 from twin.kernels import kernel
 from twin.kernels.heap import push, remove
 from twin.kernels.philox import uniform
-from twin.kernels.workforce import MONDAY_SHIFT, MS, SLOT, SLOTS, STEP, TIME, next_activity
+from twin.kernels.workforce import MONDAY_SHIFT, MS, SLOT, SLOTS, STEP, TIME, next_activity, steered_activity
 
 DELAYED, WAITING, RUNNING, DONE = 1, 2, 3, 4
+HOUR = 2 * SLOT
 U_DELAY, U_SERVICE, U_CHOICE, U_SAME = 3300, 3301, 3302, 3303
 
 
 @kernel
-def draw_routes(seed, replication, stream, first_case, cases, child, chance, depth, longest, history, offset, activity):
+def draw_routes(
+    seed, replication, stream, first_case, cases, child, chance, depth, longest, profile, steering, history, offset,
+    activity,
+):  # fmt: skip
     """Draw the routes of `cases` new cases numbered from `first_case`; return how many fitted into `activity`."""
     k = chance.shape[1] - 1
     for i in range(cases):
@@ -29,9 +33,8 @@ def draw_routes(seed, replication, stream, first_case, cases, child, chance, dep
         if at + longest > activity.shape[0]:
             return i
         while n < longest:
-            following = next_activity(
-                child, chance, history, n, k, depth, uniform(seed, replication, stream, first_case + i, n * 64)
-            )
+            u = uniform(seed, replication, stream, first_case + i, n * 64)
+            following = steered_activity(child, chance, history, n, k, depth, profile[i], steering, u)
             if following == k:
                 break
             history[n] = following
@@ -39,6 +42,12 @@ def draw_routes(seed, replication, stream, first_case, cases, child, chance, dep
             n += 1
         offset[i + 1] = at + n
     return cases
+
+
+@njit(cache=True)
+def hour_of(at):
+    """The hour of the day, UTC."""
+    return ((at + MONDAY_SHIFT) // HOUR) % 24
 
 
 @njit(cache=True)
@@ -100,8 +109,8 @@ def goes_before(one, other, activity, priority, urgency):
 @kernel
 def run_workforce(
     seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start,
-    end, who, calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, w_group, delay, same,
-    concurrent, chain, priority, oldest_case, first_waits, urgency,
+    end, who, calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, pace, hourly, w_group,
+    delay, same, concurrent, chain, priority, oldest_case, first_waits, urgency,
     head, tail, following, times, sequences, items, place,
 ):  # fmt: skip
     """Run all cases to their ends, or to `until`; return the number of instances that ended.
@@ -109,7 +118,7 @@ def run_workforce(
     Instances of case c are offset[c] .. offset[c + 1] - 1. Those given as DONE or RUNNING (with `start`, `end`, `who`)
     or WAITING or DELAYED (with `ready`) are a state to begin from, that of the first `open_cases` cases; the others
     arrive at `arrival`. Unless `first_waits`, a case arrives when it was seen to begin: its first instance goes before
-    all others.
+    all others. Services are those of `service` times pace[t] times hourly[activity, hour of the day at the start].
     """
     cases = open_cases + arrival.shape[0]
     k = skilled.shape[0]
@@ -194,7 +203,9 @@ def run_workforce(
                     c = case_of[best]
                     draw = (best - offset[c]) * STEP
                     u = uniform(seed, replication, TIME, case_number[c], draw + U_SERVICE)
-                    work = quantile(service, s_group[a * people + r], u) * MS
+                    work = (
+                        int(quantile(service, s_group[a * people + r], u) * pace[best] * hourly[a, hour_of(now)]) * MS
+                    )
                     end[best] = work_end(calendar, r, now, work, pauses)
                     size = push(times, sequences, items, place, size, end[best], sequence, best)
                     sequence += 1
@@ -254,7 +265,7 @@ def run_workforce(
                     status[t] = RUNNING
                     u = uniform(seed, replication, TIME, case_number[c], draw + U_SERVICE)
                     row = s_group[a * people + (r if r >= 0 else 0)]
-                    work = quantile(service, row, u) * MS
+                    work = int(quantile(service, row, u) * pace[t] * hourly[a, hour_of(now)]) * MS
                     end[t] = work_end(calendar, r, now, work, pauses) if r >= 0 else now + work
                     size = push(times, sequences, items, place, size, end[t], sequence, t)
                     sequence += 1

@@ -9,6 +9,7 @@ import numpy as np
 from twin.process.discovery import queueing
 from twin.process.discovery.columns import MINUTE, Bool, Float, Int, LogColumns, enabling
 from twin.process.discovery.routes import trie_of
+from twin.process.discovery.steering import steered_of
 from twin.randomness import Streams
 
 if TYPE_CHECKING:
@@ -93,9 +94,11 @@ def _again(process: DiscoveredProcess, log: LogColumns, ready: Int, side: Bool, 
     offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     rows = np.repeat(log.offset[:-1][order] - offset[:-1], sizes) + np.arange(offset[-1])
     tables = trie_of(process.routes, k)
+    none = steered_of(process, [])
     ran = queueing.run(
-        process, tables, side.astype(np.int64), arrival[order], np.arange(log.cases), int(arrival.min()),
+        process, tables, none, side.astype(np.int64), arrival[order], np.arange(log.cases), int(arrival.min()),
         Streams(seed), routes=(offset, log.activity[rows]),
+        rows=order if process.attributes else None,
     )  # fmt: skip
     case = np.repeat(np.arange(log.cases), sizes)
     kept = np.flatnonzero(ran.ended)

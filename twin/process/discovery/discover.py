@@ -11,9 +11,10 @@ import numpy as np
 
 from twin.errors import DataError
 from twin.process.discovery.arrivals import fit_arrivals
+from twin.process.discovery.attributes import case_attributes, features_of
 from twin.process.discovery.censoring import Completeness, completeness
 from twin.process.discovery.clock import align_clock
-from twin.process.discovery.columns import SECOND, LogColumns, columns_of, concurrency, enabling
+from twin.process.discovery.columns import SECOND, Float, Int, LogColumns, columns_of, concurrency, enabling
 from twin.process.discovery.delays import fit_delays, pauses_hold
 from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
 from twin.process.discovery.priorities import Discipline
@@ -21,6 +22,7 @@ from twin.process.discovery.resampling import fit_cases
 from twin.process.discovery.routes import fit_routes, whole_routes
 from twin.process.discovery.select import compare, inner_splits, naive, rank
 from twin.process.discovery.staff import fit_workforce, without_pauses
+from twin.process.discovery.steering import fit_steering
 from twin.process.discovery.timing import fit_timing
 from twin.process.eventlog.log import EventLog
 
@@ -79,11 +81,11 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     options = options or Options()
     columns = columns_of(log)
     options.report("whole log")
-    parts = fit_parts(columns, options)
+    parts = fit_parts(columns, options, log)
     tables, splits = [], inner_splits(log) if options.compare else []
     for number, (early, later) in enumerate(splits):
         options.report(f"inner split {number + 1}")
-        rivals = _rivals(fit_parts(columns_of(early), replace(options, truncated=True)), options)
+        rivals = _rivals(fit_parts(columns_of(early), replace(options, truncated=True), early), options)
         if len(rivals) > 1:
             tables.append(compare(rivals, later, options.seed, options.report))
     ranking: list[Rival] = rank(tables)
@@ -129,12 +131,13 @@ def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:
     }
 
 
-def fit_parts(log: LogColumns, options: Options) -> Parts:
+def fit_parts(log: LogColumns, options: Options, recorded: EventLog | None = None) -> Parts:
     """Fit every part to a log.
 
     Args:
         log: the columns.
         options: what to fit.
+        recorded: the log with its attributes; None = without any.
     """
     log, changes = align_clock(log)
     cut = int(log.end.max())
@@ -144,9 +147,11 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
     begins = ready[log.offset[:-1]]
     order = np.argsort(begins, kind="stable")
     arrivals = fit_arrivals(begins[order], (1.0 / np.maximum(seen.shown, 1e-3))[order], int(begins.min()), cut)
-    timing = fit_timing(log, ready, by, seen.weight)
+    attributes = case_attributes(recorded, log) if recorded is not None else []
+    features = features_of(attributes)
+    timing = fit_timing(log, ready, by, seen.weight, features)
     people = options.structure in (None, "workforce")
-    staffed = fit_workforce(log, ready, seen.weight, len(timing.same)) if people else None
+    staffed = fit_workforce(log, ready, seen.weight, len(timing.same), features) if people else None
     routes, bits = fit_routes(log, seen.weight)
     fits = [Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits]
     if staffed:
@@ -160,6 +165,9 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
         arrivals=arrivals,
         concurrent=side.astype(np.int64).ravel(),
         routes=routes,
+        attributes=attributes,
+        row_weight=_row_weight(seen.weight) if attributes else np.zeros(0, np.int64),
+        steering=fit_steering(log, seen.weight, routes, features) if features else [],
         timing=timing,
         workforce=staffed[0] if staffed else None,
         cases=fit_cases(log, seen.weight) if options.structure in (None, "resampled") else None,
@@ -168,7 +176,7 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
     )
     staff = process.workforce
     if staff is not None and staff.pauses and not pauses_hold(process, log, ready, side, options.seed):
-        process.workforce = without_pauses(staff, log, seen.weight)
+        process.workforce = without_pauses(staff, log, seen.weight, features)
     delayed = None
     if staffed and (options.compare or options.structure == "workforce"):
         delayed, observed, plain = fit_delays(process, log, ready, by, side, options.seed)
@@ -176,6 +184,10 @@ def fit_parts(log: LogColumns, options: Options) -> Parts:
         share = max(0.0, 1.0 - float(plain.sum()) / waiting) if waiting > 0 else 0.0
         process.unexplained["waiting, by contention and calendars"] = round(share, 4)
     return Parts(process, delayed, whole_routes(log, seen.weight))
+
+
+def _row_weight(weight: Float) -> Int:
+    return np.maximum(1, np.round(weight / weight.max() * 1000)).astype(np.int64)
 
 
 def _choice_fits(discipline: Discipline) -> list[Fit]:

@@ -18,6 +18,8 @@ from twin.errors import DataError
 
 SCHEMA_VERSION = 1
 _PACKED = "packed:"
+MISSING = -(1 << 60)
+"""The value of an attribute that a case does not have."""
 _READABLE = 48
 """Tables of at most so many numbers are written out; longer ones are packed (deltas, zlib, base 85)."""
 
@@ -41,6 +43,10 @@ def _pack(value: NDArray[np.int64]) -> list[int] | str:
         return [int(number) for number in value]
     deltas = np.diff(value, prepend=np.int64(0)).astype("<i8")
     return _PACKED + base64.b85encode(zlib.compress(deltas.tobytes(), 9)).decode()
+
+
+def _none() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
 
 
 Table = Annotated[NDArray[np.int64], BeforeValidator(_unpack), PlainSerializer(_pack)]
@@ -117,6 +123,74 @@ class Routes(Piece):
     longest: int
 
 
+class Attribute(Piece):
+    """A case attribute as observed: row i of all attributes belongs to the i-th observed case.
+
+    Attributes:
+        name: of the column in logs.
+        kind: `numeric` (values in units of 10 ** -decimals, by quantile groups) or `category` (values index `texts`).
+        type: of the column: int, float, text or bool.
+        levels: what the levels are called.
+        edges: upper bounds of all groups but the last; empty = none (category).
+        texts: distinct texts.
+        level_of_text: level of each of them, -1 = too rare to say.
+        value: of each row; `MISSING` where the case has none.
+        missing: level of cases without a value, -1 = too rare to say.
+    """
+
+    name: str
+    kind: Literal["numeric", "category"]
+    type: Literal["int", "float", "text", "bool"]
+    levels: list[str]
+    edges: list[float] = Field(default_factory=list)
+    decimals: int = 0
+    texts: list[str] = Field(default_factory=list)
+    level_of_text: list[int] = Field(default_factory=list)
+    value: Table
+    missing: int = -1
+
+
+class ServiceEffect(Piece):
+    """Service times of an activity are multiplied by a factor for each level of an attribute, or of the clock.
+
+    Attributes:
+        activity: its name; empty = all activities.
+        by: name of the attribute, or `hour of the day`.
+        clock: whether the levels are hours of the day, UTC.
+        levels: what the levels are called.
+        factor: of each level.
+        explained: share of the variance of the logarithm of service times (what activity and person leave of it) that
+            the factors explain in cases they were not fitted to.
+    """
+
+    activity: str
+    by: str
+    clock: bool = False
+    levels: list[str]
+    factor: list[float]
+    explained: float
+
+
+class RouteEffect(Piece):
+    """After an activity, the chance of each follower is multiplied by a factor for each level of an attribute.
+
+    Attributes:
+        after: name of the activity; empty = the start of the case.
+        by: name of the attribute.
+        levels: what the levels are called.
+        followers: names of activities; empty = the end of the case.
+        factor: of each level (rows) and follower.
+        explained: share of the uncertainty at that point (bits, in cases not fitted to) that knowing the level removes.
+    """
+
+    after: str
+    by: str
+    levels: list[str]
+    followers: list[str]
+    factor: list[list[float]]
+    explained: float
+
+
 class Samples(Piece):
     """Grouped samples in order of the time of the week at which they were taken.
 
@@ -126,6 +200,7 @@ class Samples(Piece):
         seconds: the waiting or service time of each, in milliseconds.
         resource: who did it (-1 unknown).
         keep: probability of acceptance in thousandths (weights).
+        pace: factor of the case's attributes at each sample, in thousandths; empty = 1 throughout.
     """
 
     group: Table
@@ -133,6 +208,7 @@ class Samples(Piece):
     milliseconds: Table
     resource: Table
     keep: Table
+    pace: Table = Field(default_factory=_none)
 
 
 class Timing(Piece):
@@ -145,6 +221,7 @@ class Timing(Piece):
         same: probability, in thousandths, that the resource of the enabling activity goes on, by wait group.
         own_group: group in `own` of (activity, resource), -1 = too few.
         own: services of one resource.
+        effects: of case attributes on services.
     """
 
     waits: Samples
@@ -153,6 +230,7 @@ class Timing(Piece):
     same: Table
     own_group: Table
     own: Samples
+    effects: list[ServiceEffect] = Field(default_factory=list)
 
 
 class Workforce(Piece):
@@ -171,6 +249,7 @@ class Workforce(Piece):
         oldest_case: within a class by the arrival of the case, else by how long the work has waited.
         first_waits: whether arrivals queue for their first activity (arrival = when the work could begin).
         warm_up_weeks: how long before its start a simulation begins, so that queues are filled.
+        effects: of case attributes and of the hour on services; `service` is what they leave.
     """
 
     calendar: Table
@@ -185,6 +264,7 @@ class Workforce(Piece):
     oldest_case: bool
     first_waits: bool
     warm_up_weeks: float
+    effects: list[ServiceEffect] = Field(default_factory=list)
 
 
 class Cases(Piece):
@@ -198,6 +278,7 @@ class Cases(Piece):
         resource: of each instance.
         start: ms since the case began.
         end: ms since the case began.
+        row: row of each case's attributes.
     """
 
     offset: Table
@@ -207,6 +288,7 @@ class Cases(Piece):
     resource: Table
     start: Table
     end: Table
+    row: Table = Field(default_factory=_none)
 
 
 class Rival(Piece):
@@ -243,6 +325,9 @@ class DiscoveredProcess(Piece):
             or `resampled` (whole observed cases at new times: no mechanism, hence no what-if).
         window: whether the log shows only cases that had ended when its recording stopped.
         concurrent: activities x activities, 1 = run side by side.
+        attributes: of cases; a simulated case takes those of an observed one.
+        row_weight: of each observed case, in thousandths, when attributes are drawn.
+        steering: of case attributes on routes.
         replay: distances of naive replay (earlier cases, moved by whole weeks) on the inner splits, for comparison.
         unexplained: shares that the fit leaves open.
     """
@@ -257,6 +342,9 @@ class DiscoveredProcess(Piece):
     arrivals: Arrivals
     concurrent: Table
     routes: Routes
+    attributes: list[Attribute] = Field(default_factory=list)
+    row_weight: Table = Field(default_factory=_none)
+    steering: list[RouteEffect] = Field(default_factory=list)
     timing: Timing
     workforce: Workforce | None = None
     cases: Cases | None = None

@@ -20,7 +20,9 @@ from twin.kernels.workforce_queue import (
     run_workforce,
     work_end,
 )
-from twin.process.discovery.columns import DAY, WEEK, Bool, Int
+from twin.process.discovery.attributes import features_of
+from twin.process.discovery.columns import DAY, HOUR, MONDAY_SHIFT, WEEK, Bool, Int
+from twin.process.discovery.effects import hour_table, pace_of
 from twin.process.discovery.staff import Tables, covered, tables_of
 from twin.randomness import Stream, Streams
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from twin.process.discovery.model import DiscoveredProcess
     from twin.process.discovery.routes import Trie
     from twin.process.discovery.state import WorkState
+    from twin.process.discovery.steering import Steered
 
 _MS = 1_000_000
 _PATIENT = 5 * 365 * DAY
@@ -58,8 +61,22 @@ class Ran:
     ended: Bool
 
 
-def draw_all(trie: Trie, depth: int, longest: int, numbers: Int, streams: Streams, mean: float) -> tuple[Int, Int]:
-    """Routes of new cases: offsets and activities. `numbers` are consecutive."""
+def draw_all(
+    process: DiscoveredProcess, trie: Trie, steered: Steered, numbers: Int, rows: Int, streams: Streams
+) -> tuple[Int, Int]:
+    """Routes of new cases: offsets and activities.
+
+    Args:
+        process: for the depth of its routes.
+        trie: its routes.
+        steered: what attributes do to them.
+        numbers: of the cases, consecutive.
+        rows: of their attributes, -1 = none.
+        streams: of the replication.
+    """
+    depth, longest = process.routes.depth, process.routes.longest
+    mean = process.source.events / max(process.source.cases, 1)
+    profile = steered.profile[rows]
     cases = len(numbers)
     offset = np.zeros(cases + 1, np.int64)
     activity = np.empty(int(cases * mean * 1.3) + 2 * longest + 16, np.int64)
@@ -68,7 +85,7 @@ def draw_all(trie: Trie, depth: int, longest: int, numbers: Int, streams: Stream
     while True:
         fitted = draw_routes(
             streams.key, streams.replication, int(Stream.WORK_ROUTE), first, cases, trie.child, trie.chance, depth,
-            longest, history, offset, activity,
+            longest, profile, steered.factor, history, offset, activity,
         )  # fmt: skip
         if fitted >= cases:
             return offset, activity[: offset[-1]]
@@ -80,6 +97,7 @@ def draw_all(trie: Trie, depth: int, longest: int, numbers: Int, streams: Stream
 def run(
     process: DiscoveredProcess,
     trie: Trie,
+    steered: Steered,
     concurrent: Int,
     arrival: Int,
     numbers: Int,
@@ -87,12 +105,14 @@ def run(
     streams: Streams,
     state: WorkState | None = None,
     routes: tuple[Int, Int] | None = None,
+    rows: Int | None = None,
 ) -> Ran:
     """Run cases that arrive at given instants (sorted) through the workforce.
 
     Args:
         process: with a `workforce`.
         trie: its routes.
+        steered: what attributes do to them.
         concurrent: activities x activities.
         arrival: ns.
         numbers: consecutive numbers of the cases, for their draws.
@@ -100,13 +120,14 @@ def run(
         streams: of the replication.
         state: cases under way at `begin`; they come first.
         routes: offsets and activities of the arriving cases; None = drawn.
+        rows: of the attributes of the arriving cases, -1 = none; None = none has any.
     """
     staff = process.workforce
     assert staff is not None
     k, people = len(process.activities), len(process.resources)
     tables = tables_of(staff, k, people)
-    mean = process.source.events / max(process.source.cases, 1)
-    offset, activity = routes or draw_all(trie, process.routes.depth, process.routes.longest, numbers, streams, mean)
+    rows = np.full(len(numbers), -1, np.int64) if rows is None else rows
+    offset, activity = routes or draw_all(process, trie, steered, numbers, rows, streams)
     taken = np.full(len(activity), -1, np.int64)
     if state is not None and state.cases:
         p_offset, p_activity, p_taken = _continue(process, trie, state, streams)
@@ -114,8 +135,11 @@ def run(
         activity = np.concatenate([p_activity, activity])
         taken = np.concatenate([p_taken, taken])
         numbers = np.concatenate([np.arange(state.cases), numbers])
+        rows = np.concatenate([np.full(state.cases, -1, np.int64), rows])
     total = len(activity)
     case_of = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
+    hourly = hour_table(staff.effects, process.activities)
+    pace = pace_of(staff.effects, process.activities, features_of(process.attributes), activity, rows[case_of])
     status, ready, start, end = (np.zeros(total, np.int64) for _ in range(4))
     who = np.full(total, -1, np.int64)
     if state is not None and state.cases:
@@ -133,7 +157,7 @@ def run(
         streams.key, streams.replication, begin, last + _PATIENT, arrival, numbers, offset, opened, case_of,
         activity, status, ready, start, end, who, tables.calendar, tables.opens, tables.skilled, tables.unlimited,
         staff.limit, *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group,
-        tables.service, process.timing.wait_group, tables.delay, process.timing.same, concurrent,
+        tables.service, pace, hourly, process.timing.wait_group, tables.delay, process.timing.same, concurrent,
         int(not concurrent.any()), staff.priority, int(staff.oldest_case), int(staff.first_waits), urgency,
         *queues, *columns, place,
     )  # fmt: skip
@@ -182,6 +206,7 @@ def _restore(
     end[past] = state.end[rows]
     status[past] = np.where(state.end[rows] < 0, RUNNING, DONE)
     calendar = tables.calendar.astype(bool)
+    hours = hour_table(staff.effects, process.activities)
     for t in past[status[past] == RUNNING].tolist():
         person = int(who[t])
         begun = int(start[t])
@@ -191,7 +216,9 @@ def _restore(
             age = int(covered(*one, calendar)[0])
         u = float(streams.uniform(Stream.WORK_TIME, np.array([int(t)]), counter=1 << 30)[0])
         row = int(staff.service_group[int(activity[t]) * people + max(person, 0)])
-        left = (int(residual_work(tables.service, row, age // _MS, u)) * _MS) - age
+        hour = (begun + MONDAY_SHIFT) // HOUR % hours.shape[1]
+        scale = float(hours[int(activity[t]), hour])
+        left = int(residual_work(tables.service, row, int(age / scale) // _MS, u) * scale) * _MS - age
         end[t] = _work_end(calendar, person, state.now, max(left, 1), staff.pauses)
     for c in range(state.cases):
         for t in range(int(offset[c]), int(offset[c + 1])):

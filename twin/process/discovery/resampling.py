@@ -31,6 +31,7 @@ def fit_cases(log: LogColumns, weight: Float) -> Cases:
         resource=log.resource[rows],
         start=(log.start[rows] - zero) // _MS,
         end=(log.end[rows] - zero) // _MS,
+        row=order,
     )
 
 
@@ -70,5 +71,6 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
     stop = np.cumsum(sizes)
     rows = np.repeat(source.offset[:-1][chosen] - (stop - sizes), sizes) + np.arange(int(stop[-1]) if len(stop) else 0)
     case = np.repeat(ids, sizes)
+    row = source.row[chosen] if process.attributes else None
     start, end = (begin[case] + column[rows] * _MS for column in (source.start, source.end))
-    return Simulated(case, source.activity[rows], source.resource[rows], start, np.maximum(start, end), arrival=begin)
+    return Simulated(case, source.activity[rows], source.resource[rows], start, np.maximum(start, end), begin, row=row)

@@ -57,6 +57,12 @@ def whole_routes(log: LogColumns, weight: Float) -> Routes:
     return _pack(_grow(traces, weight, k, depth, 0.0), depth, _WHOLE, 3 * longest + 10)
 
 
+def fixed_routes(log: LogColumns, weight: Float, like: Routes) -> Routes:
+    """A tree of the depth and shrinkage of another."""
+    traces = [log.activity[a:b].tolist() for a, b in zip(log.offset[:-1], log.offset[1:], strict=True)]
+    return _pack(_grow(traces, weight, len(log.activities), like.depth), like.depth, like.shrinkage, like.longest)
+
+
 Node = dict[tuple[int, ...], Float]
 
 

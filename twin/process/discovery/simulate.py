@@ -13,12 +13,15 @@ from twin.errors import CapacityError, ScenarioError
 from twin.kernels.workforce import walk_cases
 from twin.process.discovery import queueing
 from twin.process.discovery.arrivals import draw_arrivals
-from twin.process.discovery.columns import Int
+from twin.process.discovery.attributes import as_columns, draw_rows, features_of
+from twin.process.discovery.columns import Float, Int
+from twin.process.discovery.effects import pace_of
 from twin.process.discovery.model import DiscoveredProcess, Samples
 from twin.process.discovery.resampling import resample
 from twin.process.discovery.routes import Trie, trie_of
 from twin.process.discovery.simulated import Simulated
 from twin.process.discovery.state import WorkState
+from twin.process.discovery.steering import Steered, steered_of
 from twin.process.discovery.timing import open_hours
 from twin.process.eventlog.log import EventLog
 from twin.randomness import Stream, Streams
@@ -36,6 +39,7 @@ class Compiled:
     """The tables of a process as the kernels want them."""
 
     trie: Trie
+    steered: Steered
     concurrent: Int
     hours: Int
 
@@ -49,7 +53,12 @@ def compiled(process: DiscoveredProcess) -> Compiled:
     if found and found[0]() is process:
         return found[1]
     k = len(process.activities)
-    tables = Compiled(trie_of(process.routes, k), process.concurrent.reshape(k, k), open_hours(process.timing.services))
+    tables = Compiled(
+        trie_of(process.routes, k),
+        steered_of(process, features_of(process.attributes)),
+        process.concurrent.reshape(k, k),
+        open_hours(process.timing.services),
+    )
     key = id(process)
     _cache[key] = (weakref.ref(process, lambda _: _cache.pop(key, None)), tables)
     return tables
@@ -109,32 +118,41 @@ def _queue(process: DiscoveredProcess, when: Int, state: WorkState | None, start
     tables = compiled(process)
     numbers = np.arange(len(when)) + (state.cases if state else 0)
     if state is not None:
-        ran = queueing.run(process, tables.trie, tables.concurrent, when, numbers, start, streams, state)
+        attributes = draw_rows(process, numbers, streams)
+        ran = queueing.run(
+            process, tables.trie, tables.steered, tables.concurrent, when, numbers, start, streams, state,
+            rows=attributes,
+        )  # fmt: skip
         case = np.repeat(np.arange(len(ran.offset) - 1), np.diff(ran.offset))
         rows = ran.ended & (ran.end > start)
         return Simulated(
-            case[rows], ran.activity[rows], ran.who[rows], ran.start[rows], ran.end[rows], when, state.cases
-        )
+            case[rows], ran.activity[rows], ran.who[rows], ran.start[rows], ran.end[rows], when, state.cases,
+            _rows(process, state.cases, attributes),
+        )  # fmt: skip
     begin = start - queueing.warm_up(process)
     early = draw_arrivals(process.arrivals, begin, streams, end=start, part=1)
     # The arrivals of the warm-up are cases of their own; those of them that begin later than the start count.
-    first = queueing.draw_all(
-        tables.trie, process.routes.depth, process.routes.longest, queueing.warm_up_numbers(len(early)), streams,
-        process.source.events / max(process.source.cases, 1),
-    )  # fmt: skip
-    later = queueing.draw_all(
-        tables.trie, process.routes.depth, process.routes.longest, numbers, streams,
-        process.source.events / max(process.source.cases, 1),
-    )  # fmt: skip
-    routes = (np.concatenate([first[0], first[0][-1] + later[0][1:]]), np.concatenate([first[1], later[1]]))
-    every = np.concatenate([queueing.warm_up_numbers(len(early)), numbers])
-    ran = queueing.run(
-        process, tables.trie, tables.concurrent, np.concatenate([early, when]), every, begin, streams, routes=routes
+    parts = (queueing.warm_up_numbers(len(early)), numbers)
+    drawn = [draw_rows(process, part, streams) for part in parts]
+    first, later = (
+        queueing.draw_all(process, tables.trie, tables.steered, part, rows, streams)
+        for part, rows in zip(parts, drawn, strict=True)
     )
-    return _from(ran, start, len(when))
+    routes = (np.concatenate([first[0], first[0][-1] + later[0][1:]]), np.concatenate([first[1], later[1]]))
+    attributes = np.concatenate(drawn)
+    ran = queueing.run(
+        process, tables.trie, tables.steered, tables.concurrent, np.concatenate([early, when]), np.concatenate(parts),
+        begin, streams, routes=routes, rows=attributes,
+    )  # fmt: skip
+    return _from(ran, start, len(when), attributes if process.attributes else None)
 
 
-def _from(ran: queueing.Ran, start: int, count: int) -> Simulated:
+def _rows(process: DiscoveredProcess, opened: int, drawn: Int) -> Int | None:
+    """Attributes of all cases; those of cases open at the start are not known."""
+    return np.concatenate([np.full(opened, -1, np.int64), drawn]) if process.attributes else None
+
+
+def _from(ran: queueing.Ran, start: int, count: int, attributes: Int | None) -> Simulated:
     """The first cases, by their first start, that begin at `start` or later, numbered in that order."""
     sizes = np.diff(ran.offset)
     case = np.repeat(np.arange(len(sizes)), sizes)
@@ -148,8 +166,9 @@ def _from(ran: queueing.Ran, start: int, count: int) -> Simulated:
     rows = np.flatnonzero(ran.ended & (number[case] >= 0))
     rows = rows[np.lexsort((ran.start[rows], number[case[rows]]))]
     return Simulated(
-        number[case[rows]], ran.activity[rows], ran.who[rows], ran.start[rows], ran.end[rows], begins[order]
-    )
+        number[case[rows]], ran.activity[rows], ran.who[rows], ran.start[rows], ran.end[rows], begins[order],
+        row=None if attributes is None else attributes[order],
+    )  # fmt: skip
 
 
 def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams) -> Simulated:
@@ -167,6 +186,10 @@ def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start:
     longest = routes.longest
     if state is not None and state.cases:
         longest = max(longest, int(np.diff(state.offset).max()) + 8)
+    attributes = np.concatenate(
+        [np.full(opened, -1, np.int64), draw_rows(process, opened + np.arange(len(when)), streams)]
+    )
+    steered = tables.steered
     scratch = [np.zeros(longest + 1, np.int64) for _ in range(4)]
     per_case = max(4.0, process.source.events / max(process.source.cases, 1)) * 1.4
     rows = int(per_case * len(arrival)) + 4 * longest + 64
@@ -175,11 +198,12 @@ def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start:
     while True:
         case, written = walk_cases(
             streams.key, streams.replication, case, len(arrival), arrival, now, *prefix,
-            tables.trie.child, tables.trie.chance, routes.depth, longest, tables.concurrent, tables.hours,
+            tables.trie.child, tables.trie.chance, routes.depth, longest, steered.profile[attributes], steered.factor,
+            tables.concurrent, tables.hours, _case_pace(process, attributes),
             timing.wait_group, *_sampled(timing.waits), timing.same,
             timing.services.group, timing.services.week_minute, timing.services.milliseconds,
-            timing.services.resource, timing.services.keep,
-            timing.own_group, *_sampled(timing.own),
+            timing.services.resource, timing.services.keep, _pace(timing.services),
+            timing.own_group, *_sampled(timing.own), _pace(timing.own),
             *scratch, *out, written,
         )  # fmt: skip
         if case >= len(arrival):
@@ -188,7 +212,24 @@ def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start:
             raise CapacityError("the simulated log is too long", hint="Simulate fewer cases or a shorter time.")
         out = [np.concatenate([column, np.empty(len(column) * (_GROWTH - 1), np.int64)]) for column in out]
     case_column, activity, resource, begins, ends = (column[:written] for column in out)
-    return Simulated(case_column, activity, resource, begins, ends, arrival=when, open_cases=opened)
+    row = attributes if process.attributes else None
+    return Simulated(case_column, activity, resource, begins, ends, arrival=when, open_cases=opened, row=row)
+
+
+def _case_pace(process: DiscoveredProcess, attributes: Int) -> Float:
+    """Factor of services for each case and activity; a single row if attributes have no effect."""
+    k = len(process.activities)
+    if not process.timing.effects:
+        return np.ones((1, k))
+    case, activity = np.divmod(np.arange(len(attributes) * k), k)
+    features = features_of(process.attributes)
+    pace = pace_of(process.timing.effects, process.activities, features, activity, attributes[case])
+    return pace.reshape(-1, k)
+
+
+def _pace(samples: Samples) -> Int:
+    """Pace of each sample in thousandths; a single one if all are alike."""
+    return samples.pace if len(samples.pace) else np.full(1, 1000, np.int64)
 
 
 def _sampled(samples: Samples) -> tuple[Int, Int, Int, Int]:
@@ -224,7 +265,10 @@ def as_log(process: DiscoveredProcess, done: Simulated, state: WorkState | None 
     who = resources.take(pa.array(done.resource, mask=done.resource < 0))
     kind = pa.timestamp("us", tz="UTC")
     start, end = (pa.array(column // 1000).cast(kind) for column in (done.start, done.end))
-    return EventLog.from_columns(case, activity, who, start, end)
+    more = None
+    if process.attributes and done.row is not None:
+        more = as_columns(process, done.row[done.case])
+    return EventLog.from_columns(case, activity, who, start, end, more)
 
 
 def simulate_like(
@@ -274,4 +318,5 @@ def simulate_like(
         done.start[rows],
         done.end[rows],
         arrival=done.arrival[kept],
+        row=None if done.row is None else done.row[kept],
     )

@@ -19,6 +19,7 @@ class Simulated:
         end: ns since 1970 UTC.
         arrival: first start of each new case, ns.
         open_cases: how many of the cases were open at the start.
+        row: for each case the observed one whose attributes it has, -1 = unknown; None = there are no attributes.
     """
 
     case: Int
@@ -28,3 +29,4 @@ class Simulated:
     end: Int
     arrival: Int
     open_cases: int = 0
+    row: Int | None = None

@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from twin.process.discovery.attributes import Feature
 from twin.process.discovery.columns import HOUR, MINUTE, SECOND, WEEK, Bool, Float, Int, LogColumns, week_time
-from twin.process.discovery.model import Workforce
+from twin.process.discovery.effects import fit_effects, hour_table, hours_of, pace_of
+from twin.process.discovery.model import ServiceEffect, Workforce
 from twin.process.discovery.priorities import Discipline, fit_discipline
 
 SLOT = 30 * MINUTE
@@ -28,7 +30,9 @@ _RECENT = 0.25
 _LONGEST_WARM_UP = 26
 
 
-def fit_workforce(log: LogColumns, ready: Int, weight: Float, delay_groups: int) -> tuple[Workforce, Discipline] | None:
+def fit_workforce(
+    log: LogColumns, ready: Int, weight: Float, delay_groups: int, features: list[Feature]
+) -> tuple[Workforce, Discipline] | None:
     """Fit individuals; None if the log names too few to say who did what.
 
     Whether work rests outside the calendar is what the log suggests; `without_pauses` gives the rival.
@@ -38,6 +42,7 @@ def fit_workforce(log: LogColumns, ready: Int, weight: Float, delay_groups: int)
         ready: when each instance could begin.
         weight: of each case.
         delay_groups: number of wait groups; their delays begin at zero.
+        features: case attributes that may steer services.
     """
     known = log.resource >= 0
     if not log.resources or known.mean() < 0.5:
@@ -46,7 +51,8 @@ def fit_workforce(log: LogColumns, ready: Int, weight: Float, delay_groups: int)
     limit = _limits(log)
     pauses, work = _working_time(log, calendar)
     mass = weight[log.case]
-    group, table = _services(log, work, mass)
+    effects, plain = _without_effects(log, work, features)
+    group, table = _services(log, plain, mass)
     skilled = _skills(log)
     discipline = fit_discipline(log, ready, skilled > 0)
     staff = Workforce(
@@ -62,14 +68,27 @@ def fit_workforce(log: LogColumns, ready: Int, weight: Float, delay_groups: int)
         oldest_case=discipline.oldest_case,
         first_waits=bool((log.enabled[log.offset[:-1]] >= 0).any()),
         warm_up_weeks=_warm_up(log),
+        effects=effects,
     )
     return staff, discipline
 
 
-def without_pauses(staff: Workforce, log: LogColumns, weight: Float) -> Workforce:
+def without_pauses(staff: Workforce, log: LogColumns, weight: Float, features: list[Feature]) -> Workforce:
     """The same individuals, whose work, once begun, goes on in their time off: services last as long as observed."""
-    group, table = _services(log, log.end - log.start, weight[log.case])
-    return staff.model_copy(update={"pauses": False, "service_group": group, "service": table.ravel()})
+    effects, plain = _without_effects(log, log.end - log.start, features)
+    group, table = _services(log, plain, weight[log.case])
+    changes = {"pauses": False, "service_group": group, "service": table.ravel(), "effects": effects}
+    return staff.model_copy(update=changes)
+
+
+def _without_effects(log: LogColumns, work: Int, features: list[Feature]) -> tuple[list[ServiceEffect], Int]:
+    """What attributes and the hour do to services, and services as they would be without."""
+    effects = fit_effects(log, work, [*features, hours_of(log)])
+    if not effects:
+        return effects, work
+    pace = pace_of(effects, log.activities, features, log.activity, log.case)
+    pace *= hour_table(effects, log.activities)[log.activity, hours_of(log).level]
+    return effects, np.round(work / pace).astype(np.int64)
 
 
 def _warm_up(log: LogColumns) -> float:

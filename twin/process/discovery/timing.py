@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from twin.process.discovery.attributes import Feature
 from twin.process.discovery.columns import MINUTE, SECOND, Float, Int, LogColumns, week_time
+from twin.process.discovery.effects import fit_effects, pace_of
 from twin.process.discovery.model import Samples, Timing
 
 _LEAST = 12
@@ -17,7 +21,7 @@ _SELDOM = 0.05
 """A half hour with fewer starts and ends than this share of the mean counts as closed."""
 
 
-def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float) -> Timing:
+def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float, features: Sequence[Feature] = ()) -> Timing:
     """Tables of waits by pair of activities and of services by activity.
 
     Args:
@@ -25,6 +29,7 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float) -> Timing:
         ready: when each instance could begin.
         by: the instance that made it possible, -1 = none.
         weight: of each case.
+        features: case attributes that may steer services.
     """
     k, r = len(log.activities), len(log.resources)
     mass = weight[log.case]
@@ -46,7 +51,9 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float) -> Timing:
         keys[kept], len(own) + k, ready[both_rows[kept]], log.start[both_rows[kept]], None, mass[both_rows[kept]]
     )
     same = _same(log, by, rows, group_of[pair], len(own) + k)
-    services = _samples(log.activity, k, log.start, log.end, log.resource, mass)
+    effects = fit_effects(log, log.end - log.start, list(features)) if features else []
+    pace = pace_of(effects, log.activities, list(features), log.activity, log.case) if effects else None
+    services = _samples(log.activity, k, log.start, log.end, log.resource, mass, pace)
     known = np.flatnonzero(log.resource >= 0)
     cell = log.activity[known] * max(r, 1) + log.resource[known]
     count = np.bincount(cell, minlength=k * max(r, 1))
@@ -55,8 +62,18 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float) -> Timing:
     own_group[own_cells] = np.arange(len(own_cells))
     use = known[own_group[cell] >= 0]
     key = own_group[log.activity[use] * max(r, 1) + log.resource[use]]
-    own_samples = _samples(key, len(own_cells), log.start[use], log.end[use], None, mass[use])
-    return Timing(waits=waits, wait_group=group_of, services=services, same=same, own_group=own_group, own=own_samples)
+    own_samples = _samples(
+        key, len(own_cells), log.start[use], log.end[use], None, mass[use], None if pace is None else pace[use]
+    )
+    return Timing(
+        waits=waits,
+        wait_group=group_of,
+        services=services,
+        same=same,
+        own_group=own_group,
+        own=own_samples,
+        effects=effects,
+    )
 
 
 def _same(log: LogColumns, by: Int, rows: Int, group: Int, groups: int) -> Int:
@@ -67,7 +84,9 @@ def _same(log: LogColumns, by: Int, rows: Int, group: Int, groups: int) -> Int:
     return np.round(hits / np.maximum(total, 1) * _MILLI).astype(np.int64)
 
 
-def _samples(group: Int, groups: int, begin: Int, stop: Int, resource: Int | None, mass: Float) -> Samples:
+def _samples(
+    group: Int, groups: int, begin: Int, stop: Int, resource: Int | None, mass: Float, pace: Float | None = None
+) -> Samples:
     """Samples sorted by group and time of the week."""
     minute = week_time(begin) // MINUTE
     order = np.lexsort((minute, group))
@@ -79,6 +98,7 @@ def _samples(group: Int, groups: int, begin: Int, stop: Int, resource: Int | Non
         milliseconds=((stop - begin) // (SECOND // 1000))[order],
         resource=np.full(len(order), -1, np.int64) if resource is None else resource[order],
         keep=np.maximum(1, np.round(mass[order] / top * _MILLI)).astype(np.int64),
+        pace=np.zeros(0, np.int64) if pace is None else np.round(pace[order] * _MILLI).astype(np.int64),
     )
 
 

@@ -1,0 +1,260 @@
+"""Which case attributes steer routes: at each point of decision (what follows an activity, or the start).
+
+There the chance of each follower given the whole history is multiplied by a factor for the level of the attribute. An
+attribute is kept if level and follower depend on each other beyond chance (G test on the first decision of each case,
+corrected for the number of tests), and if the factors predict cases they were not fitted to better than none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from twin.process.discovery.attributes import Feature
+from twin.process.discovery.columns import Float, Int, LogColumns
+from twin.process.discovery.effects import CHANCE
+from twin.process.discovery.model import DiscoveredProcess, RouteEffect, Routes
+from twin.process.discovery.routes import Trie, fixed_routes, trie_of
+
+_FEWEST = 40
+_FOLDS = 4
+_LEAST = 0.01
+_ERRORS = 2.0
+_MOST = 3
+_SHRINKAGES = (2.0, 10.0, 50.0)
+_EXPECTED = 5.0
+_ROUNDS = 6
+_ATTRIBUTES = 4
+"""No more attributes than this steer the routes of one log: their levels combine."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Decisions: every activity of every case, and its end.
+
+    Attributes:
+        case: of each step.
+        last: activity before it, K at the start.
+        follower: what was chosen, K = the end.
+        chance: of each follower, from cases of other folds.
+        first: whether it is the first decision of its case at that point.
+    """
+
+    case: Int
+    last: Int
+    follower: Int
+    chance: Float
+    first: Int
+
+
+def fit_steering(log: LogColumns, weight: Float, routes: Routes, features: list[Feature]) -> list[RouteEffect]:
+    """Factors of followers by levels of attributes that hold beyond chance.
+
+    Args:
+        log: the log.
+        weight: of each case.
+        routes: as fitted; their depth and shrinkage are used for the held-out chances.
+        features: of the attributes, levels by case.
+    """
+    k = len(log.activities)
+    case, last, follower, first = _decisions(log)
+    tests = max(1, (k + 1) * len(features))
+    likely: dict[int, list[tuple[float, Feature]]] = {}
+    for at in range(k + 1):
+        rows = np.flatnonzero((last == at) & (first == 1))
+        for feature in features:
+            p = _dependence(feature.level[case[rows]], follower[rows], len(feature.labels), k + 1)
+            if p * tests <= CHANCE:
+                likely.setdefault(at, []).append((p, feature))
+    if not likely:
+        return []
+    chance = _held_out_chances(log, weight, routes)
+    steps = Steps(case, last, follower, chance, first)
+    found: list[RouteEffect] = []
+    for at in sorted(likely):
+        found += _at_point(log, steps, at, [feature for _, feature in sorted(likely[at], key=lambda pair: pair[0])])
+    share: dict[str, float] = {}
+    for effect in found:
+        share[effect.by] = share.get(effect.by, 0.0) + effect.explained
+    kept = sorted(share, key=lambda name: -share[name])[:_ATTRIBUTES]
+    return [effect for effect in found if effect.by in kept]
+
+
+def _decisions(log: LogColumns) -> tuple[Int, Int, Int, Int]:
+    k = len(log.activities)
+    sizes = np.diff(log.offset) + 1
+    ends = np.cumsum(sizes)
+    total = int(ends[-1])
+    follower, last = np.full(total, k, np.int64), np.full(total, k, np.int64)
+    inner = np.ones(total, bool)
+    inner[ends - 1] = False
+    follower[inner] = log.activity
+    inner = np.ones(total, bool)
+    inner[ends - sizes] = False
+    last[inner] = log.activity
+    case = np.repeat(np.arange(log.cases), sizes)
+    first = np.zeros(total, np.int64)
+    first[np.unique(case * (k + 1) + last, return_index=True)[1]] = 1
+    return case, last, follower, first
+
+
+def _dependence(level: Int, follower: Int, levels: int, followers: int) -> float:
+    """Chance of a dependence of level and follower at least as strong if there were none."""
+    rows = np.flatnonzero(level >= 0)
+    if len(rows) < _FEWEST:
+        return 1.0
+    table = np.zeros((levels, followers))
+    np.add.at(table, (level[rows], follower[rows]), 1.0)
+    table = table[table.sum(axis=1) > 0]
+    # Seldom followers are taken together, so that the statistic has its limiting distribution.
+    common = table.sum(axis=0) >= _EXPECTED * len(table)
+    table = np.column_stack([table[:, common], table[:, ~common].sum(axis=1)])
+    table = table[:, table.sum(axis=0) > 0]
+    if min(table.shape) < 2:
+        return 1.0
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    g = 2.0 * float((table * np.log(np.maximum(table, 1e-300) / expected))[table > 0].sum())
+    return float(stats.chi2.sf(g, (table.shape[0] - 1) * (table.shape[1] - 1)))
+
+
+def _held_out_chances(log: LogColumns, weight: Float, routes: Routes) -> Float:
+    """Chances of all followers at each step, from a tree fitted to the cases of the other folds."""
+    k = len(log.activities)
+    total = len(log.case) + log.cases
+    found = np.empty((total, k + 1))
+    fold = np.arange(log.cases) % _FOLDS
+    for held in range(_FOLDS):
+        if not (fold != held).any():
+            continue
+        part = log.take(fold != held)
+        trie = trie_of(fixed_routes(part, weight[fold != held], routes), k)
+        chance = np.diff(trie.chance, axis=1, prepend=0.0)
+        for c in np.flatnonzero(fold == held).tolist():
+            a, b = int(log.offset[c]), int(log.offset[c + 1])
+            nodes = _nodes(trie, log.activity[a:b].tolist(), routes.depth, k)
+            found[a + c : b + c + 1] = chance[nodes]
+    return found
+
+
+def _nodes(trie: Trie, trace: list[int], depth: int, k: int) -> list[int]:
+    child, found = trie.child, []
+    for at in range(len(trace) + 1):
+        node = 0
+        for back in range(depth):
+            symbol = trace[at - 1 - back] if back < at else k
+            following = int(child[node, symbol])
+            if following < 0:
+                break
+            node = following
+            if back >= at:
+                break
+        found.append(node)
+    return found
+
+
+def _at_point(log: LogColumns, steps: Steps, at: int, features: list[Feature]) -> list[RouteEffect]:
+    """The attributes that help at one point of decision, the most significant first."""
+    k = len(log.activities)
+    rows = np.flatnonzero(steps.last == at)
+    case, follower = steps.case[rows], steps.follower[rows]
+    chance = np.maximum(steps.chance[rows], 1e-9)
+    chance /= chance.sum(axis=1, keepdims=True)
+    _, number = np.unique(case, return_inverse=True)
+    part = number * _FOLDS // max(int(number.max()) + 1, 1)
+    everything = float(-np.log2(chance[np.arange(len(rows)), follower]).sum())
+    found: list[RouteEffect] = []
+    for feature in features[: 2 * _MOST]:
+        level = feature.level[case]
+        levels = len(feature.labels)
+        best, chosen, tilted = 0.0, 0.0, chance
+        for shrinkage in _SHRINKAGES:
+            trial = chance.copy()
+            for held in range(_FOLDS):
+                out = part == held
+                factor = _factors(chance[~out], level[~out], follower[~out], levels, shrinkage)
+                trial[out] = _tilt(chance[out], factor, level[out])
+            own = np.arange(len(rows))
+            gains = np.bincount(number, np.log2(trial[own, follower] / chance[own, follower]))
+            error = float(gains.std() / np.sqrt(len(gains)))
+            gain = float(gains.sum())
+            if gains.mean() > _ERRORS * error and gain > max(best, _LEAST * everything):
+                best, chosen, tilted = gain, shrinkage, trial
+        if not best:
+            continue
+        factor = _factors(chance, level, follower, levels, chosen)
+        used = np.flatnonzero(np.bincount(follower, minlength=k + 1) > 0)
+        found.append(
+            RouteEffect(
+                after=log.activities[at] if at < k else "",
+                by=feature.name,
+                levels=feature.labels,
+                followers=[log.activities[s] if s < k else "" for s in used.tolist()],
+                factor=[[round(float(x), 4) for x in row] for row in factor[:, used]],
+                explained=round(best / everything, 4),
+            )
+        )
+        chance = tilted
+        if len(found) == _MOST:
+            break
+    return found
+
+
+def _factors(chance: Float, level: Int, follower: Int, levels: int, shrinkage: float) -> Float:
+    """Observed over expected number of each follower at each level, leaning to 1 by `shrinkage` cases.
+
+    Iterative scaling towards the observed numbers and `shrinkage` assumed cases that decide as all do.
+    """
+    k = chance.shape[1]
+    factor = np.ones((levels, k))
+    seen = np.zeros((levels, k))
+    rows = level >= 0
+    np.add.at(seen, (level[rows], follower[rows]), 1.0)
+    prior = np.bincount(follower, minlength=k) / max(len(follower), 1)
+    for _ in range(_ROUNDS):
+        tilted = _tilt(chance, factor, level)
+        expected = np.zeros((levels, k))
+        np.add.at(expected, level[rows], tilted[rows])
+        assumed = _tilt(np.tile(prior, (levels, 1)), factor, np.arange(levels))
+        factor *= (seen + shrinkage * prior) / np.maximum(expected + shrinkage * assumed, 1e-9)
+        factor = np.where(seen.sum(axis=1, keepdims=True) > 0, np.clip(factor, 1e-4, 1e4), 1.0)
+    return factor
+
+
+def _tilt(chance: Float, factor: Float, level: Int) -> Float:
+    found = chance * np.vstack([factor, np.ones(factor.shape[1])])[level]
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Steered:
+    """Route factors as the kernels want them.
+
+    Attributes:
+        profile: of each row of attributes; -1 = not steered.
+        factor: profile x activity before (K = start) x follower (K = end).
+    """
+
+    profile: Int
+    factor: Float
+
+
+def steered_of(process: DiscoveredProcess, features: list[Feature]) -> Steered:
+    """One profile for each observed combination of the levels that steer."""
+    k = len(process.activities)
+    by_name = {feature.name: feature for feature in features}
+    effects = [effect for effect in process.steering if effect.by in by_name]
+    if not effects:
+        return Steered(np.full(1, -1, np.int64), np.ones((1, k + 1, k + 1)))
+    names = sorted({effect.by for effect in effects})
+    combined = np.stack([by_name[name].level for name in names], axis=1)
+    kept, profile = np.unique(combined, axis=0, return_inverse=True)
+    index = {name: i for i, name in enumerate([*process.activities, ""])}
+    factor = np.ones((len(kept), k + 1, k + 1))
+    for effect in effects:
+        level = kept[:, names.index(effect.by)]
+        table = np.vstack([np.array(effect.factor), np.ones(len(effect.followers))])[level]
+        for j, follower in enumerate(effect.followers):
+            factor[:, index[effect.after], index[follower]] *= table[:, j]
+    return Steered(np.append(profile.ravel(), -1).astype(np.int64), factor)
