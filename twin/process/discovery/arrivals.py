@@ -34,7 +34,7 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
     until = cut if bool(usable.all()) and cut - until < DAY else until
     seen = usable & (first <= until)
     times, mass = first[seen], weight[seen]
-    profile = _profile(times, mass, begin, max(until, begin + HOUR))
+    profile = profile_of_week(times, mass, begin, max(until, begin + HOUR))
     days, counts, exposure = _daily(times, mass, profile, begin, until)
     half_life, spread = _choose_half_life(days, counts, exposure)
     level = _level(days, counts, exposure, days[-1] + 1.0, half_life)
@@ -63,7 +63,7 @@ def _exposure(begin: int, until: int) -> Float:
     return np.bincount(hours % HOURS, weights=np.maximum(share, 0.0), minlength=HOURS).astype(np.float64)
 
 
-def _profile(times: Int, mass: Float, begin: int, until: int) -> Float:
+def profile_of_week(times: Int, mass: Float, begin: int, until: int) -> Float:
     """Relative rate by hour of the week; cells with little evidence lean to weekday times hour of the day."""
     seen = np.bincount(week_time(times) // HOUR, weights=mass, minlength=HOURS)
     exposure = _exposure(begin, until)

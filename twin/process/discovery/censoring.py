@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin.process.discovery.columns import Float, Int, LogColumns
+from twin.process.discovery.backlog import recorded_from
+from twin.process.discovery.columns import Bool, Float, Int, LogColumns
 
 _LEAST_SHOWN = 0.2
 _MOST_WEIGHT = 10.0
@@ -22,36 +23,64 @@ class Completeness:
         shown: per case, the probability that a case which began then is in the log.
         weight: per case, how many cases like it (of its length) it stands for; mean 1.
         truncated: whether only cases that ended before the cut are in the log.
+        begun: per case, whether it began while recording was under way.
     """
 
     shown: Float
     weight: Float
     truncated: bool
+    begun: Bool
 
 
-def completeness(log: LogColumns, cut: int, truncated: bool | None = None) -> Completeness:
+def completeness(log: LogColumns, cut: int, truncated: bool | None = None, begun: Bool | None = None) -> Completeness:
     """Correct for right truncation: of cases that began late, a log of completed cases shows only the short ones.
 
-    The distribution of cycle times is the product-limit estimate for right-truncated data (D. Lynden-Bell 1971).
+    The distribution of cycle times is the product-limit estimate for right-truncated data (D. Lynden-Bell 1971). Cases
+    under way when recording began are left out of it: their cycle times are not known.
 
     Args:
         log: the log.
         cut: ns; no case that ended later is in the log.
         truncated: whether that is so; None = find out from the arrivals before the cut.
+        begun: per case, whether it began while recording was under way; None = all.
     """
+    begun = np.ones(log.cases, bool) if begun is None else begun
+    if begun.all():
+        return _completeness(log, cut, truncated)
+    part = _completeness(log.take(begun), cut, truncated)
+    shown, weight = np.ones(log.cases), np.full(log.cases, part.weight.min())
+    shown[begun], weight[begun] = part.shown, part.weight
+    return Completeness(shown, weight, part.truncated, begun)
+
+
+def begun_in_recording(log: LogColumns, begins: Int, truncated: bool | None) -> Bool:
+    """Per case, whether it began while recording was under way.
+
+    Args:
+        log: the log.
+        begins: when each case seems to begin, ns.
+        truncated: as in `completeness`.
+    """
+    shown = _completeness(log, int(log.end.max()), truncated).shown
+    return np.asarray(begins >= recorded_from(log, begins, np.maximum(shown, _LEAST_SHOWN)))
+
+
+def _completeness(log: LogColumns, cut: int, truncated: bool | None) -> Completeness:
+    """As `completeness`, of cases all of which began while recording was under way."""
+    begun = np.ones(log.cases, bool)
     cycle = (log.last - log.first).astype(np.float64)
     room = np.maximum((cut - log.first).astype(np.float64), cycle)
     shown = _distribution(cycle, room, room)
     if truncated is None:
         truncated = _looks_truncated(log.first, shown, cycle, cut)
     if not truncated:
-        return Completeness(np.ones(log.cases), np.ones(log.cases), False)
+        return Completeness(np.ones(log.cases), np.ones(log.cases), False, begun)
     arrivals = 1.0 / np.maximum(shown, _LEAST_SHOWN)
     order = np.argsort(log.first, kind="stable")
     mass = np.concatenate([[0.0], np.cumsum(arrivals[order])])
     before = mass[np.searchsorted(log.first[order], cut - cycle, side="right")] / mass[-1]
     weight = np.minimum(1.0 / np.maximum(before, 1e-9), _MOST_WEIGHT)
-    return Completeness(shown, weight / weight.mean(), True)
+    return Completeness(shown, weight / weight.mean(), True, begun)
 
 
 def _distribution(cycle: Float, room: Float, at: Float) -> Float:

@@ -11,10 +11,10 @@ import numpy as np
 
 from twin.errors import DataError
 from twin.process.discovery.arrivals import fit_arrivals
-from twin.process.discovery.attributes import case_attributes, features_of
-from twin.process.discovery.censoring import Completeness, completeness
+from twin.process.discovery.attributes import Feature, case_attributes, features_of
+from twin.process.discovery.censoring import Completeness, begun_in_recording, completeness
 from twin.process.discovery.clock import align_clock
-from twin.process.discovery.columns import SECOND, Float, Int, LogColumns, columns_of, concurrency, enabling
+from twin.process.discovery.columns import SECOND, Bool, Float, Int, LogColumns, columns_of, concurrency, enabling
 from twin.process.discovery.delays import fit_delays, pauses_hold
 from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
 from twin.process.discovery.priorities import Discipline
@@ -58,11 +58,13 @@ class Parts:
         process: with every part; its `structure` says nothing yet.
         delayed: the workforce with extraneous delays, if there is a workforce.
         whole: the routes that follow whole observed cases.
+        under_way: names of the cases that were under way when recording began.
     """
 
     process: DiscoveredProcess
     delayed: Workforce | None
     whole: Routes
+    under_way: frozenset[str]
 
 
 def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProcess:
@@ -85,7 +87,9 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     tables, splits = [], inner_splits(log) if options.compare else []
     for number, (early, later) in enumerate(splits):
         options.report(f"inner split {number + 1}")
-        rivals = _rivals(fit_parts(columns_of(early), replace(options, truncated=True), early), options)
+        rivals = _rivals(
+            fit_parts(columns_of(early), replace(options, truncated=True), early, parts.under_way), options
+        )
         if len(rivals) > 1:
             tables.append(compare(rivals, later, options.seed, options.report))
     ranking: list[Rival] = rank(tables)
@@ -131,28 +135,38 @@ def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:
     }
 
 
-def fit_parts(log: LogColumns, options: Options, recorded: EventLog | None = None) -> Parts:
+def fit_parts(
+    log: LogColumns, options: Options, recorded: EventLog | None = None, under_way: frozenset[str] | None = None
+) -> Parts:
     """Fit every part to a log.
 
     Args:
         log: the columns.
         options: what to fit.
         recorded: the log with its attributes; None = without any.
+        under_way: names of the cases that were under way when recording began; None = find out.
     """
     log, changes = align_clock(log)
     cut = int(log.end.max())
-    seen: Completeness = completeness(log, cut, options.truncated)
     side = concurrency(log)
     ready, by = enabling(log, side)
     begins = ready[log.offset[:-1]]
+    if under_way is None:
+        begun = begun_in_recording(log, begins, options.truncated)
+    else:
+        begun = np.array([name not in under_way for name in log.names])
+    seen: Completeness = completeness(log, cut, options.truncated, begun)
     order = np.argsort(begins, kind="stable")
-    arrivals = fit_arrivals(begins[order], (1.0 / np.maximum(seen.shown, 1e-3))[order], int(begins.min()), cut)
+    order = order[seen.begun[order]]
+    began = begins[order]
+    arrivals = fit_arrivals(began, (1.0 / np.maximum(seen.shown, 1e-3))[order], int(began[0]), cut)
+    whole, mass = log.take(seen.begun), seen.weight[seen.begun]
     attributes = case_attributes(recorded, log) if recorded is not None else []
     features = features_of(attributes)
     timing = fit_timing(log, ready, by, seen.weight, features)
     people = options.structure in (None, "workforce")
     staffed = fit_workforce(log, ready, seen.weight, len(timing.same), features) if people else None
-    routes, bits = fit_routes(log, seen.weight)
+    routes, bits = fit_routes(whole, mass)
     fits = [Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits]
     if staffed:
         fits += _choice_fits(staffed[1])
@@ -162,17 +176,18 @@ def fit_parts(log: LogColumns, options: Options, recorded: EventLog | None = Non
         resources=log.resources,
         structure="timers",
         window=seen.truncated,
+        cut_off=not bool(seen.begun.all()),
         arrivals=arrivals,
         concurrent=side.astype(np.int64).ravel(),
         routes=routes,
         attributes=attributes,
-        row_weight=_row_weight(seen.weight) if attributes else np.zeros(0, np.int64),
-        steering=fit_steering(log, seen.weight, routes, features) if features else [],
+        row_weight=_row_weight(seen.weight * seen.begun) if attributes else np.zeros(0, np.int64),
+        steering=fit_steering(whole, mass, routes, _of(features, seen.begun)) if features else [],
         timing=timing,
         workforce=staffed[0] if staffed else None,
-        cases=fit_cases(log, seen.weight) if options.structure in (None, "resampled") else None,
+        cases=fit_cases(whole, mass, np.flatnonzero(seen.begun)) if options.structure in (None, "resampled") else None,
         fits=fits,
-        notes=[*log.notes, *(_clock_note(*change) for change in changes)],
+        notes=[*log.notes, *(_clock_note(*change) for change in changes), *_backlog_note(seen)],
     )
     staff = process.workforce
     if staff is not None and staff.pauses and not pauses_hold(process, log, ready, side, options.seed):
@@ -183,7 +198,12 @@ def fit_parts(log: LogColumns, options: Options, recorded: EventLog | None = Non
         waiting = float(observed.sum())
         share = max(0.0, 1.0 - float(plain.sum()) / waiting) if waiting > 0 else 0.0
         process.unexplained["waiting, by contention and calendars"] = round(share, 4)
-    return Parts(process, delayed, whole_routes(log, seen.weight))
+    early = frozenset(name for name, began in zip(log.names, seen.begun.tolist(), strict=True) if not began)
+    return Parts(process, delayed, whole_routes(whole, mass), early)
+
+
+def _of(features: list[Feature], cases: Bool) -> list[Feature]:
+    return [replace(feature, level=feature.level[cases]) for feature in features]
 
 
 def _row_weight(weight: Float) -> Int:
@@ -212,6 +232,11 @@ def _source(log: LogColumns, name: str) -> Source:
         first=int(log.start.min()),
         last=int(log.end.max()),
     )
+
+
+def _backlog_note(seen: Completeness) -> list[str]:
+    early = int(np.count_nonzero(~seen.begun))
+    return [f"{early} cases were under way when recording began; they are no arrivals."] if early else []
 
 
 def _clock_note(at: int, hours: int) -> str:

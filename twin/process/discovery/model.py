@@ -324,6 +324,8 @@ class DiscoveredProcess(Piece):
         structure: `workforce` (individuals whose time is limited), `timers` (waits as observed, by time of the week)
             or `resampled` (whole observed cases at new times: no mechanism, hence no what-if).
         window: whether the log shows only cases that had ended when its recording stopped.
+        cut_off: whether a recording shows the cases under way at its end as far as they had got. Assumed of logs that
+            show cases which were under way at their beginning: those are cut by time, not chosen by case.
         concurrent: activities x activities, 1 = run side by side.
         attributes: of cases; a simulated case takes those of an observed one.
         row_weight: of each observed case, in thousandths, when attributes are drawn.
@@ -339,6 +341,7 @@ class DiscoveredProcess(Piece):
     resources: list[str]
     structure: Structure
     window: bool = False
+    cut_off: bool = False
     arrivals: Arrivals
     concurrent: Table
     routes: Routes

@@ -15,8 +15,14 @@ _TRIES = 8
 _FEWEST = 5
 
 
-def fit_cases(log: LogColumns, weight: Float) -> Cases:
-    """The observed cases, sorted by the time of the week at which they began."""
+def fit_cases(log: LogColumns, weight: Float, row: Int) -> Cases:
+    """The observed cases, sorted by the time of the week at which they began.
+
+    Args:
+        log: the log.
+        weight: of each case.
+        row: of each case, its row of attributes.
+    """
     begin = week_time(log.first) // MINUTE
     order = np.argsort(begin, kind="stable")
     sizes = np.diff(log.offset)[order]
@@ -31,7 +37,7 @@ def fit_cases(log: LogColumns, weight: Float) -> Cases:
         resource=log.resource[rows],
         start=(log.start[rows] - zero) // _MS,
         end=(log.end[rows] - zero) // _MS,
-        row=order,
+        row=row[order],
     )
 
 

@@ -67,6 +67,7 @@ def compare(
                 start=int(columns.first.min()),
                 cases=columns.cases,
                 streams=Streams(seed, run),
+                cut_off=False,
                 follow_up=0.0,
             )
             if len(done.case):

@@ -278,11 +278,13 @@ def simulate_like(
     cases: int,
     streams: Streams,
     window: bool | None = None,
+    cut_off: bool | None = None,
     follow_up: float = FOLLOW_UP,
 ) -> Simulated:
     """A log that begins at an instant and holds so many cases, recorded as the log was to which the process was fitted.
 
-    If that log held only cases which had ended when its recording stopped (`process.window`), so does this one. How
+    If that log held only cases which had ended when its recording stopped (`process.window`), so does this one; if it
+    was cut by time (`process.cut_off`), recording stops between two arrivals, and cases are cut off there. Else how
     long recording goes on after the last arrival cannot be known from that log; assumed is a fifth of the recording.
 
     Args:
@@ -291,8 +293,13 @@ def simulate_like(
         cases: number of cases.
         streams: seed and replication.
         window: recorded so or not, whatever the process says.
+        cut_off: likewise.
         follow_up: share of the recording that follows the last arrival.
     """
+    if process.cut_off if cut_off is None else cut_off:
+        return _cut_off(
+            simulate_columns(process, start=start, cases=2 * cases + 16, streams=streams, at_start=True), cases
+        )
     if not (process.window if window is None else window):
         return simulate_columns(process, start=start, cases=cases, streams=streams, at_start=True)
     count = cases + cases // 2 + 16
@@ -309,14 +316,15 @@ def simulate_like(
             break
         count *= _GROWTH
     kept = needed <= stop
-    rows = kept[done.case]
-    number = np.cumsum(kept) - 1
-    return Simulated(
-        number[done.case[rows]],
-        done.activity[rows],
-        done.resource[rows],
-        done.start[rows],
-        done.end[rows],
-        arrival=done.arrival[kept],
-        row=None if done.row is None else done.row[kept],
-    )
+    return done.part(kept, kept[done.case])
+
+
+def _cut_off(done: Simulated, cases: int) -> Simulated:
+    """What has ended when so many cases have ended an activity; recording stops halfway to the next case."""
+    seen = np.full(len(done.arrival), np.iinfo(np.int64).max)
+    np.minimum.at(seen, done.case, done.end)
+    order = np.sort(seen)
+    last, following = int(order[max(0, cases - 1)]), int(order[cases])
+    stop = last + (following - last) // 2
+    kept = seen <= stop
+    return done.part(kept, kept[done.case] & (done.end <= stop))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from twin.process.discovery.columns import Int
+import numpy as np
+
+from twin.process.discovery.columns import Bool, Int
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,15 @@ class Simulated:
     arrival: Int
     open_cases: int = 0
     row: Int | None = None
+
+    def part(self, cases: Bool, rows: Bool) -> Simulated:
+        """Some instances of some cases, which are numbered anew.
+
+        Args:
+            cases: which cases.
+            rows: which instances; of those cases only.
+        """
+        number = np.cumsum(cases) - 1
+        kept = {name: getattr(self, name)[rows] for name in ("activity", "resource", "start", "end")}
+        row = None if self.row is None else self.row[cases]
+        return replace(self, case=number[self.case[rows]], arrival=self.arrival[cases], row=row, **kept)
