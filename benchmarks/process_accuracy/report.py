@@ -129,7 +129,8 @@ A process is discovered on the training part alone. A simulated log begins when 
 and holds as many cases as the test part: that, and nothing else of the test part, is told to the simulator, as in the
 published comparisons. The simulation starts with no work in hand. Where the training part shows only cases that ended
 before its recording stopped, so do the simulated logs; how long recording goes on after the last arrival is not told
-and assumed to be a fifth of the time. A test part recorded otherwise (see each log) costs accuracy in cycle times, on
+and assumed to be a fifth of the time. Where the training part begins with cases under way, its recording was cut by
+time: simulated logs then stop between two arrivals, and show unfinished cases as far as they got. A test part recorded otherwise (see each log) costs accuracy in cycle times, on
 the time line and in the control flow. The five distances between test part and simulated log, 0 = equal:
 
 - NGD, n-gram distance (n = 3) of the control flow, from 0 to 1;

@@ -20,7 +20,7 @@ from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, 
 from twin.process.discovery.priorities import Discipline
 from twin.process.discovery.resampling import fit_cases
 from twin.process.discovery.routes import fit_routes, whole_routes
-from twin.process.discovery.select import compare, inner_splits, naive, rank
+from twin.process.discovery.select import compare, inner_splits, naive, noise, rank
 from twin.process.discovery.staff import fit_workforce, without_pauses
 from twin.process.discovery.steering import fit_steering
 from twin.process.discovery.timing import fit_timing
@@ -84,7 +84,7 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     columns = columns_of(log)
     options.report("whole log")
     parts = fit_parts(columns, options, log)
-    tables, splits = [], inner_splits(log) if options.compare else []
+    tables, noises, splits = [], [], inner_splits(log) if options.compare else []
     for number, (early, later) in enumerate(splits):
         options.report(f"inner split {number + 1}")
         rivals = _rivals(
@@ -92,7 +92,8 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
         )
         if len(rivals) > 1:
             tables.append(compare(rivals, later, options.seed, options.report))
-    ranking: list[Rival] = rank(tables)
+            noises.append(noise(later))
+    ranking: list[Rival] = rank(tables, noises)
     candidates = _rivals(parts, options)
     if not candidates:
         raise DataError(

@@ -14,14 +14,15 @@ from twin.process.discovery.simulate import simulate_like
 from twin.process.discovery.simulated import Simulated
 from twin.process.eventlog.log import EventLog
 from twin.process.eventlog.split import replay, split
-from twin.randomness import Streams
+from twin.randomness import Stream, Streams
 
 _SHARES = (0.75, 0.6, 0.45)
 _MANY = 10_000
 """A log of so many activities is split once: its held-out part is large enough. Shorter ones are split thrice."""
-_RUNS = 4
-_FLOOR = {"NGD": 0.02, "AEDD": 2.0, "CEDD": 0.1, "REDD": 0.5, "CTDD": 0.5}
-"""Differences below these count little: two simulations of one process differ by as much."""
+_RUNS = 8
+_HALVINGS = 10
+_LEAST_NOISE = 0.01
+"""Differences of a hundredth (an hour's hundredth, or an NGD's) never count, however regular a log is."""
 _HANDICAP = {"resampled": 1.1}
 """A structure without mechanism must be better by a tenth to be chosen."""
 _FEWEST_CASES = 8
@@ -77,16 +78,41 @@ def compare(
     return found
 
 
-def rank(tables: list[dict[str, dict[str, float]]]) -> list[Rival]:
+def noise(test: EventLog) -> dict[str, float]:
+    """How far apart two logs like a held-out part would be by chance alone.
+
+    The mean distance between its random halves, over the root of two, as they are half as large.
+
+    Args:
+        test: the held-out part.
+    """
+    columns = columns_of(test)
+    table = []
+    for number in range(_HALVINGS):
+        luck = Streams(1, number).uniform(Stream.BOOTSTRAP, np.arange(columns.cases))
+        half = np.argsort(np.argsort(luck)) < columns.cases // 2
+        one, other = (_profile(columns.take(part)) for part in (half, ~half))
+        table.append(list(distances(one, other).as_dict().values()))
+    return {n: max(float(x) / np.sqrt(2.0), _LEAST_NOISE) for n, x in zip(NAMES, np.mean(table, axis=0), strict=True)}
+
+
+def _profile(log: LogColumns) -> LogProfile:
+    return LogProfile(log.case, log.activity, log.activities, log.start, log.end)
+
+
+def rank(tables: list[dict[str, dict[str, float]]], noises: list[dict[str, float]]) -> list[Rival]:
     """The rivals that were compared on every split, best first.
 
     Args:
         tables: of each split, what `compare` found.
+        noises: of each split, what chance makes of each distance.
     """
     names = [name for name in tables[0] if all(name in table for table in tables)] if tables else []
     ranking = []
     for name in names:
-        ratios = [_score(name, {n: table[n] for n in names}) for table in tables]
+        ratios = [
+            _score(name, {n: table[n] for n in names}, chance) for table, chance in zip(tables, noises, strict=True)
+        ]
         means = {metric: round(float(np.mean([table[name][metric] for table in tables])), 4) for metric in NAMES}
         ranking.append(Rival(structure=name, distances=means, score=round(float(np.exp(np.mean(ratios))), 4)))
     return sorted(ranking, key=lambda rival: rival.score)
@@ -98,10 +124,10 @@ def naive(splits: list[tuple[EventLog, EventLog]]) -> dict[str, float]:
     return {name: round(float(x), 4) for name, x in zip(NAMES, np.mean(table, axis=0), strict=True)} if table else {}
 
 
-def _score(name: str, found: dict[str, dict[str, float]]) -> float:
-    """Logarithm of the geometric mean over the five of the ratio to the best rival."""
+def _score(name: str, found: dict[str, dict[str, float]], chance: dict[str, float]) -> float:
+    """Logarithm of the geometric mean over the five of the ratio to the best rival, chance added to both."""
     logs = []
-    for metric, floor in _FLOOR.items():
+    for metric, floor in chance.items():
         best = min(other[metric] for other in found.values())
         logs.append(np.log((found[name][metric] + floor) / (best + floor)))
     return float(np.mean(logs) + np.log(_HANDICAP.get(name, 1.0)))
