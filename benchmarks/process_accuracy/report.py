@@ -130,8 +130,9 @@ and holds as many cases as the test part: that, and nothing else of the test par
 published comparisons. The simulation starts with no work in hand. Where the training part shows only cases that ended
 before its recording stopped, so do the simulated logs; how long recording goes on after the last arrival is not told
 and assumed to be a fifth of the time. Where the training part begins with cases under way, its recording was cut by
-time: simulated logs then stop between two arrivals, and show unfinished cases as far as they got. A test part recorded otherwise (see each log) costs accuracy in cycle times, on
-the time line and in the control flow. The five distances between test part and simulated log, 0 = equal:
+time: simulated logs then stop between two arrivals, and show unfinished cases as far as they got. A test part recorded
+otherwise (see each log) costs accuracy in cycle times, on the time line and in the control flow. The five distances
+between test part and simulated log, 0 = equal:
 
 - NGD, n-gram distance (n = 3) of the control flow, from 0 to 1;
 - AEDD, absolute event distribution: hours that starts and ends must be moved on the time line;
