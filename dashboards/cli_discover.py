@@ -132,6 +132,7 @@ def summary(process: DiscoveredProcess) -> dict[str, Any]:
         "resources": len(process.resources),
         "arrivals_per_week": process.arrivals.per_week,
         "window": process.window,
+        "cut_off": process.cut_off,
         "attributes": [attribute.name for attribute in process.attributes],
         "service_effects": [effect.model_dump() for effect in effects_of(process)],
         "route_effects": [effect.model_dump() for effect in process.steering],

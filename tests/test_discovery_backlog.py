@@ -8,7 +8,7 @@ import pytest
 
 from twin.process.discovery import Options, columns_of, discover, simulate_like
 from twin.process.discovery.backlog import recorded_from
-from twin.process.discovery.censoring import begun_in_recording, completeness
+from twin.process.discovery.censoring import begun_in_recording, completeness, truncated_weights
 from twin.process.discovery.discover import fit_parts
 from twin.randomness import Streams
 
@@ -104,3 +104,19 @@ def test_a_recording_cut_by_time_shows_unfinished_cases_and_stops_between_arriva
     assert np.mean(spans) == pytest.approx(20.0, rel=0.2)
     ended = simulate_like(process, start=BEGIN, cases=cases, streams=Streams(1, 0), cut_off=False)
     assert ended.end.max() > done.end.max() + 5 * DAY
+
+
+def test_a_part_with_little_else_than_cases_under_way_is_fitted_with_them(cut_by_time):
+    columns = columns_of(cut_by_time[0])
+    few = columns.take(np.arange(columns.cases) < 12)
+    parts = fit_parts(few, Options(structure="timers", compare=False), under_way=frozenset(few.names[:10]))
+    assert parts.process.arrivals.per_week > 0
+    assert not parts.under_way
+
+
+def test_no_weight_stands_for_most_of_a_small_log():
+    weight = np.ones(16)
+    weight[3] = 100.0
+    mean = weight.mean()
+    assert truncated_weights(weight).max() == pytest.approx(4.0 * mean)
+    assert (truncated_weights(np.linspace(1, 3, 50)) == np.linspace(1, 3, 50)).all()

@@ -79,8 +79,17 @@ def _completeness(log: LogColumns, cut: int, truncated: bool | None) -> Complete
     order = np.argsort(log.first, kind="stable")
     mass = np.concatenate([[0.0], np.cumsum(arrivals[order])])
     before = mass[np.searchsorted(log.first[order], cut - cycle, side="right")] / mass[-1]
-    weight = np.minimum(1.0 / np.maximum(before, 1e-9), _MOST_WEIGHT)
+    weight = truncated_weights(np.minimum(1.0 / np.maximum(before, 1e-9), _MOST_WEIGHT))
     return Completeness(shown, weight / weight.mean(), True, begun)
+
+
+def truncated_weights(weight: Float) -> Float:
+    """Weights, none above the root of their number times their mean: in small logs one case must not stand for most.
+
+    The rule of E. L. Ionides, Journal of Computational and Graphical Statistics 17 (2008): what it leaves out vanishes
+    with growing numbers, and the variance stays bounded.
+    """
+    return np.minimum(weight, np.sqrt(len(weight)) * weight.mean())
 
 
 def _distribution(cycle: Float, room: Float, at: Float) -> Float:

@@ -156,6 +156,8 @@ def fit_parts(
         begun = begun_in_recording(log, begins, options.truncated)
     else:
         begun = np.array([name not in under_way for name in log.names])
+        # An early part may hold little else.
+        begun = begun if 2 * begun.sum() >= len(begun) else np.ones(len(begun), bool)
     seen: Completeness = completeness(log, cut, options.truncated, begun)
     order = np.argsort(begins, kind="stable")
     order = order[seen.begun[order]]
