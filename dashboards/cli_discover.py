@@ -13,7 +13,8 @@ from dashboards.i18n import say
 from dashboards.log_columns import Columns, read_given
 
 if TYPE_CHECKING:
-    from twin.process.discovery.model import DiscoveredProcess, ServiceEffect
+    from twin.process.discovery.model import DiscoveredProcess
+    from twin.process.discovery.pieces import Batching, ServiceEffect
     from twin.process.eventlog.log import EventLog
 
 Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
@@ -135,6 +136,7 @@ def summary(process: DiscoveredProcess) -> dict[str, Any]:
         "cut_off": process.cut_off,
         "attributes": [attribute.name for attribute in process.attributes],
         "service_effects": [effect.model_dump() for effect in effects_of(process)],
+        "batching": [batch.model_dump() for batch in _batching(process)],
         "route_effects": [effect.model_dump() for effect in process.steering],
         "replay": process.replay,
         "rivals": [rival.model_dump() for rival in process.rivals],
@@ -162,7 +164,7 @@ def report(process: DiscoveredProcess, language: str) -> list[str]:
         rule = "discover_oldest" if staff.oldest_case else "discover_fifo"
         lines.append(say(rule, language))
         lines.append(say("discover_pauses" if staff.pauses else "discover_no_pauses", language))
-    lines += _effects(process, language) + _fits(process, language)
+    lines += _effects(process, language) + _batches(process, language) + _fits(process, language)
     if process.window:
         lines.append(say("discover_window", language))
     return lines + process.notes + _ranking(process, language)
@@ -188,6 +190,27 @@ def _effects(process: DiscoveredProcess, language: str) -> list[str]:
     if names and not steering & {attribute.name for attribute in process.attributes}:
         lines.append(say("discover_attributes_none", language, names=names))
     return lines
+
+
+def _batches(process: DiscoveredProcess, language: str) -> list[str]:
+    """Batches that were found; only the structure with individuals simulates them."""
+    lines = []
+    for batch in _batching(process):
+        words = {"activity": batch.activity, "share": f"{batch.share:.0%}", "batches": f"{batch.batches:,}"}
+        words["size"] = f"{batch.mean_size:.1f}"
+        if batch.rule == "none":
+            lines.append(say("discover_batch_none", language, **words))
+            continue
+        key = "discover_batch_either" if batch.rule == "size or wait" else f"discover_batch_{batch.rule}"
+        number = len(batch.week_minutes) or batch.size
+        rule = say(key, language, n=number, wait=f"{batch.wait_seconds / 3600:.3g}")
+        lines.append(say("discover_batch", language, rule=rule, explained=f"{batch.explained:.0%}", **words))
+    return lines
+
+
+def _batching(process: DiscoveredProcess) -> list[Batching]:
+    staff = process.workforce
+    return staff.batching if staff is not None and process.structure == "workforce" else []
 
 
 def effects_of(process: DiscoveredProcess) -> list[ServiceEffect]:

@@ -193,6 +193,25 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "“{after}”之后的走向取决于 {by}：可消除该处不确定性的 {share}",
     ),
     "discover_case_start": ("the start of a case", "案例开始"),
+    "discover_batch": (
+        "{activity}: {share} of its instances are begun together with others ({batches} batches of {size} on average), "
+        "{rule}; the rule says of {explained} of the later half with whom they were begun",
+        "“{activity}”：{share} 与其他案例成批开始（共 {batches} 批，平均 {size} 件），{rule}；"
+        "该规则正确预测后半段 {explained} 的成批关系",
+    ),
+    "discover_batch_none": (
+        "{activity}: {share} of its instances are begun together with others ({batches} batches of {size} on average), "
+        "but no rule of number or time explains it; not simulated",
+        "“{activity}”：{share} 与其他案例成批开始（共 {batches} 批，平均 {size} 件），"
+        "但数量或时间规则均不能解释；不作模拟",
+    ),
+    "discover_batch_size": ("as soon as {n} wait", "满 {n} 件即开始"),
+    "discover_batch_wait": ("when the first has waited {wait} h", "首件等待 {wait} 小时后开始"),
+    "discover_batch_either": (
+        "as soon as {n} wait or the first has waited {wait} h",
+        "满 {n} 件或首件等待 {wait} 小时即开始",
+    ),
+    "discover_batch_clock": ("at {n} fixed times of the week", "每周 {n} 个固定时刻开始"),
     "discover_fit_routes": (
         "fit of the routes: {bits} bits for each activity of held-out cases (0 = certain, {guess} = mere guessing)",
         "路径拟合：留出案例中每个后续活动 {bits} 比特（0 为完全确定，{guess} 为纯猜测）",

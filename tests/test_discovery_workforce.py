@@ -60,8 +60,11 @@ def compiled(m, arrival, routes, seed):
         np.zeros(people, np.int64), np.zeros(people, np.int64), m.pauses, m.s_group, m.service, m.pace(case_of, offset),
         m.hourly, m.w_group, m.delay,
         m.same, m.concurrent, int(not m.concurrent.any()), m.priority, int(m.oldest_case), int(m.first_waits),
-        np.zeros(total, np.int64), np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64),
-        *(np.empty(total + people + 1, np.int64) for _ in range(3)), np.full(total + people + 1, -1, np.int64),
+        np.zeros(total, np.int64), *(np.zeros(k, np.int64) for _ in range(3)), np.zeros(k + 1, np.int64),
+        np.zeros(0, np.int64), np.zeros(k, np.int64), np.full((3, k), -1, np.int64), np.full(total + 1, -1, np.int64),
+        np.zeros(total + 1, np.int64),
+        np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64),
+        *(np.empty(total + people + k + 1, np.int64) for _ in range(3)), np.full(total + people + k + 1, -1, np.int64),
     )  # fmt: skip
     assert ended == total
     assert (status == DONE).all()

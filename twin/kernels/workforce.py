@@ -188,6 +188,29 @@ def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
     return length
 
 
+@njit(cache=True)
+def next_time(minute, first, stop, at):
+    """The next of the given minutes of the week, at `at` or later; there must be one."""
+    week = (at + MONDAY_SHIFT) // (SLOTS * SLOT)
+    for ahead in range(2):
+        for i in range(first, stop):
+            found = (week + ahead) * SLOTS * SLOT + minute[i] * (SLOT // 30) - MONDAY_SHIFT
+            if found >= at:
+                return found
+    return at
+
+
+@njit(cache=True)
+def release(pool, a, part):
+    """Empty the pool of an activity; its first instance leads the batch, the others follow."""
+    first = pool[0, a]
+    part[first] = 2
+    pool[0, a] = -1
+    pool[1, a] = -1
+    pool[2, a] = 0
+    return first
+
+
 @kernel
 def walk_cases(
     seed, replication, first_case, stop_case, arrival, now,

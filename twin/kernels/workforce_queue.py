@@ -7,41 +7,16 @@ who can do it is free. Times are int64 ns since 1970 UTC; `draw` numbers as in t
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from twin.kernels import kernel
 from twin.kernels.heap import push, remove
 from twin.kernels.philox import uniform
-from twin.kernels.workforce import MONDAY_SHIFT, MS, SLOT, SLOTS, STEP, TIME, next_activity, steered_activity
+from twin.kernels.workforce import MONDAY_SHIFT, MS, SLOT, SLOTS, STEP, TIME, next_time, release
 
-DELAYED, WAITING, RUNNING, DONE = 1, 2, 3, 4
+DELAYED, WAITING, RUNNING, DONE, HELD = 1, 2, 3, 4, 5
 HOUR = 2 * SLOT
 U_DELAY, U_SERVICE, U_CHOICE, U_SAME = 3300, 3301, 3302, 3303
-
-
-@kernel
-def draw_routes(
-    seed, replication, stream, first_case, cases, child, chance, depth, longest, profile, steering, history, offset,
-    activity,
-):  # fmt: skip
-    """Draw the routes of `cases` new cases numbered from `first_case`; return how many fitted into `activity`."""
-    k = chance.shape[1] - 1
-    for i in range(cases):
-        n = 0
-        at = offset[i]
-        if at + longest > activity.shape[0]:
-            return i
-        while n < longest:
-            u = uniform(seed, replication, stream, first_case + i, n * 64)
-            following = steered_activity(child, chance, history, n, k, depth, profile[i], steering, u)
-            if following == k:
-                break
-            history[n] = following
-            activity[at + n] = following
-            n += 1
-        offset[i + 1] = at + n
-    return cases
 
 
 @njit(cache=True)
@@ -111,6 +86,7 @@ def run_workforce(
     seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start,
     end, who, calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, pace, hourly, w_group,
     delay, same, concurrent, chain, priority, oldest_case, first_waits, urgency,
+    b_rule, b_size, b_wait, b_offset, b_minute, b_together, pool, mate, part,
     head, tail, following, times, sequences, items, place,
 ):  # fmt: skip
     """Run all cases to their ends, or to `until`; return the number of instances that ended.
@@ -119,6 +95,10 @@ def run_workforce(
     or WAITING or DELAYED (with `ready`) are a state to begin from, that of the first `open_cases` cases; the others
     arrive at `arrival`. Unless `first_waits`, a case arrives when it was seen to begin: its first instance goes before
     all others. Services are those of `service` times pace[t] times hourly[activity, hour of the day at the start].
+
+    Instances of an activity with b_rule are held in pool[:, activity] (first, last, number; linked by `mate`) until
+    b_size of them are there, the oldest has waited b_wait, or it is one of b_minute[b_offset[a] : b_offset[a + 1]] of
+    the week. The first of a batch (part 2) is then dispatched like any other; the rest (part 1) begin with it.
     """
     cases = open_cases + arrival.shape[0]
     k = skilled.shape[0]
@@ -132,6 +112,9 @@ def run_workforce(
     for a in range(k):
         head[a] = -1
         tail[a] = -1
+        pool[0, a] = -1
+        pool[1, a] = -1
+        pool[2, a] = 0
     # The state: work under way holds its individual, work that waits is in its queue in order of `ready`.
     for t in range(total):
         if status[t] == RUNNING:
@@ -163,13 +146,31 @@ def run_workforce(
             at = tick
             kind = 3
         if kind == 0:
-            break
+            # Nothing else will happen: what is still held will not become more, and is begun.
+            for a in range(k):
+                if pool[2, a] > 0:
+                    first = release(pool, a, part)
+                    status[first] = DELAYED
+                    size = push(times, sequences, items, place, size, now, sequence, first)
+                    sequence += 1
+                    kind = 4
+            if kind == 0:
+                break
+            continue
         if at > now:
             now = at
         enabled_from = -1
         enabled_to = -1
         by = k
         freed = -1
+        if kind == 1 and items[0] >= total + people:
+            a = items[0] - total - people
+            size = remove(times, sequences, items, place, size, items[0])
+            first = release(pool, a, part)
+            status[first] = DELAYED
+            size = push(times, sequences, items, place, size, now, sequence, first)
+            sequence += 1
+            continue
         if kind == 3 or (kind == 1 and items[0] >= total):
             first = 0
             stop = people
@@ -209,6 +210,22 @@ def run_workforce(
                     end[best] = work_end(calendar, r, now, work, pauses)
                     size = push(times, sequences, items, place, size, end[best], sequence, best)
                     sequence += 1
+                    m = mate[best] if part[best] == 2 else -1
+                    while m >= 0:
+                        part[m] = 1
+                        who[m] = r
+                        start[m] = now
+                        status[m] = RUNNING
+                        end[m] = end[best]
+                        if b_together[a] == 0:
+                            c = case_of[m]
+                            u = uniform(seed, replication, TIME, case_number[c], (m - offset[c]) * STEP + U_SERVICE)
+                            hour = hourly[a, hour_of(now)]
+                            work = int(quantile(service, s_group[a * people + r], u) * pace[m] * hour) * MS
+                            end[m] = work_end(calendar, r, now, work, pauses)
+                        size = push(times, sequences, items, place, size, end[m], sequence, m)
+                        sequence += 1
+                        m = mate[m]
             continue
         if kind == 2:
             c = case
@@ -223,12 +240,37 @@ def run_workforce(
             if status[t] == RUNNING:
                 status[t] = DONE
                 ended += 1
-                freed = who[t]
+                freed = who[t] if part[t] != 1 else -1
                 by = activity[t]
                 enabled_from = t + 1
                 enabled_to = offset[c + 1]
             else:
                 a = activity[t]
+                if b_rule[a] != 0 and part[t] == 0 and (first_waits != 0 or t > offset[c]):
+                    status[t] = HELD
+                    if pool[2, a] == 0:
+                        pool[0, a] = t
+                        due_at = until
+                        if b_wait[a] > 0:
+                            due_at = ready[t] + b_wait[a]
+                        if b_offset[a + 1] > b_offset[a]:
+                            due_at = next_time(b_minute, b_offset[a], b_offset[a + 1], now)
+                        if due_at < until:
+                            item = total + people + a
+                            size = push(times, sequences, items, place, size, max(due_at, now), sequence, item)
+                            sequence += 1
+                    else:
+                        mate[pool[1, a]] = t
+                    pool[1, a] = t
+                    pool[2, a] += 1
+                    if b_size[a] > 0 and pool[2, a] >= b_size[a]:
+                        if place[total + people + a] >= 0:
+                            size = remove(times, sequences, items, place, size, total + people + a)
+                        first = release(pool, a, part)
+                        status[first] = DELAYED
+                        size = push(times, sequences, items, place, size, now, sequence, first)
+                        sequence += 1
+                    continue
                 r = -1
                 draw = (t - offset[c]) * STEP
                 if unlimited[a] == 0:
@@ -269,6 +311,21 @@ def run_workforce(
                     end[t] = work_end(calendar, r, now, work, pauses) if r >= 0 else now + work
                     size = push(times, sequences, items, place, size, end[t], sequence, t)
                     sequence += 1
+                    m = mate[t] if part[t] == 2 else -1
+                    while m >= 0:
+                        part[m] = 1
+                        who[m] = r
+                        start[m] = now
+                        status[m] = RUNNING
+                        end[m] = end[t]
+                        if b_together[a] == 0:
+                            e = case_of[m]
+                            u = uniform(seed, replication, TIME, case_number[e], (m - offset[e]) * STEP + U_SERVICE)
+                            work = int(quantile(service, row, u) * pace[m] * hourly[a, hour_of(now)]) * MS
+                            end[m] = work_end(calendar, r, now, work, pauses) if r >= 0 else now + work
+                        size = push(times, sequences, items, place, size, end[m], sequence, m)
+                        sequence += 1
+                        m = mate[m]
                 else:
                     status[t] = WAITING
                     following[t] = -1
@@ -322,72 +379,3 @@ def run_workforce(
                 size = push(times, sequences, items, place, size, now, sequence, total + freed)
                 sequence += 1
     return ended
-
-
-@kernel
-def continue_routes(
-    seed, replication, route_stream, now, first_case, p_offset, p_activity, p_end, child, chance, depth, longest,
-    w_group, w_offset, w_ms, history, offset, activity, taken,
-):  # fmt: skip
-    """Routes of the cases open at `now`: what they did, and what is still to come; return how many cases fitted.
-
-    A case whose instances have all ended goes on with an activity that would have begun by now only if it did: activity
-    and wait are drawn from the fit until the wait outlasts the silence, or until the case is over.
-    """
-    k = chance.shape[1] - 1
-    cases = p_offset.shape[0] - 1
-    for c in range(first_case, cases):
-        at = offset[c]
-        if at + longest > activity.shape[0]:
-            return c
-        n = 0
-        last = -1
-        for row in range(p_offset[c], p_offset[c + 1]):
-            history[n] = p_activity[row]
-            activity[at + n] = p_activity[row]
-            taken[at + n] = row
-            if p_end[row] < 0:
-                last = now
-            elif p_end[row] > last:
-                last = p_end[row]
-            n += 1
-        silent = now - last
-        fresh = True
-        while n < longest:
-            following = k
-            for attempt in range(64):
-                u = uniform(seed, replication, route_stream, c, n * 64 + attempt)
-                following = next_activity(child, chance, history, n, k, depth, u)
-                if following == k or not fresh or silent <= 0 or n == 0:
-                    break
-                group = w_group[history[n - 1] * k + following]
-                wait = np.int64(0)
-                if group >= 0 and w_offset[group + 1] > w_offset[group]:
-                    v = uniform(seed, replication, TIME, c, n * STEP + 3400 + attempt)
-                    wait = w_ms[w_offset[group] + int(v * (w_offset[group + 1] - w_offset[group]))] * MS
-                if wait > silent:
-                    break
-                following = k if attempt == 63 else following
-            if following == k:
-                break
-            fresh = False
-            history[n] = following
-            activity[at + n] = following
-            taken[at + n] = -1
-            n += 1
-        offset[c + 1] = at + n
-    return cases
-
-
-@kernel
-def residual_work(table, row, age_ms, u):
-    """A quantile of the work (ms) at `u` among those longer than `age_ms`; a little more than the age if none is."""
-    points = table.shape[1]
-    below = 0
-    while below < points and table[row, below] <= age_ms:
-        below += 1
-    if below >= points:
-        return age_ms + 1 + int(u * age_ms * 0.5)
-    low = np.float64(below - 1 if below > 0 else 0) / (points - 1)
-    found = quantile(table, row, low + (1.0 - low) * u)
-    return found if found > age_ms else age_ms + 1

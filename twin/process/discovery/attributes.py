@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from twin.process.discovery.columns import Float, Int, LogColumns
-from twin.process.discovery.model import MISSING, Attribute, DiscoveredProcess
+from twin.process.discovery.model import DiscoveredProcess
+from twin.process.discovery.pieces import MISSING, Attribute
 from twin.process.eventlog.log import CASE, CASE_PREFIX, COLUMNS, ENABLED, EventLog
 from twin.randomness import Stream, Streams
 

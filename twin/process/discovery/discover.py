@@ -12,6 +12,7 @@ import numpy as np
 from twin.errors import DataError
 from twin.process.discovery.arrivals import fit_arrivals
 from twin.process.discovery.attributes import Feature, case_attributes, features_of
+from twin.process.discovery.batching import fit_batching
 from twin.process.discovery.censoring import Completeness, begun_in_recording, completeness
 from twin.process.discovery.clock import align_clock
 from twin.process.discovery.columns import SECOND, Bool, Float, Int, LogColumns, columns_of, concurrency, enabling
@@ -168,7 +169,11 @@ def fit_parts(
     features = features_of(attributes)
     timing = fit_timing(log, ready, by, seen.weight, features)
     people = options.structure in (None, "workforce")
-    staffed = fit_workforce(log, ready, seen.weight, len(timing.same), features) if people else None
+    staffed = (
+        fit_workforce(log, ready, seen.weight, len(timing.same), features, fit_batching(log, ready, by))
+        if people
+        else None
+    )
     routes, bits = fit_routes(whole, mass)
     fits = [Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits]
     if staffed:

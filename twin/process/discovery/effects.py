@@ -13,7 +13,7 @@ from scipy import stats
 
 from twin.process.discovery.attributes import Feature
 from twin.process.discovery.columns import HOUR, SECOND, Bool, Float, Int, LogColumns, week_time
-from twin.process.discovery.model import ServiceEffect
+from twin.process.discovery.pieces import ServiceEffect
 
 CHANCE = 0.01
 """Probability, over all tests of a log, of finding anything where there is nothing."""

@@ -2,61 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import zlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from twin.errors import DataError
+from twin.process.discovery.pieces import Attribute, Batching, Piece, RouteEffect, ServiceEffect, Table, no_numbers
 
 SCHEMA_VERSION = 1
-_PACKED = "packed:"
-MISSING = -(1 << 60)
-"""The value of an attribute that a case does not have."""
-_READABLE = 48
-"""Tables of at most so many numbers are written out; longer ones are packed (deltas, zlib, base 85)."""
-
-
-def _unpack(value: Any) -> NDArray[np.int64]:
-    if isinstance(value, str) and value.startswith(_PACKED):
-        try:
-            raw = zlib.decompress(base64.b85decode(value[len(_PACKED) :]))
-        except (ValueError, zlib.error) as error:
-            raise ValueError("a packed table is damaged") from error
-        return np.cumsum(np.frombuffer(raw, "<i8")).astype(np.int64)
-    if not isinstance(value, np.ndarray | list | tuple):
-        raise ValueError(  # noqa: TRY004 (Pydantic reports values)
-            f"a table is a list of integers or text that begins with {_PACKED!r}"
-        )
-    return np.asarray(value, np.int64)
-
-
-def _pack(value: NDArray[np.int64]) -> list[int] | str:
-    if len(value) <= _READABLE:
-        return [int(number) for number in value]
-    deltas = np.diff(value, prepend=np.int64(0)).astype("<i8")
-    return _PACKED + base64.b85encode(zlib.compress(deltas.tobytes(), 9)).decode()
-
-
-def _none() -> NDArray[np.int64]:
-    return np.zeros(0, np.int64)
-
-
-Table = Annotated[NDArray[np.int64], BeforeValidator(_unpack), PlainSerializer(_pack)]
-"""A column of integers."""
-
-
-class Piece(BaseModel):
-    """Base of the parts: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
 class Source(Piece):
@@ -123,74 +80,6 @@ class Routes(Piece):
     longest: int
 
 
-class Attribute(Piece):
-    """A case attribute as observed: row i of all attributes belongs to the i-th observed case.
-
-    Attributes:
-        name: of the column in logs.
-        kind: `numeric` (values in units of 10 ** -decimals, by quantile groups) or `category` (values index `texts`).
-        type: of the column: int, float, text or bool.
-        levels: what the levels are called.
-        edges: upper bounds of all groups but the last; empty = none (category).
-        texts: distinct texts.
-        level_of_text: level of each of them, -1 = too rare to say.
-        value: of each row; `MISSING` where the case has none.
-        missing: level of cases without a value, -1 = too rare to say.
-    """
-
-    name: str
-    kind: Literal["numeric", "category"]
-    type: Literal["int", "float", "text", "bool"]
-    levels: list[str]
-    edges: list[float] = Field(default_factory=list)
-    decimals: int = 0
-    texts: list[str] = Field(default_factory=list)
-    level_of_text: list[int] = Field(default_factory=list)
-    value: Table
-    missing: int = -1
-
-
-class ServiceEffect(Piece):
-    """Service times of an activity are multiplied by a factor for each level of an attribute, or of the clock.
-
-    Attributes:
-        activity: its name; empty = all activities.
-        by: name of the attribute, or `hour of the day`.
-        clock: whether the levels are hours of the day, UTC.
-        levels: what the levels are called.
-        factor: of each level.
-        explained: share of the variance of the logarithm of service times (what activity and person leave of it) that
-            the factors explain in cases they were not fitted to.
-    """
-
-    activity: str
-    by: str
-    clock: bool = False
-    levels: list[str]
-    factor: list[float]
-    explained: float
-
-
-class RouteEffect(Piece):
-    """After an activity, the chance of each follower is multiplied by a factor for each level of an attribute.
-
-    Attributes:
-        after: name of the activity; empty = the start of the case.
-        by: name of the attribute.
-        levels: what the levels are called.
-        followers: names of activities; empty = the end of the case.
-        factor: of each level (rows) and follower.
-        explained: share of the uncertainty at that point (bits, in cases not fitted to) that knowing the level removes.
-    """
-
-    after: str
-    by: str
-    levels: list[str]
-    followers: list[str]
-    factor: list[list[float]]
-    explained: float
-
-
 class Samples(Piece):
     """Grouped samples in order of the time of the week at which they were taken.
 
@@ -208,7 +97,7 @@ class Samples(Piece):
     milliseconds: Table
     resource: Table
     keep: Table
-    pace: Table = Field(default_factory=_none)
+    pace: Table = Field(default_factory=no_numbers)
 
 
 class Timing(Piece):
@@ -250,6 +139,7 @@ class Workforce(Piece):
         first_waits: whether arrivals queue for their first activity (arrival = when the work could begin).
         warm_up_weeks: how long before its start a simulation begins, so that queues are filled.
         effects: of case attributes and of the hour on services; `service` is what they leave.
+        batching: activities that are begun for several cases together.
     """
 
     calendar: Table
@@ -265,6 +155,7 @@ class Workforce(Piece):
     first_waits: bool
     warm_up_weeks: float
     effects: list[ServiceEffect] = Field(default_factory=list)
+    batching: list[Batching] = Field(default_factory=list)
 
 
 class Cases(Piece):
@@ -288,7 +179,7 @@ class Cases(Piece):
     resource: Table
     start: Table
     end: Table
-    row: Table = Field(default_factory=_none)
+    row: Table = Field(default_factory=no_numbers)
 
 
 class Rival(Piece):
@@ -346,7 +237,7 @@ class DiscoveredProcess(Piece):
     concurrent: Table
     routes: Routes
     attributes: list[Attribute] = Field(default_factory=list)
-    row_weight: Table = Field(default_factory=_none)
+    row_weight: Table = Field(default_factory=no_numbers)
     steering: list[RouteEffect] = Field(default_factory=list)
     timing: Timing
     workforce: Workforce | None = None

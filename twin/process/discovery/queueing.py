@@ -13,14 +13,13 @@ from twin.kernels.workforce_queue import (
     DONE,
     RUNNING,
     WAITING,
-    continue_routes,
-    draw_routes,
     quantile,
-    residual_work,
     run_workforce,
     work_end,
 )
+from twin.kernels.workforce_routes import continue_routes, draw_routes, residual_work
 from twin.process.discovery.attributes import features_of
+from twin.process.discovery.batching import batch_tables
 from twin.process.discovery.columns import DAY, HOUR, MONDAY_SHIFT, WEEK, Bool, Int
 from twin.process.discovery.effects import hour_table, pace_of
 from twin.process.discovery.staff import Tables, covered, tables_of
@@ -144,8 +143,9 @@ def run(
     who = np.full(total, -1, np.int64)
     if state is not None and state.cases:
         _restore(process, tables, concurrent, state, streams, offset, activity, taken, (status, ready, start, end, who))
-    columns = [np.empty(total + people + 1, np.int64) for _ in range(3)]
-    place = np.full(total + people + 1, -1, np.int64)
+    columns = [np.empty(total + people + k + 1, np.int64) for _ in range(3)]
+    place = np.full(total + people + k + 1, -1, np.int64)
+    batches = batch_tables(staff.batching, process.activities)
     queues = [np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64)]
     urgency = ready.copy()
     opened = 0 if state is None else state.cases
@@ -159,6 +159,8 @@ def run(
         staff.limit, *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group,
         tables.service, pace, hourly, process.timing.wait_group, tables.delay, process.timing.same, concurrent,
         int(not concurrent.any()), staff.priority, int(staff.oldest_case), int(staff.first_waits), urgency,
+        batches.rule, batches.size, batches.wait, batches.offset, batches.minute, batches.together,
+        np.full((3, k), -1, np.int64), np.full(total + 1, -1, np.int64), np.zeros(total + 1, np.int64),
         *queues, *columns, place,
     )  # fmt: skip
     return Ran(offset, activity, who, ready, start, end, status == DONE)

@@ -8,9 +8,11 @@ from itertools import pairwise
 import numpy as np
 
 from twin.process.discovery.attributes import Feature
+from twin.process.discovery.batching import begun_alone
 from twin.process.discovery.columns import HOUR, MINUTE, SECOND, WEEK, Bool, Float, Int, LogColumns, week_time
 from twin.process.discovery.effects import fit_effects, hour_table, hours_of, pace_of
-from twin.process.discovery.model import ServiceEffect, Workforce
+from twin.process.discovery.model import Workforce
+from twin.process.discovery.pieces import Batching, ServiceEffect
 from twin.process.discovery.priorities import Discipline, fit_discipline
 
 SLOT = 30 * MINUTE
@@ -31,7 +33,7 @@ _LONGEST_WARM_UP = 26
 
 
 def fit_workforce(
-    log: LogColumns, ready: Int, weight: Float, delay_groups: int, features: list[Feature]
+    log: LogColumns, ready: Int, weight: Float, delay_groups: int, features: list[Feature], batching: list[Batching]
 ) -> tuple[Workforce, Discipline] | None:
     """Fit individuals; None if the log names too few to say who did what.
 
@@ -43,12 +45,13 @@ def fit_workforce(
         weight: of each case.
         delay_groups: number of wait groups; their delays begin at zero.
         features: case attributes that may steer services.
+        batching: which activities are begun in batches.
     """
     known = log.resource >= 0
     if not log.resources or known.mean() < 0.5:
         return None
     calendar = fit_calendars(log)
-    limit = _limits(log)
+    limit = _limits(log, begun_alone(log, batching))
     pauses, work = _working_time(log, calendar)
     mass = weight[log.case]
     effects, plain = _without_effects(log, work, features)
@@ -69,6 +72,7 @@ def fit_workforce(
         first_waits=bool((log.enabled[log.offset[:-1]] >= 0).any()),
         warm_up_weeks=_warm_up(log),
         effects=effects,
+        batching=batching,
     )
     return staff, discipline
 
@@ -137,13 +141,13 @@ def _calendar(stamps: Int) -> Bool:
     return np.asarray(grid.ravel() | (np.zeros(SLOTS, bool) if on.any() else True))
 
 
-def _limits(log: LogColumns) -> Int:
+def _limits(log: LogColumns, alone: Bool) -> Int:
     """Pieces of work at once: one, unless an individual often has more under way when one begins."""
     limit = np.ones(len(log.resources), np.int64)
     order = np.argsort(log.resource, kind="stable")
     edges = np.searchsorted(log.resource[order], np.arange(len(log.resources) + 1))
     for p, (a, b) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
-        rows = order[a:b]
+        rows = order[a:b][alone[order[a:b]]]
         start, end = np.sort(log.start[rows]), np.sort(log.end[rows])
         if not len(start):
             continue

@@ -15,7 +15,8 @@ from scipy import stats
 from twin.process.discovery.attributes import Feature
 from twin.process.discovery.columns import Float, Int, LogColumns
 from twin.process.discovery.effects import CHANCE
-from twin.process.discovery.model import DiscoveredProcess, RouteEffect, Routes
+from twin.process.discovery.model import DiscoveredProcess, Routes
+from twin.process.discovery.pieces import RouteEffect
 from twin.process.discovery.routes import Trie, fixed_routes, trie_of
 
 _FEWEST = 40
