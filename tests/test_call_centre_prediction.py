@@ -199,9 +199,8 @@ def test_june_is_predicted_from_january_to_may(bank, shared_data):
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize("month", [3, 4])
-def test_other_months_are_predicted_better_than_by_naive_forecasts(month, shared_data):
-    scores = {(s.measure, s.forecast): s for s in roll(shared_data / "process" / "call_centre", [month], runs=20)}
+def test_another_month_is_predicted_better_than_by_naive_forecasts(shared_data):
+    scores = {(s.measure, s.forecast): s for s in roll(shared_data / "process" / "call_centre", [4], runs=40)}
     for measure in MEASURES:
         twin, naive = scores[measure, "twin"], scores[measure, "mean"]
         assert twin.interval < naive.interval

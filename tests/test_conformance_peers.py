@@ -53,7 +53,7 @@ def test_peer_whose_python_is_absent_is_reported():
 
 
 def test_peer_that_fails_is_reported(tmp_path):
-    environment = Environment("3.11", Path(sys.executable))
+    environment = Environment("3.11", python=Path(sys.executable))
     peer = peers.Peer("no-such-book", "3.11", "none")
     with pytest.raises(peers._PeerError, match="fails: KeyError: 'no-such-book'"):
         peers._measure(peer, random_flow(100, target=10, spread=5), tmp_path, environment)
@@ -65,7 +65,7 @@ def test_peer_that_trades_something_else_is_reported(tmp_path):
     wrong.write_text('#!/bin/sh\necho \'{"seconds": [1.0], "traded": 1, "version": "1"}\'\n')
     wrong.chmod(0o755)
     with pytest.raises(peers._PeerError, match="trades 1 shares where"):
-        peers._measure(peers.PEERS[0], messages, tmp_path, Environment("3.11", wrong))
+        peers._measure(peers.PEERS[0], messages, tmp_path, Environment("3.11", python=wrong))
 
 
 def test_rows_say_what_was_and_what_was_not_measured():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures.thread as pools
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import pyarrow as pa
 import pytest
 
 from twin.matching.feeds.text import BLOCK, Source, Table
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def rows_of(folder: Path) -> Any:
@@ -47,6 +51,27 @@ def test_the_thread_of_a_reader_ends_with_it(tmp_path: Path) -> None:
     for thread in mine:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_a_process_that_leaves_a_reader_ends_in_peace(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text("a\n" + "1234567\n" * (20 * BLOCK // 16))
+    code = f"""
+import time
+from pathlib import Path
+import pyarrow as pa
+from twin.matching.feeds.text import Source, Table
+
+class Slow:  # gives the parsers time to meet an interpreter that is going down
+    def __del__(self, sleep=time.sleep):
+        sleep(0.5)
+
+slow = Slow()
+kept = [Table(Source(Path({str(path)!r})), {{"a": pa.int64()}}).pieces() for _ in range(8)]
+print(sum(len(next(pieces)["a"]) > 0 for pieces in kept))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "8\n", "")
 
 
 def test_every_piece_comes_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import IO, Any
+from weakref import WeakSet
 
 import numpy as np
 import pyarrow as pa
@@ -170,7 +172,8 @@ class Table:
             stream, read = self.source.open()
             reader = pacsv.open_csv(
                 stream,
-                read_options=pacsv.ReadOptions(block_size=BLOCK, column_names=self._names),
+                # Without the parser's own threads: _ahead has one, and theirs may outlive the interpreter.
+                read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=self._names),
                 convert_options=pacsv.ConvertOptions(
                     include_columns=list(self.types),
                     column_types=self.types,
@@ -225,28 +228,49 @@ def _ahead(reader: Any) -> Iterator[Any]:
     An iterator that is left half-way may be closed by the garbage collector within any thread, even one that holds the
     locks of `threading`. So its end takes no lock and waits for nobody: a simple queue may be filled from anywhere.
     """
-    asked: SimpleQueue[bool] = SimpleQueue()
-    given: SimpleQueue[Any] = SimpleQueue()
-
-    def read() -> None:
-        while asked.get():
-            try:
-                given.put(reader.read_next_batch())
-            except StopIteration:
-                given.put(None)
-            except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile) as error:
-                given.put(error)
-
-    Thread(target=read, daemon=True).start()
-    asked.put(True)
+    parser = _Parser(reader)
+    _PARSERS.add(parser)
+    parser.start()
+    parser.asked.put(True)
     try:
-        while (batch := given.get()) is not None:
+        while (batch := parser.given.get()) is not None:
             if isinstance(batch, Exception):
                 raise batch
-            asked.put(True)
+            parser.asked.put(True)
             yield batch
     finally:
-        asked.put(False)
+        parser.asked.put(False)
+
+
+class _Parser(Thread):
+    """Reads a batch whenever it is asked to, and ends when it is told to (False)."""
+
+    def __init__(self, reader: Any) -> None:
+        super().__init__(daemon=True)
+        self._reader = reader
+        self.asked: SimpleQueue[bool] = SimpleQueue()
+        self.given: SimpleQueue[Any] = SimpleQueue()
+
+    def run(self) -> None:
+        while self.asked.get():
+            try:
+                self.given.put(self._reader.read_next_batch())
+            except StopIteration:
+                self.given.put(None)
+            except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+                self.given.put(error)
+        del self._reader
+
+
+_PARSERS: WeakSet[_Parser] = WeakSet()
+
+
+@atexit.register
+def _end_parsers() -> None:
+    """Python ends a daemon thread by force, which the C++ code of a parser does not survive: so wait for each."""
+    for parser in list(_PARSERS):
+        parser.asked.put(False)
+        parser.join(10)
 
 
 class _Raw(io.RawIOBase):
