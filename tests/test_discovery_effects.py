@@ -112,6 +112,20 @@ def test_no_hour_is_found_where_all_are_alike(seed):
     assert process.workforce.effects == []
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_days_that_differ_are_no_hours(seed):
+    """Work of one day takes as long throughout, and days begin where they like: nothing depends on the hour."""
+    rng, rows = np.random.default_rng(seed), []
+    for day in range(40):
+        slow, at = rng.lognormal(0, 1), office.MONDAY + day * office.DAY + int(rng.integers(5, 15)) * office.HOUR
+        for piece in range(20):
+            end = at + int(slow * rng.lognormal(0, 0.1) * office.HOUR / 8)
+            rows.append((f"{day:02d}-{piece:02d}", "cut", "ann", at, end))
+            at = end
+    columns = columns_of(office.log_of(rows))
+    assert fit_effects(columns, columns.end - columns.start, [hours_of(columns)]) == []
+
+
 def test_a_column_that_restates_the_route_is_no_attribute():
     rng = np.random.default_rng(1)
     rows, variant, at = [], {}, office.MONDAY

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from twin.process.discovery.attributes import Feature
-from twin.process.discovery.columns import HOUR, SECOND, Bool, Float, Int, LogColumns, week_time
+from twin.process.discovery.columns import DAY, HOUR, SECOND, Bool, Float, Int, LogColumns, week_time
 from twin.process.discovery.pieces import ServiceEffect
 
 CHANCE = 0.01
@@ -81,16 +81,17 @@ def _steps(
     found: list[ServiceEffect] = []
     rivals = list(features)
     while rivals and len(found) < _MOST and len(rows) >= _FEWEST:
-        chances = [_chance(_levels(feature, log, rows), left[rows], log.case[rows]) for feature in rivals]
+        chances = [_evidence(feature, log, rows, left[rows]) for feature in rivals]
         best = int(np.argmin(chances))
         feature = rivals.pop(best)
         if chances[best] * tests > CHANCE:
             break
         level = _levels(feature, log, rows)
-        explained = _held_out(level, left[rows], log.case[rows], len(feature.labels))
+        unit = _unit(feature, log, rows)
+        explained = _held_out(level, left[rows], unit, len(feature.labels))
         if explained < _LEAST:
             continue
-        effect = _means(level, left[rows], log.case[rows], len(feature.labels))
+        effect = _means(level, left[rows], unit, len(feature.labels))
         left[rows] -= np.append(effect, 0.0)[level]
         factor = [round(float(np.exp(x)), 4) for x in effect]
         found.append(
@@ -110,8 +111,27 @@ def _levels(feature: Feature, log: LogColumns, rows: Int) -> Int:
     return feature.level[rows] if feature.clock else feature.level[log.case[rows]]
 
 
+def _evidence(feature: Feature, log: LogColumns, rows: Int, value: Float) -> float:
+    """Probability that chance alone makes the levels differ so much; hours must differ within days, too."""
+    level, unit = _levels(feature, log, rows), _unit(feature, log, rows)
+    chance = _chance(level, value, unit)
+    if not feature.clock:
+        return chance
+    several = np.bincount(np.unique(unit * _HOURS + level) // _HOURS)[unit] > 1
+    mean = np.bincount(unit, value) / np.bincount(unit)
+    return max(chance, _chance(level[several], (value - mean[unit])[several], unit[several]))
+
+
+def _unit(feature: Feature, log: LogColumns, rows: Int) -> Int:
+    """What gives one piece of evidence: the case; for the clock a person's day, as work of one day may be alike."""
+    if not feature.clock:
+        return log.case[rows]
+    day = (log.start[rows] - int(log.start.min())) // DAY
+    return np.unique(day * (len(log.resources) + 1) + log.resource[rows] + 1, return_inverse=True)[1].astype(np.int64)
+
+
 def _units(level: Int, value: Float, case: Int) -> tuple[Int, Float, Int]:
-    """One value for each case and level: repeated work in a case is no evidence of its own."""
+    """One value for each case (or person's day) and level: repeated work in it is no evidence of its own."""
     rows = np.flatnonzero(level >= 0)
     key = case[rows] * (level.max() + 2) + level[rows]
     _, first, inverse, count = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
