@@ -137,7 +137,7 @@ class Report:
 
     def count(self, into: dict[str, int], why: str, rows: ArrayLike) -> None:
         """Note rows that share a reason, if there are any."""
-        n = int(np.sum(rows))
+        n = int(np.asarray(rows).sum())
         if n:
             into[why] = into.get(why, 0) + n
 

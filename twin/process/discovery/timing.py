@@ -107,5 +107,5 @@ def open_hours(services: Samples) -> Int:
     begin = services.week_minute
     stop = (begin + services.milliseconds // (60 * _MILLI)) % (_SLOT * _SLOTS)
     seen = np.bincount(np.concatenate([begin, stop]) // _SLOT, minlength=_SLOTS)
-    usual = seen.sum() / max(1, np.count_nonzero(seen))
+    usual = int(seen.sum()) / max(1, int(np.count_nonzero(seen)))
     return (seen >= max(1.0, _SELDOM * usual)).astype(np.int64)
