@@ -28,7 +28,7 @@ def run(orders: int = RECORD, workers: int | None = None) -> list[dict[str, Any]
     seconds = time.perf_counter() - start
     work = int(totals.orders.sum() + totals.cancels.sum())
     usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    name = f"record day, {orders / RECORD:.3g} of 270 million orders, {workers} workers"
+    name = f"record day, {orders / 1e6:,.0f} of {RECORD / 1e6:,.0f} million orders, {workers} workers"
     return [{"name": name, "work": work, "seconds": seconds, "rate": work / seconds, "memory_mib": usage / 1024}]
 
 

@@ -52,6 +52,7 @@ def run(folder, out, *more):
     return main(["--data", str(folder), "--runs", "2", "--out", str(out), "--keep", str(folder / "kept"), *more])
 
 
+@pytest.mark.slow
 def test_command_writes_page_picture_and_table_and_goes_on_from_what_it_kept(folder, tmp_path, capsys):
     assert run(folder, tmp_path) == 0
     page = (tmp_path / "process-accuracy.md").read_text()

@@ -61,6 +61,7 @@ def test_tables_of_parameters_are_those_of_the_process_files(text):
     assert fill(text, None) == text
 
 
+@pytest.mark.slow
 def test_a_table_and_a_drawing_are_what_a_run_gives(text):
     """One pair stands for all: the same command wrote every table."""
     other = SMALL.replace("today", "reformed")

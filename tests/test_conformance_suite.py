@@ -118,11 +118,7 @@ def command_line(tmp_path: Path, profile: str, traces: int, events: int) -> None
     assert "Qualification: PASS" in done.stdout
 
 
-def test_suite_command_line_qualifies(tmp_path):
-    command_line(tmp_path, "fifo-full-v1", 2, 100)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES[:2])
-def test_suite_command_line_qualifies_in_full(tmp_path, profile):
+def test_suite_command_line_qualifies(tmp_path, profile):
     command_line(tmp_path, profile, 10, 200)

@@ -185,6 +185,7 @@ def market_day(*settings):
     return day
 
 
+@pytest.mark.slow
 def test_a_simulated_day_is_written_and_replayed_with_every_trade(tmp_path):
     day = market_day()
     # The form is Shanghai's: the replay breaks ties of a call as Shanghai does.
@@ -226,6 +227,7 @@ def distances(day):
     return float(np.concatenate(far).mean())
 
 
+@pytest.mark.slow
 def test_clients_with_frozen_quotes_place_orders_off_the_market():
     usual, frozen = market_day(), market_day(FREEZE)
     assert distances(frozen) > 1.5 * distances(usual)

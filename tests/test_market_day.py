@@ -19,6 +19,7 @@ from twin.world import MarketConfig
 PLAN = MarketDay(MarketConfig(instruments=40), orders=60_000, seed=5)
 
 
+@pytest.mark.slow
 def test_result_is_equal_for_one_and_two_workers_and_other_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     one = simulate_market(PLAN)
     assert simulate_market(PLAN, workers=2).fingerprint() == one.fingerprint()

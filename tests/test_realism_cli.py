@@ -20,6 +20,7 @@ def run(*arguments: str) -> int:
     return execute(app, "twin", list(arguments))
 
 
+@pytest.mark.slow
 def test_against_the_literature_it_prints_a_table_and_writes_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
