@@ -158,7 +158,8 @@ def convert(
 def split(
     log: Log,
     test: Annotated[float, typer.Option(help="Share of the activities for testing · 测试部分占比")] = 0.2,
-    out: Annotated[Path | None, typer.Option(help="Folder (default: beside the log) · 输出目录")] = None,
+    out: Annotated[Path, typer.Option(help="Folder (default: the current one) · 输出目录")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there · 覆盖已有文件")] = False,
     column: Columns = None,
     zone: Zone = "UTC",
     case_type: CaseType = None,
@@ -169,19 +170,22 @@ def split(
 
     Example: twin log split loans.csv --test 0.2
     """
+    from twin.errors import DataError
     from twin.process.eventlog.files import form_of, write_log
     from twin.process.eventlog.split import split as cut
 
-    held = _read(log, column, zone, case_type, language)
     form = form_of(log)
-    parts = dict(zip(("train", "test"), cut(held, 1 - test), strict=True))
-    folder = out or log.parent
-    folder.mkdir(parents=True, exist_ok=True)
     stem = log.name[: len(log.name) - len(form)]
-    written = {folder / f"{stem}_{name}{form}": part for name, part in parts.items()}
+    targets = [out / f"{stem}_{name}{form}" for name in ("train", "test")]
+    for path in targets:
+        if path.exists() and not force:
+            raise DataError("is there already", where=str(path), hint="Give another folder with --out, or --force.")
+    held = _read(log, column, zone, case_type, language)
+    written = dict(zip(targets, cut(held, 1 - test), strict=True))
+    out.mkdir(parents=True, exist_ok=True)
     for path, part in written.items():
         write_log(part, path)
-    _say_written(written, json, language, held.cases - sum(part.cases for part in parts.values()))
+    _say_written(written, json, language, held.cases - sum(part.cases for part in written.values()))
 
 
 def _say_written(written: dict[Path, EventLog], json: bool, language: str, left_out: int = 0) -> None:

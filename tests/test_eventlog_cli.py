@@ -48,6 +48,9 @@ def test_split_convert_and_score_work_together(log, tmp_path, capsys):
     assert status == 0
     assert "log_train.csv: 45 activities of 15 cases" in shown
     test = tmp_path / "parts" / "log_test.csv"
+    status, _, errors = twin(capsys, "log", "split", log, "--test", 0.5, "--out", tmp_path / "parts")
+    assert status == 2
+    assert "log_train.csv: is there already" in errors
     assert twin(capsys, "log", "convert", test, tmp_path / "test.xes.gz")[0] == 0
     status, shown, _ = twin(capsys, "score", test, tmp_path / "test.xes.gz", log, "--json")
     found = json.loads(shown)
