@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import pytest
 from bpmn_documents import Blocks, blocks, document, flows
+from drawing_boxes import overlaps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from dashboards.process.files import load
-from scenarios.offices import process_model
+from scenarios.offices import process_model, process_names
 from twin.process.bpmn.frommodel import to_diagram
 from twin.process.bpmn.graph import Kind
 from twin.process.bpmn.reader import parse_bpmn, read_bpmn
@@ -57,7 +59,8 @@ def shown(text):
 
 
 def overlay_for(diagram, **more):
-    loads = {e.id: Load(1234, 90.0, 600.0, 0.8) for e in diagram.of_kind(Kind.TASK)}
+    timed = (Kind.TASK, Kind.CATCH)
+    loads = {e.id: Load(1234, 90.0, 600.0, 0.8) for e in diagram.elements.values() if e.kind in timed}
     return Overlay(loads, {f: 10.0 * i for i, f in enumerate(diagram.flows)}, {"Desk": 0.8}, **more)
 
 
@@ -205,12 +208,50 @@ def test_conditions_stand_on_their_ways_and_shares_where_chance_decides(tmp_path
     assert overlay.flows[way] == overlay.loads["B"].cases > 50
 
 
+def test_texts_of_the_houses_processes_lie_on_no_other_text_and_no_node():
+    for name in process_names():
+        shown_process = load(Path(name))
+        diagram, labels = shown_process.diagram, shown_process.labels
+        picture = draw(diagram, overlay_for(diagram, caption="20 days"), labels=labels)
+        assert overlaps(picture) == [], name
+        named = [e.name for e in diagram.elements.values() if e.kind in (Kind.END, Kind.CATCH) and e.name]
+        assert all(event.split()[0][:9] in shown(picture)[1] for event in named)
+
+
+@given(blocks)
+@settings(max_examples=25, deadline=None)
+def test_texts_lie_on_no_other_text_and_no_node_in_any_diagram(block):
+    diagram = parse_bpmn(Blocks().text(block))
+    labels = {f.id: "33.3%" for f in diagram.flows.values() if len(diagram.leaving(f.source)) > 1}
+    picture = draw(diagram, overlay_for(diagram), labels=labels)
+    assert overlaps(picture) == []
+    assert shown(picture)[1].count("33.3%") == len(labels)
+
+
+def test_texts_on_each_other_or_on_a_node_would_be_seen():
+    body = '<startEvent id="s"/><task id="A" name="A"/><endEvent id="e" name="end"/>'
+    diagram = parse_bpmn(document(body + flows("s>A", "A>e")))
+    picture, box = draw(diagram), lay_out(diagram).boxes["A"]
+
+    def with_text(x, y, content):
+        added = f'<text x="{x}" y="{y}" font-size="9" text-anchor="start">{content}</text></svg>'
+        return picture.replace("</svg>", added)
+
+    assert overlaps(picture) == []
+    assert ("over", "A") in overlaps(with_text(box.x - 5, box.y + 3, "over"))
+    assert ("A", "over") in overlaps(with_text(box.centre[0], box.centre[1] + 4, "over"))
+
+
 @pytest.mark.data
 def test_recorded_diagrams_draw_at_their_own_places_and_at_ours(shared_data):
     for file in sorted((shared_data / "process" / "models").glob("*.bpmn")):
         diagram = read_bpmn(file)
         for relayout in (False, True):
-            ids, _ = shown(draw(diagram, overlay_for(diagram), relayout=relayout))
+            labels = {f.id: "33.3%" for f in diagram.flows.values() if len(diagram.leaving(f.source)) > 1}
+            picture = draw(diagram, overlay_for(diagram), labels=labels, relayout=relayout)
+            ids, _ = shown(picture)
+            assert overlaps(picture) == [], file.name
+            assert overlaps(draw(diagram, language="zh", labels=labels, relayout=relayout)) == [], file.name
             assert set(diagram.elements) | set(diagram.flows) <= ids, file.name
         numbers = [b.x + b.y + b.width + b.height for b in lay_out(diagram).boxes.values()]
         assert all(map(math.isfinite, numbers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
@@ -11,6 +11,7 @@ from typing import Literal
 
 from twin.process.bpmn.graph import GATEWAYS, Box, Diagram, Element, Kind, Points
 from twin.process.drawing import symbols
+from twin.process.drawing.labels import Label, Room, along, around
 from twin.process.drawing.layout import LABEL, TASK, Placement, lay_out
 from twin.process.drawing.text import FONTS, short_number, short_span, width_of, word, wrapped
 
@@ -117,6 +118,7 @@ class _Picture:
         waits = [x.wait_s for x in overlay.loads.values() if math.isfinite(x.wait_s)] if overlay else []
         self.most_wait = max(waits, default=0.0)
         self.most_flow = max(overlay.flows.values(), default=0.0) if overlay else 0.0
+        self.texts = self._put_texts()
 
     def document(self) -> str:
         left, top, right, bottom = self._extent()
@@ -137,12 +139,14 @@ class _Picture:
         page = f'<rect x="{symbols.number(left)}" y="{symbols.number(top)}" width="100%" height="100%" fill="#fff"/>'
         flows = "".join(self._flow(i) for i in self.diagram.flows)
         nodes = "".join(self._node(e) for e in self.diagram.elements.values())
-        texts = "".join(self._flow_label(i) for i in self.diagram.flows)
+        texts = "".join(self._text_of(i) for i in self.diagram.flows)
         return f"{head}{_ARROWS}{page}{title}{flows}{nodes}{texts}{legend}</svg>\n"
 
     def _extent(self) -> tuple[float, float, float, float]:
         corners = [(b.x, b.y) for b in self.boxes.values()]
         corners += [(b.x + b.width, b.y + b.height + 30) for b in self.boxes.values()]
+        for box in (label.box for label in self.texts.values()):
+            corners += [(box.x + _MARGIN, box.y + 12), (box.x + box.width - _MARGIN, box.y + box.height)]
         corners += [p for points in self.lines.values() for p in points]
         xs, ys = [x for x, _ in corners] or [0.0], [y for _, y in corners] or [0.0]
         return min(xs) - _MARGIN - 20, min(ys) - _MARGIN - 38, max(xs) + _MARGIN + 20, max(ys) + _MARGIN
@@ -167,30 +171,46 @@ class _Picture:
             points[-1] = (x - 5 * (x - x0) / length, y - 5 * (y - y0) / length)
         return tuple(points)
 
-    def _flow_label(self, identity: str) -> str:
-        label = self.labels[identity]
-        if not label:
-            return ""
-        points = self.lines[identity]
-        label = wrapped(label, LABEL, _SMALL, 1)[0]
-        wide = width_of(label, _SMALL) + 10
-        level = [(a, b) for a, b in pairwise(points) if abs(a[1] - b[1]) < 1]
-        # not where the lines of several ways lie on each other
-        source = self.diagram.flows[identity].source
-        others = {p for f in self.diagram.leaving(source) if f.id != identity for p in self.lines[f.id]}
-        level = [s for s in level if s[0] not in others] or level
-        if not level:
-            return self._haloed(points[0][0] + 6, (points[0][1] + points[1][1]) / 2, label, "start")
-        a, b = next(
-            (s for s in level if abs(s[0][0] - s[1][0]) > wide), max(level, key=lambda s: abs(s[0][0] - s[1][0]))
-        )
-        # near the source: there the ways of a gateway differ
-        x = a[0] + math.copysign(min(abs(b[0] - a[0]) / 2, wide / 2 + 4), b[0] - a[0])
-        return self._haloed(x, a[1] - 5, label)
+    def _put_texts(self) -> dict[str, Label]:
+        """Places for the names of events and gateways, then for the texts on flows; by element or flow."""
+        room = Room(self.boxes.values(), self.lines.values())
+        found = {}
+        for element in self.diagram.elements.values():
+            if element.kind is not Kind.TASK and (lines := self._caption(element)):
+                forms = [lines[:n] + lines[max(n, len(lines) - 1) :] for n in range(len(lines) - 1, 0, -1)]
+                wishes = around(self.boxes[element.id], len(lines), _SMALL)
+                found[element.id] = room.put(wishes, [lines, *forms, lines[:1]], _SMALL)
+        for identity, points in self.lines.items():
+            if self.labels[identity]:
+                forms = [tuple(wrapped(self.labels[identity], w, _SMALL, 1)) for w in (LABEL, 80, 55)]
+                wishes = along(points, _SMALL, width_of(forms[0][0], _SMALL), self._is_shared(identity))
+                found[identity] = room.put(wishes, list(dict.fromkeys(forms)), _SMALL)
+        return {key: label for key, label in found.items() if label is not None}
 
-    def _haloed(self, x: float, y: float, label: str, anchor: str = "middle") -> str:
+    def _is_shared(self, identity: str) -> Callable[[float, float], bool]:
+        """Whether another way lies where this one does."""
+        others = [s for i, points in self.lines.items() if i != identity for s in pairwise(points)]
+
+        def shared(x: float, y: float) -> bool:
+            return any(
+                min(a[0], b[0]) - 1 <= x <= max(a[0], b[0]) + 1
+                and min(a[1], b[1]) - 1 <= y <= max(a[1], b[1]) + 1
+                and (abs(a[0] - b[0]) < 1 or abs(a[1] - b[1]) < 1)
+                for a, b in others
+            )
+
+        return shared
+
+    def _text_of(self, identity: str) -> str:
+        """The text of an element or flow at its place."""
+        label = self.texts.get(identity)
+        if label is None:
+            return ""
         halo = {"stroke": "#fff", "stroke_width": "3", "paint_order": "stroke", "fill": "#334e68"}
-        return symbols.text(x, y, label, _SMALL, anchor, **halo)
+        return "".join(
+            symbols.text(label.spot.x, label.spot.y + label.leading * i, line, label.size, label.spot.anchor, **halo)
+            for i, line in enumerate(label.lines)
+        )
 
     def _node(self, element: Element) -> str:
         box = self.boxes[element.id]
@@ -200,7 +220,7 @@ class _Picture:
         else:
             symbol = symbols.gateway if element.kind in GATEWAYS else symbols.event
             fill = self._fill(element) if element.kind is Kind.CATCH else symbols.PAPER
-            inside += symbol(element, box, fill) + self._caption(element, box)
+            inside += symbol(element, box, fill) + self._text_of(element.id)
         return f'<g id="{escape(element.id)}" class="{element.kind}">{inside}</g>'
 
     def _fill(self, element: Element) -> str:
@@ -216,11 +236,15 @@ class _Picture:
     def _task_texts(self, element: Element, box: Box) -> str:
         load = self.overlay.loads.get(element.id) if self.overlay else None
         small = self._numbers(load) if load else []
-        room = 3 if small else 5
-        names = wrapped(element.label, box.width - 22, _NAME, room)
-        lane = [element.lane] if element.lane and not small else []
+        hung = 16.0 if any(self.diagram.attached(element.id)) else 0.0
+        high = box.height - hung - 6
+        small = small[: max(int((high - 15) // 13), 0)]
+        room = max(min(3 if small else 5, int((high - 13 * len(small)) // 15)), 1)
+        icon = 44 if element.variant else 22
+        names = wrapped(element.label, box.width - icon, _NAME, room)
+        lane = [element.lane] if element.lane and not small and 15 * len(names) + 13 <= high else []
         total = len(names) * 15 + len(small) * 13 + len(lane) * 13
-        y = box.y + (box.height - total) / 2 + 12
+        y = box.y + (box.height - hung - total) / 2 + 12
         x = box.centre[0]
         parts = []
         for i, name in enumerate(names):
@@ -242,17 +266,15 @@ class _Picture:
                 lines.append(f"{word(key, self.language)} {short_span(value, self.language)}")
         return lines
 
-    def _caption(self, element: Element, box: Box) -> str:
-        """Name of an event or gateway below it."""
+    def _caption(self, element: Element) -> tuple[str, ...]:
+        """Name of an event or gateway, with cases and time where it has them."""
         if element.kind is Kind.BOUNDARY:
-            shown = wrapped(element.name, 90, _SMALL - 1, 1)
-            return "".join(self._haloed(box.x - 3, box.y + box.height + 3, t, "end") for t in shown)
+            return tuple(wrapped(element.name, 90, _SMALL, 1))
         lines = wrapped(element.name, 108, _SMALL, 3)
         load = self.overlay.loads.get(element.id) if self.overlay else None
         if load and load.cases and math.isfinite(load.service_s):
             lines.append(f"{short_number(load.cases)} · {short_span(load.service_s, self.language)}")
-        y = box.y + box.height + 13
-        return "".join(self._haloed(box.centre[0], y + 12 * i, t) for i, t in enumerate(lines))
+        return tuple(lines)
 
     def _pool_rows(self, width: float) -> int:
         return math.ceil(len(self.overlay.pools) / max(int(width // 230), 1)) if self.overlay else 0
