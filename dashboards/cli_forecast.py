@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dashboards.log_columns import Columns
+
 if TYPE_CHECKING:
     from twin.process.discovery import DiscoveredProcess
     from twin.process.eventlog.log import EventLog
@@ -27,7 +29,7 @@ Deadline = Annotated[str | None, typer.Option(help="Cycle time from which a case
 Step = Annotated[str | None, typer.Option(help="1h or 1d; default: by the horizon · 步长")]
 Calibrate = Annotated[int, typer.Option(min=0, max=50, help="Past forecasts to re-scale on, 0 = none · 重标定次数")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes · 并行进程数")]
-Zone = Annotated[str, typer.Option(help="Zone of times that name none · 时区")]
+Zone = Annotated[str, typer.Option(help="Zone of times that name none, of patterns and of output · 时区")]
 Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
 Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")]
 
@@ -44,6 +46,7 @@ def forecast(
     seed: Seed = 1,
     workers: Workers = None,
     out: Annotated[Path | None, typer.Option(help="Folder for Parquet and pictures · 输出目录")] = None,
+    column: Columns = None,
     zone: Zone = "UTC",
     language: Language = "en",
     json: Json = False,
@@ -61,11 +64,11 @@ def forecast(
     from twin.process.forecasting.spans import instant_of
     from twin.process.forecasting.worlds import end_of
 
-    plan = _plan(horizon, step, runs, seed, deadline, calibrate)
-    show = _Progress(language)
+    plan = _plan(horizon, step, runs, seed, deadline, calibrate, zone, process)
+    show = _Progress(language, zone)
     try:
         show("read", 0, 1)
-        events = _read(log, zone)
+        events = _read(log, column, zone, language)
         instant = instant_of(as_of, zone, "--as-of") if as_of else end_of(events)
         with ensemble.workers(workers) as pool:
             found = run_forecast(events, instant, plan, _load(process), pool, show)
@@ -76,16 +79,16 @@ def forecast(
         from dashboards.forecast.picture import fan_chart, write
 
         out.mkdir(parents=True, exist_ok=True)
-        picture = fan_chart(found, language, what_came(events, found))
-        paths = [*write_parquet(found, out), *write(picture, out, "forecast", language)]
+        picture = fan_chart(found, language, what_came(events, found), zone)
+        paths = [*write_parquet(found, out, zone), *write(picture, out, "forecast", language)]
     if json:
-        console.out_json({**as_values(found), "files": paths})
+        console.out_json({**as_values(found, zone), "files": paths})
         return
-    for line in headlines(found, language):
+    for line in headlines(found, language, zone):
         console.out(line)
-    console.print_table(bands_table(found, language))
+    console.print_table(bands_table(found, language, zone))
     console.out(say("open_cases", language, shown=min(len(found.cases.name), 20), n=len(found.cases.name)))
-    console.print_table(cases_table(found, language))
+    console.print_table(cases_table(found, language, zone))
     if out is not None:
         console.out(say("written", language, path=out))
 
@@ -105,6 +108,7 @@ def backtest(
     workers: Workers = None,
     out: Annotated[Path, typer.Option(help="Folder; finished forecasts are kept · 输出目录")] = Path("backtest"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not use what is there · 不使用已有结果")] = False,
+    column: Columns = None,
     zone: Zone = "UTC",
     language: Language = "en",
     json: Json = False,
@@ -122,11 +126,11 @@ def backtest(
     from twin.process.forecasting.evaluate import evaluate
     from twin.process.forecasting.spans import instant_of, span_of, span_text, text_of
 
-    plan = _plan(horizon, step, runs, seed, deadline, 0)
-    show = _Progress(language)
+    plan = _plan(horizon, step, runs, seed, deadline, 0, zone, process)
+    show = _Progress(language, zone)
     try:
         show("read", 0, 1)
-        events = _read(log, zone)
+        events = _read(log, column, zone, language)
         begin, end = default_span(events, plan)
         begin = instant_of(first, zone, "--from") if first else begin
         end = instant_of(last, zone, "--to") if last else end
@@ -137,7 +141,8 @@ def backtest(
         show.close()
     scores = evaluate(origins, seed)
     values = {
-        "origins": [text_of(origin.instant) for origin in origins],
+        "origins": [text_of(origin.instant, zone) for origin in origins],
+        "zone": zone,
         "horizon_s": plan.horizon / 1e9,
         "step_s": plan.step / 1e9,
         "runs": runs,
@@ -149,7 +154,7 @@ def backtest(
     if json:
         console.out_json({**values, "folder": out})
         return
-    span = {"first": text_of(origins[0].instant), "last": text_of(origins[-1].instant)}
+    span = {"first": text_of(origins[0].instant, zone), "last": text_of(origins[-1].instant, zone)}
     named = {"horizon": span_text(plan.horizon), "step": span_text(plan.step)}
     console.out(say("backtest_title", language, n=len(origins), **span, **named))
     console.print_table(score_table(scores, language))
@@ -171,6 +176,7 @@ def watch(
     live: Annotated[bool, typer.Option("--live", help="From now, not from the last event · 以当前时刻为起点")] = False,
     once: Annotated[bool, typer.Option("--once", help="Look once and end · 只查看一次")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the latest forecast · 输出目录")] = None,
+    column: Columns = None,
     zone: Zone = "UTC",
     language: Language = "en",
     json: Json = False,
@@ -181,18 +187,21 @@ def watch(
     """
     from dashboards import console
     from dashboards.forecast.words import say
+    from dashboards.log_columns import columns_given
     from twin.process.forecasting import ensemble
     from twin.process.forecasting.sources import Source
     from twin.process.forecasting.spans import span_of
     from twin.process.forecasting.watch import Watcher, look_once
     from twin.process.forecasting.watch import watch as follow
 
-    plan = _plan(horizon, step, runs, seed, deadline, calibrate)
+    plan = _plan(horizon, step, runs, seed, deadline, calibrate, zone, process)
     pause = span_of(every, "--every") / 1e9
-    teller = _Teller(language, out, json=json)
+    teller = _Teller(language, out, zone, json=json)
     try:
         with ensemble.workers(workers) as pool:
-            watcher = Watcher(Source(source, zone), plan, _load(process), live=live, pool=pool)
+            watcher = Watcher(
+                Source(source, zone, columns_given(column, language)), plan, _load(process), live=live, pool=pool
+            )
             if once:
                 teller.tell(look_once(watcher))
                 return
@@ -206,8 +215,8 @@ def watch(
 class _Teller:
     """One line for each piece of news."""
 
-    def __init__(self, language: str, out: Path | None, *, json: bool) -> None:
-        self._language, self._out, self._json = language, out, json
+    def __init__(self, language: str, out: Path | None, zone: str, *, json: bool) -> None:
+        self._language, self._out, self._zone, self._json = language, out, zone, json
         self._before: dict[str, tuple[float, float, float]] = {}
 
     def tell(self, news: News) -> None:
@@ -226,7 +235,7 @@ class _Teller:
                 "new_rows": news.new_rows,
             }
             values |= {"new_cases": news.new_cases, "anew": news.anew, "why": news.why}
-            found = {"forecast": as_values(news.found)} if news.found else {}
+            found = {"forecast": as_values(news.found, self._zone)} if news.found else {}
             console.out(json.dumps(console.finite(values | found), ensure_ascii=False))
         elif news.kind in ("away", "back"):
             console.out(say(news.kind, self._language, why=news.why))
@@ -259,7 +268,7 @@ class _Teller:
         key = "renewed" if self._before and not news.anew else "first_forecast"
         rows, cases = (news.new_rows, news.new_cases) if key == "renewed" else (news.rows, news.cases)
         self._before = now
-        at = text_of(news.found.instant)[:19]
+        at = text_of(news.found.instant, self._zone)[:19]
         return say(key, language, at=at, rows=f"{rows:,}", cases=f"{cases:,}", bands="; ".join(parts))
 
     def _keep(self, found: Forecast) -> None:
@@ -271,12 +280,22 @@ class _Teller:
         assert self._out is not None
         self._out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._out, prefix=".") as part:
-            _write_json(Path(part) / "forecast.json", as_values(found))
-            for path in [*write_parquet(found, Path(part)), Path(part) / "forecast.json"]:
+            _write_json(Path(part) / "forecast.json", as_values(found, self._zone))
+            for path in [*write_parquet(found, Path(part), self._zone), Path(part) / "forecast.json"]:
                 path.replace(self._out / path.name)
 
 
-def _plan(horizon: str, step: str | None, runs: int, seed: int, deadline: str | None, calibrate: int) -> Plan:
+def _plan(
+    horizon: str,
+    step: str | None,
+    runs: int,
+    seed: int,
+    deadline: str | None,
+    calibrate: int,
+    zone: str,
+    process: Path | None,
+) -> Plan:
+    from twin.process.forecasting.civil import civil
     from twin.process.forecasting.forecast import Plan
     from twin.process.forecasting.spans import span_of
     from twin.process.forecasting.week import DAY, HOUR
@@ -284,14 +303,15 @@ def _plan(horizon: str, step: str | None, runs: int, seed: int, deadline: str | 
     length = span_of(horizon, "--horizon")
     width = span_of(step, "--step") if step else HOUR if length <= 3 * DAY else DAY
     late = span_of(deadline, "--deadline") if deadline else None
-    return Plan(length, width, runs, seed, late, calibrate)
+    # A process from a file has its calendars in UTC, and so must all that runs with it.
+    return Plan(length, width, runs, seed, late, calibrate, civil(zone).zone if process is None else "UTC")
 
 
-def _read(path: Path, zone: str) -> EventLog:
-    from twin.process.eventlog.files import read_log
+def _read(path: Path, column: list[str] | None, zone: str, language: str) -> EventLog:
+    from dashboards.log_columns import read_given
     from twin.process.forecasting.forecast import check_columns
 
-    log = read_log(path, zone=zone)
+    log = read_given(path, column, zone, language)
     check_columns(log, str(path))
     return log
 
@@ -315,8 +335,8 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
 class _Progress:
     """A bar on a terminal, plain lines elsewhere, on standard error."""
 
-    def __init__(self, language: str) -> None:
-        self._language = language
+    def __init__(self, language: str, zone: str) -> None:
+        self._language, self._zone = language, zone
         self._last: tuple[str, float] = ("", -math.inf)
         self._bar: Any = None
         if sys.stderr.isatty():
@@ -339,7 +359,7 @@ class _Progress:
         from twin.process.forecasting.spans import text_of
 
         kept = say("kept", self._language) if was_there else ""
-        text = say("origin", self._language, done=done, of=of, at=text_of(instant)[:16], kept=kept)
+        text = say("origin", self._language, done=done, of=of, at=text_of(instant, self._zone)[:16], kept=kept)
         self._show("origin", text, done / of)
 
     def _show(self, stage: str, text: str, fraction: float) -> None:

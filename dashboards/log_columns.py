@@ -18,6 +18,23 @@ Columns = Annotated[
 ]
 
 
+def columns_given(column: list[str] | None, language: str) -> dict[str, str]:
+    """Columns by role from texts like `case=Order No`.
+
+    Raises:
+        DataError: a text is none like that.
+    """
+    from twin.errors import DataError
+
+    columns = {}
+    for text in column or []:
+        role, sign, name = text.partition("=")
+        if role not in _ROLES or not sign or not name:
+            raise DataError(say("bad_column", language, value=text), "--column", say("column_hint", language))
+        columns[role] = name
+    return columns
+
+
 def read_given(
     path: Path,
     column: list[str] | None,
@@ -41,16 +58,10 @@ def read_given(
     Raises:
         DataError: the option or the file is wrong.
     """
-    from twin.errors import DataError
     from twin.process.eventlog.files import read_log
     from twin.process.eventlog.tabular import has_columns
 
-    columns = {}
-    for text in column or []:
-        role, sign, name = text.partition("=")
-        if role not in _ROLES or not sign or not name:
-            raise DataError(say("bad_column", language, value=text), "--column", say("column_hint", language))
-        columns[role] = name
+    columns = columns_given(column, language)
     if if_present and not has_columns(path, columns.values()):
         columns = {}
     return read_log(path, columns=columns, case_type=case_type, zone=zone)

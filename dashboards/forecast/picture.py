@@ -15,6 +15,7 @@ from dashboards.forecast.tables import measures_of
 from dashboards.forecast.words import say
 from dashboards.report.figures import figure
 from dashboards.report.style import BASELINE, BREACH, SCENARIO, look, picture_language, png
+from twin.process.forecasting.civil import zone_of
 from twin.process.forecasting.evaluate import RESCALED, TWIN, Score
 from twin.process.forecasting.forecast import Forecast
 from twin.process.forecasting.measures import MEASURES
@@ -25,13 +26,14 @@ _BEFORE = 1.5
 _FANS = ((0, 6, 0.15, 95), (1, 5, 0.22, 80), (2, 4, 0.35, 50))
 
 
-def fan_chart(found: Forecast, language: str, truth: Any = None) -> Figure:
+def fan_chart(found: Forecast, language: str, truth: Any = None, zone: str = "UTC") -> Figure:
     """Past actuals and bands of every measure, two to a row.
 
     Args:
         found: the forecast.
         language: of the words.
         truth: (interval, measure) that came, drawn as well where it is known.
+        zone: whose clocks the axis shows.
     """
     language = picture_language(language)
     shown = measures_of(found)
@@ -39,20 +41,20 @@ def fan_chart(found: Forecast, language: str, truth: Any = None) -> Figure:
         fig, axes = figure(-(-len(shown) // 2), 2, height=2.1 * -(-len(shown) // 2) + 0.4, sharex=True)
         flat = axes.ravel()
         for place, m in enumerate(shown):
-            _fan(flat[place], found, m, language, truth)
+            _fan(flat[place], found, m, language, truth, zone)
         for axis in flat[len(shown) :]:
             axis.set_visible(False)
-        locator = mdates.AutoDateLocator(maxticks=7)
+        locator = mdates.AutoDateLocator(maxticks=7, tz=zone_of(zone))
         flat[0].xaxis.set_major_locator(locator)
-        flat[0].xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+        flat[0].xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone_of(zone)))
         fig.legend(*flat[0].get_legend_handles_labels(), loc="outside upper center", fontsize=8, ncols=6)
     return fig
 
 
-def _fan(axis: Any, found: Forecast, m: int, language: str, truth: Any) -> None:
+def _fan(axis: Any, found: Forecast, m: int, language: str, truth: Any, zone: str) -> None:
     bands = found.bands()[:, :, m]
     keep = found.past_edges[1:] > found.instant - int(_BEFORE * found.plan.horizon)
-    past, ahead = _dates(found.past_edges[1:][keep]), _dates(found.edges[1:])
+    past, ahead = (_dates(of, zone) for of in (found.past_edges[1:][keep], found.edges[1:]))
     axis.plot(past, found.past[keep, m], color=BASELINE, label=say("past", language))
     for low, high, alpha, share in _FANS:
         label = say("band", language, n=share)
@@ -60,13 +62,13 @@ def _fan(axis: Any, found: Forecast, m: int, language: str, truth: Any) -> None:
     axis.plot(ahead, bands[3], color=SCENARIO, label=say("median", language))
     if truth is not None:
         axis.plot(ahead, truth[:, m], color=BREACH, lw=1.2, label=say("came", language))
-    axis.axvline(_dates(np.array([found.instant]))[0], color=BASELINE, lw=0.8, ls=":")
+    axis.axvline(_dates(np.array([found.instant]), zone)[0], color=BASELINE, lw=0.8, ls=":")
     axis.set_title(say(MEASURES[m], language))
     axis.set_ylim(bottom=0)
 
 
-def _dates(instants: Any) -> Any:
-    return [dt.datetime.fromtimestamp(int(t) // 10**9, tz=dt.UTC) for t in instants]
+def _dates(instants: Any, zone: str) -> Any:
+    return [dt.datetime.fromtimestamp(int(t) // 10**9, tz=zone_of(zone)) for t in instants]
 
 
 def rank_histograms(scores: list[Score], language: str) -> Figure:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _SHOWN = 24
 """Intervals in the table on screen; all of them are in the files."""
 _CASES = 20
-_TIME = pa.timestamp("us", tz="UTC")
 
 
 def number(value: float, measure: str) -> str:
@@ -35,12 +34,12 @@ def number(value: float, measure: str) -> str:
     return f"{value:,.0f}" if measure in COUNTS or measure in ("wip", "waiting") else f"{value:,.1f}"
 
 
-def clock(instant: float, step: int) -> str:
-    """An instant as the table shows it."""
+def clock(instant: float, step: int, zone: str) -> str:
+    """An instant as the table shows it, by the clocks of a zone."""
     if not np.isfinite(instant):
         return "–"
-    text = text_of(round(instant / 1e9) * 10**9)
-    return text[:10] if step % DAY == 0 and int(instant) % DAY == 0 else text[:16].replace("T", " ")
+    text = text_of(round(instant / 1e9) * 10**9, zone)
+    return text[:10] if step % DAY == 0 and text[11:19] == "00:00:00" else text[:16].replace("T", " ")
 
 
 def measures_of(found: Forecast) -> list[int]:
@@ -48,14 +47,14 @@ def measures_of(found: Forecast) -> list[int]:
     return [m for m in range(len(MEASURES)) if not np.isnan(found.members[:, :, m]).all()]
 
 
-def bands_table(found: Forecast, language: str) -> Table:
+def bands_table(found: Forecast, language: str, zone: str = "UTC") -> Table:
     """Median and 80 % band of each measure at the end of each interval."""
     bands, shown = found.bands(), measures_of(found)
     n = len(found.edges) - 1
     every = max(1, -(-n // _SHOWN))
     rows = []
     for i in range(every - 1, n, every):
-        row = [clock(float(found.edges[i + 1]), found.plan.step)]
+        row = [clock(float(found.edges[i + 1]), found.plan.step, zone)]
         for m in shown:
             name = MEASURES[m]
             low, mid, high = (number(float(bands[q, i, m]), name) for q in (1, 3, 5))
@@ -64,7 +63,7 @@ def bands_table(found: Forecast, language: str) -> Table:
     return simple_table([say("interval", language), *(say(MEASURES[m], language) for m in shown)], rows)
 
 
-def cases_table(found: Forecast, language: str) -> Table:
+def cases_table(found: Forecast, language: str, zone: str = "UTC") -> Table:
     """The open cases, the longest first."""
     cases = found.cases
     keys = ["case", "born", "activity", "resource", "since", "chance", "end", "end_band"]
@@ -73,19 +72,19 @@ def cases_table(found: Forecast, language: str) -> Table:
     for i in range(min(len(cases.name), _CASES)):
         row = [
             cases.name[i],
-            clock(float(cases.born[i]), 1),
+            clock(float(cases.born[i]), 1, zone),
             cases.activity[i],
             cases.resource[i] or say("quiet", language),
-            clock(float(cases.since[i]), 1),
+            clock(float(cases.since[i]), 1, zone),
             f"{cases.chance[i]:.0%}",
-            clock(float(cases.end[i]), 1),
-            f"{clock(float(cases.low[i]), 1)[5:]} – {clock(float(cases.high[i]), 1)[5:]}",
+            clock(float(cases.end[i]), 1, zone),
+            f"{clock(float(cases.low[i]), 1, zone)[5:]} – {clock(float(cases.high[i]), 1, zone)[5:]}",
         ]
         rows.append([*row, f"{cases.late[i]:.0%}"] if late else row)
     return simple_table([say(key, language) for key in (*keys, "late")[: len(keys) + late]], rows)
 
 
-def headlines(found: Forecast, language: str) -> list[str]:
+def headlines(found: Forecast, language: str, zone: str = "UTC") -> list[str]:
     """What the forecast rests on, one sentence each."""
     plan, state, arrivals = found.plan, found.state, found.arrivals
     scaled = found.rescaling.origins
@@ -94,7 +93,8 @@ def headlines(found: Forecast, language: str) -> list[str]:
         say(
             "title",
             language,
-            at=text_of(found.instant),
+            at=text_of(found.instant, zone),
+            zone=zone,
             horizon=span_text(plan.horizon),
             step=span_text(plan.step),
             runs=plan.runs,
@@ -121,13 +121,14 @@ def headlines(found: Forecast, language: str) -> list[str]:
     ]
 
 
-def as_values(found: Forecast) -> dict[str, Any]:
-    """A forecast as plain values."""
+def as_values(found: Forecast, zone: str = "UTC") -> dict[str, Any]:
+    """A forecast as plain values, instants with the offset of a zone."""
     bands = found.bands()
     cases = found.cases
     shown = measures_of(found)
     return {
-        "as_of": text_of(found.instant),
+        "as_of": text_of(found.instant, zone),
+        "zone": zone,
         "horizon_s": found.plan.horizon / 1e9,
         "step_s": found.plan.step / 1e9,
         "runs": found.plan.runs,
@@ -151,7 +152,7 @@ def as_values(found: Forecast) -> dict[str, Any]:
         "quantiles": SHARES.tolist(),
         "bands": {
             MEASURES[m]: [
-                {"until": text_of(int(found.edges[i + 1])), "values": [float(x) for x in bands[:, i, m]]}
+                {"until": text_of(int(found.edges[i + 1]), zone), "values": [float(x) for x in bands[:, i, m]]}
                 for i in range(len(found.edges) - 1)
             ]
             for m in shown
@@ -159,14 +160,14 @@ def as_values(found: Forecast) -> dict[str, Any]:
         "cases": [
             {
                 "case": cases.name[i],
-                "born": text_of(int(cases.born[i])),
+                "born": text_of(int(cases.born[i]), zone),
                 "activity": cases.activity[i],
                 "resource": cases.resource[i] or None,
-                "since": text_of(int(cases.since[i])),
+                "since": text_of(int(cases.since[i]), zone),
                 "open": float(cases.chance[i]),
-                "expected_end": text_of(int(cases.end[i])),
-                "end_10": text_of(int(cases.low[i])),
-                "end_90": text_of(int(cases.high[i])),
+                "expected_end": text_of(int(cases.end[i]), zone),
+                "end_10": text_of(int(cases.low[i]), zone),
+                "end_90": text_of(int(cases.high[i]), zone),
                 "late": float(cases.late[i]),
             }
             for i in range(len(cases.name))
@@ -175,33 +176,33 @@ def as_values(found: Forecast) -> dict[str, Any]:
     }
 
 
-def write_parquet(found: Forecast, folder: Path) -> list[Path]:
-    """Bands, past and open cases as Parquet files in a folder."""
+def write_parquet(found: Forecast, folder: Path, zone: str = "UTC") -> list[Path]:
+    """Bands, past and open cases as Parquet files in a folder, instants in a zone."""
     n = len(found.edges) - 1
     bands = found.bands()
     columns: dict[str, Any] = {
-        "from": _times(np.repeat(found.edges[:-1], len(MEASURES))),
-        "until": _times(np.repeat(found.edges[1:], len(MEASURES))),
+        "from": _times(np.repeat(found.edges[:-1], len(MEASURES)), zone),
+        "until": _times(np.repeat(found.edges[1:], len(MEASURES)), zone),
         "measure": pa.array(list(MEASURES) * n),
     }
     columns |= {f"q{share * 100:g}": bands[k].ravel() for k, share in enumerate(SHARES.tolist())}
     past = {
-        "from": _times(np.repeat(found.past_edges[:-1], len(MEASURES))),
-        "until": _times(np.repeat(found.past_edges[1:], len(MEASURES))),
+        "from": _times(np.repeat(found.past_edges[:-1], len(MEASURES)), zone),
+        "until": _times(np.repeat(found.past_edges[1:], len(MEASURES)), zone),
         "measure": pa.array(list(MEASURES) * len(found.past)),
         "value": found.past.ravel(),
     }
     cases = found.cases
     table = {
         "case": cases.name,
-        "born": _times(cases.born),
+        "born": _times(cases.born, zone),
         "activity": cases.activity,
         "resource": pa.array([name or None for name in cases.resource], pa.string()),
-        "since": _times(cases.since),
+        "since": _times(cases.since, zone),
         "open": cases.chance,
-        "expected_end": _times(cases.end.astype(np.int64)),
-        "end_10": _times(cases.low.astype(np.int64)),
-        "end_90": _times(cases.high.astype(np.int64)),
+        "expected_end": _times(cases.end.astype(np.int64), zone),
+        "end_10": _times(cases.low.astype(np.int64), zone),
+        "end_90": _times(cases.high.astype(np.int64), zone),
         "late": cases.late,
     }
     paths = []
@@ -212,8 +213,8 @@ def write_parquet(found: Forecast, folder: Path) -> list[Path]:
     return paths
 
 
-def _times(instants: Any) -> pa.Array:
-    return pa.array(np.asarray(instants, np.int64) // 1_000).cast(_TIME)
+def _times(instants: Any, zone: str) -> pa.Array:
+    return pa.array(np.asarray(instants, np.int64) // 1_000).cast(pa.timestamp("us", tz=zone))
 
 
 def score_table(scores: list[Score], language: str) -> Table:

@@ -22,8 +22,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "climatology": ("usual for the hour", "同时段常态"),
     # forecast
     "title": (
-        "Forecast as of {at}, {horizon} ahead in steps of {step}, {runs} runs (UTC)",
-        "{at} 起预测 {horizon}，步长 {step}，{runs} 次模拟（UTC）",
+        "Forecast as of {at}, {horizon} ahead in steps of {step}, {runs} runs ({zone})",
+        "{at} 起预测 {horizon}，步长 {step}，{runs} 次模拟（{zone}）",
     ),
     "now": (
         "Open now: {open:.0f} cases expected ({idle} quiet ones judged); {working} activities under way by {people}.",

@@ -8,7 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from twin.errors import RunError, ScenarioError
 from twin.process.discovery import DiscoveredProcess, load_process
 from twin.process.eventlog.log import EventLog
 from twin.process.forecasting.choice import Trial, discover_as, discover_at, model_at
+from twin.process.forecasting.civil import civil
 from twin.process.forecasting.columns import columns_of, known_at, without_hindsight
 from twin.process.forecasting.ensemble import Question, run
 from twin.process.forecasting.evaluate import TWIN, Origin
@@ -26,6 +27,7 @@ from twin.process.forecasting.measures import World, series
 from twin.process.forecasting.naive import naive_forecasts
 from twin.process.forecasting.spans import text_of
 from twin.process.forecasting.state import State, state_at
+from twin.process.forecasting.week import DAY
 from twin.process.forecasting.worlds import end_of, people_at, world_of_log
 
 _VERSION = 2
@@ -67,11 +69,11 @@ class Backtest:
 
 
 def default_span(log: EventLog, plan: Plan) -> tuple[int, int]:
-    """From when to when a log can be backtested: the latter 40 % of it, less the horizon, at whole days."""
-    day = 24 * 3_600_000_000_000
-    first, end = int(columns_of(log).start.min()), end_of(log)
-    start = -(-(first + (end - first) * 6 // 10) // day) * day
-    return start, max(end - plan.horizon, start)
+    """From when to when a log can be backtested: the latter 40 % of it, less the horizon, at whole days of the zone."""
+    clock = civil(plan.zone)
+    first, end = (int(clock.of(t)) for t in (columns_of(log).start.min(), end_of(log)))
+    start = -(-(first + (end - first) * 6 // 10) // DAY) * DAY
+    return int(clock.back(start)), int(clock.back(max(end - plan.horizon, start)))
 
 
 def run_backtest(
@@ -98,11 +100,14 @@ def run_backtest(
     Raises:
         RunError: the folder holds another backtest.
     """
-    clean = without_hindsight(log)
+    clock = civil(test.plan.zone)
+    clean = without_hindsight(clock.log(log))
+    # From one to the next by clocks on the wall: a day is a day where they are changed.
+    test = replace(test, first=int(clock.of(test.first)), last=int(clock.of(test.last)))
     origins = test.origins()
     if origins[-1] + test.plan.step > end_of(clean):
         raise ScenarioError(
-            "the last forecast lies after the end of the log", "--to", f"It ends {text_of(end_of(clean))}."
+            "the last forecast lies after the end of the log", "--to", f"It ends {clock.text(end_of(clean))}."
         )
     store = _Store(folder, _identity(clean, test, process), fresh=fresh)
     world = world_of_log(clean)
@@ -116,9 +121,9 @@ def run_backtest(
             was_there = False
         else:
             was_there = True
-        out.append(found)
+        out.append(replace(found, instant=int(clock.back(instant)), known_from=int(clock.back(found.known_from))))
         if heard:
-            heard(i + 1, len(origins), instant, was_there)
+            heard(i + 1, len(origins), out[-1].instant, was_there)
     return out
 
 

@@ -124,19 +124,22 @@ def rescaled(origins: Sequence[Origin]) -> list[tuple[Origin, Rescaling]]:
 def evaluate(origins: Sequence[Origin], seed: int = 1) -> list[Score]:
     """Scores of each measure that had a truth, over origins in order of time.
 
-    An interval counts if every forecast has a value for it, so that all are scored on the same ones.
+    An interval counts if every forecast that there is has a value for it, so that all are scored on the same ones.
     """
     done = [origin for origin, _ in rescaled(origins)]
     return [score for m in range(len(MEASURES)) if (score := _score(done, m, Streams(seed))) is not None]
 
 
 def _score(origins: Sequence[Origin], m: int, streams: Streams) -> Score | None:
-    points: list[dict[str, Any]] = [_points(origin, m, streams, 100_000 * i) for i, origin in enumerate(origins)]
+    # A log too young for a naive forecast leaves that one out, not the intervals.
+    naive = [f for f in NAIVE if any(usable(o.members[f][:, :, m], o.truth[:, m]).any() for o in origins)]
+    there = (TWIN, RESCALED, *naive)
+    points: list[dict[str, Any]] = [_points(o, m, there, streams, 100_000 * i) for i, o in enumerate(origins)]
     counts = np.array([p["n"] for p in points], np.float64)
     if not counts.sum():
         return None
-    sums = {f: np.array([p["crps"][f] for p in points]) for f in FORECASTS}
-    errors = {f: np.array([p["mae"][f] for p in points]) for f in FORECASTS}
+    sums = {f: np.array([p["crps"].get(f, np.nan) for p in points]) for f in FORECASTS}
+    errors = {f: np.array([p["mae"].get(f, np.nan) for p in points]) for f in FORECASTS}
     total = counts.sum()
     return Score(
         measure=MEASURES[m],
@@ -150,10 +153,10 @@ def _score(origins: Sequence[Origin], m: int, streams: Streams) -> Score | None:
     )
 
 
-def _points(origin: Origin, m: int, streams: Streams, first: int) -> dict[str, Any]:
+def _points(origin: Origin, m: int, there: Sequence[str], streams: Streams, first: int) -> dict[str, Any]:
     """Sums over the intervals of one origin, and its ranks."""
     truth = origin.truth[:, m]
-    members = {f: origin.members[f][:, :, m] for f in FORECASTS}
+    members = {f: origin.members[f][:, :, m] for f in there}
     ok = np.logical_and.reduce([usable(x, truth) for x in members.values()])
     y = truth[ok]
     out: dict[str, Any] = {"n": int(ok.sum()), "crps": {}, "mae": {}, "pit": {}, "inside": {}}

@@ -13,13 +13,13 @@ from twin.process.discovery import DiscoveredProcess
 from twin.process.eventlog.log import EventLog
 from twin.process.forecasting.arrivals import ArrivalModel
 from twin.process.forecasting.choice import Trial, discover_at, model_at
+from twin.process.forecasting.civil import Civil, civil
 from twin.process.forecasting.columns import NEVER, Floats, Ints, columns_of, known_at, without_hindsight
 from twin.process.forecasting.ensemble import Question, Told, run
 from twin.process.forecasting.measures import series
 from twin.process.forecasting.naive import history_edges
 from twin.process.forecasting.rescale import Rescaling, learn
 from twin.process.forecasting.scores import quantiles
-from twin.process.forecasting.spans import text_of
 from twin.process.forecasting.state import State, state_at
 from twin.process.forecasting.week import DAY, HOUR
 from twin.process.forecasting.worlds import end_of, people_at, world_of_log, world_of_state
@@ -50,6 +50,7 @@ class Plan:
         seed: of the random numbers.
         deadline: cycle time (ns) from which a case is late, if any.
         calibrate: past forecasts that the bands are re-scaled on; 0 = the bands are those of the model.
+        zone: IANA name of the zone whose hours and days the patterns have, and the intervals.
     """
 
     horizon: int
@@ -58,6 +59,7 @@ class Plan:
     seed: int = 1
     deadline: int | None = None
     calibrate: int = 0
+    zone: str = "UTC"
 
     def __post_init__(self) -> None:
         if self.horizon < self.step:
@@ -71,7 +73,7 @@ class Plan:
         return self.horizon // self.step
 
     def edges(self, instant: int) -> Ints:
-        """Of the intervals from an instant on."""
+        """Of the intervals from an instant on (both in civil time)."""
         return instant + self.step * np.arange(self.intervals + 1, dtype=np.int64)
 
 
@@ -108,10 +110,12 @@ class OpenCases:
 class Forecast:
     """Bands by interval, and what they rest on.
 
+    Instants are ns since 1970 UTC but those in `state`, which are civil time in the zone of the plan.
+
     Attributes:
-        instant: ns; nothing from then on was known.
+        instant: nothing from then on was known.
         plan: what was asked.
-        edges: of the intervals (ns).
+        edges: of the intervals.
         members: (run, interval, measure), re-scaled if that was asked for.
         past_edges: of the past intervals.
         past: (interval, measure) as known at `instant`.
@@ -144,7 +148,7 @@ class Forecast:
 
 
 def past_series(state: State, plan: Plan) -> tuple[Ints, Floats]:
-    """Edges and measures of the past intervals, as known at the instant of a state."""
+    """Edges (civil time) and measures of the past intervals, as known at the instant of a state."""
     first = int(state.born.min()) if len(state.born) else state.instant
     edges = history_edges(state.instant, plan.step, first)
     people = people_at(state.columns, state.instant)
@@ -175,11 +179,13 @@ def forecast(
         DataError: the log knows nothing before the instant, or too little to discover a process.
     """
     tell = told or _silent
+    clock = civil(plan.zone)
+    log, instant = clock.log(log), int(clock.of(instant))
     known = without_hindsight(known_at(log, instant))
     if not len(known):
-        begin = f"It begins {text_of(_begin_of(log))}; take a later one."
+        begin = f"It begins {clock.text(_begin_of(log))}; take a later one."
         raise DataError("the log has no events before the instant", "--as-of", begin)
-    known = _with_note_of_silence(known, instant)
+    known = _with_note_of_silence(known, instant, clock)
     state = state_at(known, instant, cut=False)
     if process is None:
         tell("discover", 0, 1)
@@ -191,18 +197,18 @@ def forecast(
     answer = run(model, question, plan.runs, plan.seed, pool, _stage(tell, "simulate"))
     past_edges, past = past_series(state, plan)
     return Forecast(
-        instant,
+        int(clock.back(instant)),
         plan,
-        question.edges,
+        clock.back(question.edges),
         rescaling.apply(answer.values),
-        past_edges,
+        clock.back(past_edges),
         past,
         question.people,
         state,
         model.arrivals,
         process,
         rescaling,
-        _open_cases(state, answer.ends, plan.deadline),
+        _open_cases(state, answer.ends, plan.deadline, clock),
         known.notes,
     )
 
@@ -211,7 +217,8 @@ def what_came(log: EventLog, found: Forecast) -> Floats | None:
     """Measures (interval, measure) of the forecast's intervals as a log shows them; None if it ends before they do."""
     if end_of(log) < found.edges[-1]:
         return None
-    return series(world_of_log(log), found.edges, found.people, found.plan.deadline)
+    clock = civil(found.plan.zone)
+    return series(world_of_log(clock.log(log)), clock.of(found.edges), found.people, found.plan.deadline)
 
 
 def _begin_of(log: EventLog) -> int:
@@ -219,17 +226,17 @@ def _begin_of(log: EventLog) -> int:
     return int(columns.start.min()) if len(columns) else 0
 
 
-def _with_note_of_silence(known: EventLog, instant: int) -> EventLog:
+def _with_note_of_silence(known: EventLog, instant: int, clock: Civil) -> EventLog:
     """The log, with a note if it shows nothing of the days before an instant; after four weeks that is an error."""
     end = end_of(known)
     days = (instant - end) // DAY
     if days >= _SILENT_DAYS:
         raise DataError(
-            f"the log has no events in the {days} days before the instant", "--as-of", f"It ends {text_of(end)}."
+            f"the log has no events in the {days} days before the instant", "--as-of", f"It ends {clock.text(end)}."
         )
     if days < 1 or instant - end <= _LONG_PAUSES * _longest_pause(known):
         return known
-    note = f"The log ends {text_of(end)[:19]}: nothing is known of the {days} days before the instant."
+    note = f"The log ends {clock.text(end)[:19]}: nothing is known of the {days} days before the instant."
     return EventLog(known.table, (*known.notes, note))
 
 
@@ -302,8 +309,8 @@ def inner_origins(state: State, plan: Plan) -> list[int]:
     return [latest - int(day) * DAY for day in days[::-1]] if len(days) >= 2 else []
 
 
-def _open_cases(state: State, ends: Ints, deadline: int | None) -> OpenCases:
-    """The table of the cases that may be open."""
+def _open_cases(state: State, ends: Ints, deadline: int | None, clock: Civil) -> OpenCases:
+    """The table of the cases that may be open, in instants."""
     cases = state.open_cases
     columns = state.columns
     if not len(cases):
@@ -337,14 +344,12 @@ def _open_cases(state: State, ends: Ints, deadline: int | None) -> OpenCases:
     order = order[chance[order] >= _LEAST_CHANCE]
     return OpenCases(
         [columns.cases[cases[i]] for i in order.tolist()],
-        state.born[cases][order],
+        clock.back(state.born[cases][order]),
         chance[order],
         [activity[i] for i in order.tolist()],
         [resource[i] for i in order.tolist()],
-        since[order],
-        np.nanmean(at, axis=0)[order],
-        low[order],
-        high[order],
+        clock.back(since[order]),
+        *(clock.back(of[order]).astype(np.float64) for of in (np.nanmean(at, axis=0), low, high)),
         late[order],
     )
 

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -50,10 +51,12 @@ class Source:
     Args:
         place: a file, a folder of files, or a URL (http, https, file, and others that fsspec knows).
         zone: IANA name of the zone of times that name none.
+        columns: of tables, column by role where its name does not tell.
     """
 
     place: str
     zone: str = "UTC"
+    columns: Mapping[str, str] = field(default_factory=dict)
     _seen: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     _tags: dict[str, str] = field(default_factory=dict)
     _marks: dict[str, tuple[int, int, int]] = field(default_factory=dict)
@@ -71,7 +74,7 @@ class Source:
         if prints == self._seen:
             return None
         anew = bool(self._seen) and not _continues(self._seen, parts)
-        log = merge(_read_parts(parts, self.zone))
+        log = merge(_read_parts(parts, self.zone, self.columns))
         self._seen = prints
         return Snapshot(log, anew)
 
@@ -191,24 +194,25 @@ def _continues(before: dict[str, tuple[int, bytes]], now: dict[str, bytes]) -> b
     return True
 
 
-def _read_parts(parts: dict[str, bytes], zone: str) -> list[EventLog]:
+def _read_parts(parts: dict[str, bytes], zone: str, columns: Mapping[str, str]) -> list[EventLog]:
     """Logs of the parts; parts of text with one head line are one log, so that starts find ends in other parts."""
     joined: dict[bytes, list[bytes]] = {}
     logs = []
     for name, content in parts.items():
         if not name.lower().endswith(_TEXT):
-            logs.append(_read(Path(name).name, content, zone))
+            logs.append(_read(Path(name).name, content, zone, columns))
             continue
         head, _, body = content.partition(b"\n")
         if head.strip():
             joined.setdefault(head.strip(), []).append(body)
-    logs += [_read("log.csv", head + b"\n" + b"".join(bodies), zone) for head, bodies in joined.items() if any(bodies)]
+    texts = ((head + b"\n", b"".join(bodies)) for head, bodies in joined.items())
+    logs += [_read("log.csv", head + body, zone, columns) for head, body in texts if body]
     if not logs:
         raise SourceAwayError("there is no whole line of events yet")
     return logs
 
 
-def _read(name: str, content: bytes, zone: str) -> EventLog:
+def _read(name: str, content: bytes, zone: str, columns: Mapping[str, str]) -> EventLog:
     suffix = next((form for form in sorted(FORMS, key=len, reverse=True) if name.lower().endswith(form)), None)
     if suffix is None:
         raise DataError("not the name of an event log", where=name, hint=f"Names end in {', '.join(FORMS)}.")
@@ -216,7 +220,7 @@ def _read(name: str, content: bytes, zone: str) -> EventLog:
         path = Path(folder) / f"log{suffix}"
         path.write_bytes(content)
         try:
-            return read_log(path, zone=zone)
+            return read_log(path, columns=columns, zone=zone)
         except DataError as error:
             if name.lower().endswith(_TEXT):
                 raise DataError(error.what.replace(str(path), name), where=name, hint=error.hint) from error

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import zoneinfo
 
-from twin.errors import DataError, ScenarioError
+from twin.errors import ScenarioError
+from twin.process.forecasting.civil import text_of, zone_of
 from twin.process.forecasting.week import DAY, HOUR, WEEK
 
+__all__ = ["instant_of", "span_of", "span_text", "text_of"]
 _UNITS = {"s": 1_000_000_000, "min": 60_000_000_000, "m": 60_000_000_000, "h": HOUR, "d": DAY, "w": WEEK}
 _SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)\s*$")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -43,18 +44,9 @@ def instant_of(text: str, zone: str, where: str) -> int:
     except ValueError:
         raise ScenarioError(f"{text!r} is not an instant", where, "Write 2012-02-01 or 2012-02-01T09:00.") from None
     if found.tzinfo is None:
-        try:
-            found = found.replace(tzinfo=zoneinfo.ZoneInfo(zone))
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-            raise DataError(f"there is no time zone {zone!r}", "--zone", "Give one such as Europe/Amsterdam.") from None
+        found = found.replace(tzinfo=zone_of(zone))
     since = found - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
-
-
-def text_of(instant: int) -> str:
-    """An instant (ns) as ISO 8601 in UTC, to the second; to the microsecond where it has a fraction."""
-    found = _EPOCH + dt.timedelta(microseconds=instant // 1_000)
-    return found.isoformat().replace("+00:00", "Z")
 
 
 def span_text(span: int) -> str:
