@@ -68,7 +68,7 @@ def discover(
     if pictures is not None:
         from twin.process.discovery.pictures import draw
 
-        for path in draw(process, pictures):
+        for path in [*draw(process, pictures), *_maps(process, recorded, pictures, seed, language)]:
             console.note(say("discover_picture", language, path=path))
     if json:
         console.out_json(summary(process))
@@ -76,6 +76,24 @@ def discover(
     for line in report(process, language):
         console.out(line)
     console.out(say("discover_written", language, path=out))
+
+
+def _maps(process: DiscoveredProcess, log: EventLog, folder: Path, seed: int, language: str) -> list[Path]:
+    """Write maps of the log and of a log that the process gives, with as many cases from the same instant."""
+    from twin.process.discovery import as_log, simulate_like
+    from twin.process.drawing.flows import flow_map
+    from twin.process.drawing.map import draw_map
+    from twin.randomness import Streams
+
+    source = process.source
+    simulated = simulate_like(process, start=source.first, cases=source.cases, streams=Streams(seed, 0))
+    shown = {"map-log.svg": log, "map-process.svg": as_log(process, simulated)}
+    written = []
+    for (name, held), key in zip(shown.items(), ("discover_map_log", "discover_map_process"), strict=True):
+        title = say(key, language, name=source.name)
+        (folder / name).write_text(draw_map(flow_map(held), title=title, language=language), encoding="utf-8")
+        written.append(folder / name)
+    return written
 
 
 def simulate_log(

@@ -253,6 +253,8 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "discover_name_whole": (", whole routes", "，整条路径"),
     "discover_written": ("written: {path}", "已写入：{path}"),
     "discover_picture": ("picture: {path}", "图片：{path}"),
+    "discover_map_log": ("{name}: the log", "{name}：日志"),
+    "discover_map_process": ("{name}: simulated by the process", "{name}：由流程模拟"),
     "discover_stage": ("fitting: {what}", "正在拟合：{what}"),
     "simulated_log": ("{path}: {cases} cases, {activities} activities", "{path}：{cases} 个案例，{activities} 项活动"),
     "replay_equal": ("the replay equals the recording", "重放结果与记录一致"),

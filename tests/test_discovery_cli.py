@@ -53,7 +53,12 @@ def test_pictures_are_written(cli, folder, tmp_path):
     status, out, _ = cli("discover", folder / "log.csv", *arguments)
     assert status == 0
     assert json.loads(out)["structure"] == "timers"
-    assert {path.name for path in (tmp_path / "pictures").iterdir()} >= {"arrivals.png", "services.png"}
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} >= {
+        "arrivals.png",
+        "services.png",
+        "map-log.svg",
+        "map-process.svg",
+    }
 
 
 def test_simulated_logs_begin_with_the_log_and_hold_as_many_cases(cli, folder, tmp_path):

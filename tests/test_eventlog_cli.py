@@ -43,6 +43,22 @@ def test_sound_log_passes_and_a_faulty_one_fails(log, capsys):
     assert found["findings"][0]["right"] == "each activity once"
 
 
+def test_map_is_drawn_and_counted(log, tmp_path, capsys):
+    status, shown, _ = twin(capsys, "log", "map", log, "--out", tmp_path / "map.svg", "--json", "--language", "zh")
+    found = json.loads(shown)
+    assert status == 0
+    assert [(w["source"], w["target"], w["count"], w["mean_s"]) for w in found["ways"]] == [
+        (None, "a", 20, None),
+        ("a", "b", 20, 1800.0),
+        ("b", "c", 20, 1800.0),
+        ("c", None, 20, None),
+    ]
+    assert "中位数" in (tmp_path / "map.svg").read_text(encoding="utf-8")
+    status, _, errors = twin(capsys, "log", "map", log, "--out", tmp_path / "map.png")
+    assert status == 2
+    assert "Names end in .svg" in errors
+
+
 def test_split_convert_and_score_work_together(log, tmp_path, capsys):
     status, shown, _ = twin(capsys, "log", "split", log, "--test", 0.25, "--out", tmp_path / "parts")
     assert status == 0

@@ -18,6 +18,26 @@ WORDS = {
     "mean wait": ("mean wait", "平均等待"),
     "no_data": ("not reached", "未到达"),
     "flow": ("line width: cases", "线宽：案例数"),
+    "begin": ("begin", "开始"),
+    "finish": ("end", "结束"),
+    "mean": ("mean", "平均"),
+    "median": ("median", "中位数"),
+    "in cases": ("in {n} cases", "涉及 {n} 例"),
+    "people": ("{n} people, busiest {share}", "{n} 人，最忙者占 {share}"),
+    "map caption": (
+        "{cases} cases; {activities} of {of} activities ({work} of the work); "
+        "the commonest {ways} of {all} ways between them ({steps} of all steps, begin and end among them)",
+        "{cases} 个案例；显示 {of} 种活动中的 {activities} 种（占活动次数 {work}）；"
+        "{all} 条活动间路径中最常见的 {ways} 条（占全部步骤的 {steps}，含起止）",
+    ),
+    "map colours": (
+        "line colour: share of all waiting, 0 to {most}; width: how often",
+        "线条颜色：占全部等待的比例，0 至 {most}；宽度：次数",
+    ),
+    "map texts": (
+        "on lines: how often · {kind} wait from the end of one activity to the start of the next",
+        "线上文字：次数 · 前一活动结束至后一活动开始的等待（{kind}）",
+    ),
     "s": ("s", "秒"),
     "min": ("min", "分"),
     "h": ("h", "小时"),
