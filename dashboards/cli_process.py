@@ -27,6 +27,9 @@ Parameters = Annotated[
     Path | None, typer.Argument(help="Prosimos JSON; default: beside the diagram · Prosimos 参数文件")
 ]
 Pool = Annotated[str | None, typer.Option(help="Which pool, if a diagram has several · 图中有多个泳池时的名称")]
+History = Annotated[
+    int, typer.Option(min=1, max=12, help="Of a discovered process: activities back that routes depend on · 路径历史")
+]
 Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Days to observe · 观察天数")]
 Cases = Annotated[int | None, typer.Option(min=1, max=10_000_000, help="Or cases, to their end · 或案例数")]
 Replications = Annotated[int, typer.Option(min=1, max=65_536, help="Repetitions with other luck · 重复次数")]
@@ -39,7 +42,12 @@ Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输�
 
 @process.command()
 def check(
-    file: File, parameters: Parameters = None, pool: Pool = None, json: Json = False, language: Language = "en"
+    file: File,
+    parameters: Parameters = None,
+    pool: Pool = None,
+    history: History = 1,
+    json: Json = False,
+    language: Language = "en",
 ) -> None:
     """Read a process and say what it consists of, or what is wrong with it, and where · 检查流程文件.
 
@@ -50,7 +58,7 @@ def check(
     from dashboards.process.words import say
     from twin.process.features import general_features
 
-    loaded = load(file, parameters, pool)
+    loaded = load(file, parameters, pool, history)
     model = loaded.model
     kinds: dict[str, int] = {}
     for node in model.nodes.values():
@@ -94,6 +102,7 @@ def run(
     seed: Seed = 1,
     start: Start = None,
     pool: Pool = None,
+    history: History = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for drawing and tables · 输出目录")] = None,
     log: Annotated[Path | None, typer.Option(help="Event log: .csv, .xes, .parquet · 事件日志")] = None,
     colour: Colour = "load",
@@ -108,7 +117,7 @@ def run(
     from dashboards.process.files import load
     from dashboards.process.show import as_values, run_tables
 
-    loaded = load(file, parameters, pool)
+    loaded = load(file, parameters, pool, history)
     plan = _plan(days, cases, replications, seed, start)
     result = _simulate(loaded, plan, log, language)
     written = _write(loaded, result, out, colour, language)
@@ -209,6 +218,7 @@ def draw(
     cases: Annotated[int, typer.Option(min=1, help="Cases of that run · 运行案例数")] = _DRAWN_CASES,
     seed: Seed = 1,
     pool: Pool = None,
+    history: History = 1,
     colour: Colour = "load",
     language: Language = "en",
     json: Json = False,
@@ -221,7 +231,7 @@ def draw(
     from dashboards.process.files import load
     from twin.process.simulation import Plan
 
-    loaded = load(file, parameters, pool)
+    loaded = load(file, parameters, pool, history)
     result = _simulate(loaded, Plan(cases=cases, seed=seed), None, language) if with_run else None
     out.write_text(_drawn(loaded, result, colour, language), encoding="utf-8")
     if json:
@@ -240,6 +250,7 @@ def convert(
         bool, typer.Option("--prosimos", help="Only what Prosimos reads · 只保留 Prosimos 支持的元素")
     ] = False,
     pool: Pool = None,
+    history: History = 1,
     json: Json = False,
     language: Language = "en",
 ) -> None:
@@ -254,7 +265,7 @@ def convert(
     from twin.process.prosimos.write import write_prosimos
     from twin.process.writer import write_process
 
-    loaded = load(file, parameters, pool)
+    loaded = load(file, parameters, pool, history)
     notes = list(loaded.notes)
     if target.suffix.lower() in YAML:
         write_process(loaded.model, target)

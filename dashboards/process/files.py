@@ -1,4 +1,4 @@
-"""A process in any form: a file of the house, the name of one in scenarios/processes, or a BPMN diagram."""
+"""A process in any form: a file of the house, one in scenarios/processes, a discovered process, or a BPMN diagram."""
 
 from __future__ import annotations
 
@@ -51,8 +51,14 @@ def is_bpmn(path: Path) -> bool:
     return path.name.lower().endswith(BPMN)
 
 
-def load(file: Path, parameters: Path | None = None, pool: str | None = None) -> Loaded:
+def load(file: Path, parameters: Path | None = None, pool: str | None = None, history: int = 1) -> Loaded:
     """A process from a file; a BPMN diagram takes the JSON beside it if none is named.
+
+    Args:
+        file: a file, or the name of a process of the house.
+        parameters: of a BPMN diagram.
+        pool: which pool of a diagram.
+        history: of a discovered process: how many activities back the next one depends on.
 
     Raises:
         DataError: the file has no known form.
@@ -66,9 +72,24 @@ def load(file: Path, parameters: Path | None = None, pool: str | None = None) ->
         raise DataError("not the name of a process", where=str(file), hint=f"Names end in {', '.join(YAML + BPMN)}.")
     from scenarios.offices import process_model
 
-    model = process_model(str(file))
+    notes: tuple[str, ...] = ()
+    if _is_discovered(file):
+        from twin.process.discovery.as_process import as_process
+        from twin.process.discovery.model import load_process
+
+        model, notes = as_process(load_process(file), history=history)
+    else:
+        model = process_model(str(file))
     exported = to_diagram(model)
-    return Loaded(model, exported.diagram, exported.nodes, exported.shares, conditions=exported.conditions)
+    return Loaded(model, exported.diagram, exported.nodes, exported.shares, notes=notes, conditions=exported.conditions)
+
+
+def _is_discovered(file: Path) -> bool:
+    """Whether a file is what `twin discover` writes: its first key says so."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as lines:
+        return lines.readline().strip() == b"kind: discovered"
 
 
 def _from_bpmn(file: Path, parameters: Path | None, pool: str | None) -> Loaded:

@@ -1,0 +1,203 @@
+"""A discovered process as a process file: a graph with pools of staff that can be drawn, changed and run.
+
+It holds less than the discovered process: the history that routes depend on is cut to a few activities, and what a
+process file cannot say is left out. Each loss is a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from twin.process.discovery.blocks import END, Block, Chain, chain_of
+from twin.process.discovery.model import DiscoveredProcess
+from twin.process.discovery.pools import Staffing, staffing_of
+from twin.process.discovery.week import arrivals_of
+from twin.process.distributions import Distribution
+from twin.process.model import ProcessModel
+from twin.process.nodes import Branch, Choice, Delay, Fork, Join, Node, Task
+from twin.process.nodes import End as EndNode
+from twin.process.parts import BySegment
+
+LEAST = 0.005
+"""Ways taken less often at their point of decision are left out of the graph."""
+_END = "end"
+
+
+class Converted(NamedTuple):
+    """A process file's model of a discovered process, and what it lacks."""
+
+    model: ProcessModel
+    notes: tuple[str, ...]
+
+
+def as_process(process: DiscoveredProcess, *, history: int = 1, least: float = LEAST) -> Converted:
+    """The model of a process file that comes nearest to a discovered process.
+
+    Args:
+        process: what was discovered.
+        history: so many activities back, the next one depends on; more is nearer to the log and harder to read.
+        least: ways rarer than this are left out where the end can be reached without them.
+
+    Raises:
+        CapacityError: the history makes too many states.
+    """
+    chain = chain_of(process, history, least)
+    staffing = staffing_of(process)
+    graph = _Graph(process, staffing)
+    nodes = graph.draw(chain)
+    model = ProcessModel(
+        name=process.source.name or "discovered",
+        start=graph.first,
+        nodes=nodes,
+        pools=staffing.pools,
+        calendars=staffing.calendars,
+        arrivals=arrivals_of(process.arrivals),
+        description=f"Discovered from {process.source.cases} cases; times of day are UTC, as in the log.",
+    )
+    return Converted(model, tuple(_losses(process, chain, history, least)) + staffing.notes)
+
+
+@dataclass
+class _Graph:
+    """Nodes under construction.
+
+    Attributes:
+        process: what is drawn.
+        staffing: who does what.
+        first: where cases begin.
+    """
+
+    process: DiscoveredProcess
+    staffing: Staffing
+    nodes: dict[str, Node] = field(default_factory=dict)
+    first: str = ""
+    _names: dict[tuple[object, ...], str] = field(default_factory=dict)
+    _ways: dict[Block, dict[Block, float]] = field(default_factory=dict)
+
+    def draw(self, chain: Chain) -> dict[str, Node]:
+        """All nodes of a chain of blocks."""
+        k = len(self.process.activities)
+        self._ways = chain.followers
+        self.nodes[_END] = EndNode(kind="end")
+        start = self._branches(chain.start, k)
+        if len(start) == 1:
+            self.first = start[0].to
+        else:
+            self.first = "begin"
+            self.nodes["begin"] = Choice(kind="choice", next=start)
+        for block in chain.followers:
+            self._block(block)
+        return self.nodes
+
+    def _block(self, block: Block) -> None:
+        """The tasks of a block and where they lead; side by side they meet in a join first."""
+        ways = self._branches(self._ways[block], block.activities[-1])
+        after: str | tuple[Branch, ...] = ways[0].to if len(ways) == 1 else ways
+        if len(block.activities) > 1:
+            join = self._name(("join", block), "together")
+            self.nodes[join] = Join(kind="join", next=after)
+            after = join
+        for activity in block.activities:
+            self.nodes[self._task(block, activity)] = self._work(activity, after)
+
+    def _work(self, activity: int, after: str | tuple[Branch, ...]) -> Task:
+        who = self.staffing
+        return Task(
+            kind="task",
+            label=self.process.activities[activity],
+            pool=who.pool_of[activity],
+            skills=who.skills_of[activity],
+            service=_plain(who.service[activity]),
+            by_member=who.by_member[activity],
+            priority=BySegment(default=who.priority[activity]),
+            by_hour=who.by_hour[activity],
+            next=after,
+        )
+
+    def _branches(self, ways: dict[Block, float], before: int) -> tuple[Branch, ...]:
+        """Branches to blocks, by way of the delays that lie before them."""
+        found: dict[str, float] = {}
+        for block, share in ways.items():
+            to = self._entry(block, before)
+            found[to] = found.get(to, 0.0) + share
+        rest = 1.0 - sum(round(p, 6) for p in list(found.values())[1:])
+        shares = [rest, *(round(p, 6) for p in list(found.values())[1:])]
+        return tuple(
+            Branch(to=to, probability=BySegment(default=p)) for to, p in zip(found, shares, strict=True) if p > 0
+        )
+
+    def _entry(self, block: Block, before: int) -> str:
+        """The node by which a block is entered from an activity."""
+        if block == END:
+            return _END
+        if len(block.activities) == 1:
+            return self._delayed(block, block.activities[0], before)
+        key = ("fork", block, tuple(self._group(before, a) for a in block.activities))
+        if key not in self._names:
+            name = self._name(key, "side by side")
+            ways = tuple(Branch(to=self._delayed(block, a, before)) for a in block.activities)
+            self.nodes[name] = Fork(kind="fork", next=ways)
+        return self._names[key]
+
+    def _delayed(self, block: Block, activity: int, before: int) -> str:
+        """The task itself, or the delay that lies before it."""
+        task, group = self._task(block, activity), self._group(before, activity)
+        if group < 0:
+            return task
+        key = ("wait", group, task)
+        if key not in self._names:
+            name = self._name(key, f"wait for {self.process.activities[activity]}")
+            self.nodes[name] = Delay(kind="delay", duration=_plain(self.staffing.delays[group]), next=task)
+        return self._names[key]
+
+    def _group(self, before: int, activity: int) -> int:
+        """The delay between two activities, -1 = none."""
+        group = int(self.process.timing.wait_group[before * len(self.process.activities) + activity])
+        return group if group in self.staffing.delays else -1
+
+    def _task(self, block: Block, activity: int) -> str:
+        return self._name(("task", block, activity), self.process.activities[activity])
+
+    def _name(self, key: tuple[object, ...], wanted: str) -> str:
+        """A name of its own for a node, near the wanted one."""
+        if key not in self._names:
+            plain = re.sub(r"\s+", " ", wanted).strip() or "activity"
+            taken = set(self._names.values()) | {_END, "begin"}
+            numbered = (plain if n == 1 else f"{plain} ({n})" for n in range(1, len(taken) + 2))
+            self._names[key] = next(name for name in numbered if name not in taken)
+        return self._names[key]
+
+
+def _plain(law: Distribution) -> BySegment[Distribution]:
+    return BySegment[Distribution](default=law)
+
+
+def _losses(process: DiscoveredProcess, chain: Chain, history: int, least: float) -> Iterable[str]:
+    """What the discovered process holds and its process file does not."""
+    if process.routes.depth > history:
+        yield (
+            f"The next activity depends on the last {history} here, on up to {process.routes.depth} in the discovered "
+            "process; --history goes further back."
+        )
+    if chain.rare:
+        yield (
+            f"{chain.rare} ways taken by less than {least:.1%} at their point are left out ({chain.share:.2%} of all "
+            "steps)."
+        )
+    if process.structure == "resampled":
+        yield (
+            "The discovered process repeats whole cases; here waits and services are drawn one by one, and nobody's "
+            "time is limited."
+        )
+    if process.structure == "timers":
+        yield (
+            "Waits are drawn as observed and nobody's time is limited; `twin discover --structure workforce` gives "
+            "staff who can be changed."
+        )
+    if process.steering or process.timing.effects:
+        yield "Attributes of cases steer routes or services in the discovered process, not here."
+    if process.arrivals.block > 1:
+        yield "Arrivals that come in swarms come one by one here, with the same rate by the hour of the week."
