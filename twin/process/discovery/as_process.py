@@ -16,6 +16,7 @@ from twin.process.discovery.model import DiscoveredProcess
 from twin.process.discovery.pools import Staffing, staffing_of
 from twin.process.discovery.week import arrivals_of
 from twin.process.distributions import Distribution
+from twin.process.eventlog.files import FORMS
 from twin.process.model import ProcessModel
 from twin.process.nodes import Branch, Choice, Delay, Fork, Join, Node, Task
 from twin.process.nodes import End as EndNode
@@ -49,7 +50,7 @@ def as_process(process: DiscoveredProcess, *, history: int = 1, least: float = L
     graph = _Graph(process, staffing)
     nodes = graph.draw(chain)
     model = ProcessModel(
-        name=process.source.name or "discovered",
+        name=_title(process.source.name),
         start=graph.first,
         nodes=nodes,
         pools=staffing.pools,
@@ -58,6 +59,12 @@ def as_process(process: DiscoveredProcess, *, history: int = 1, least: float = L
         description=f"Discovered from {process.source.cases} cases; times of day are UTC, as in the log.",
     )
     return Converted(model, tuple(_losses(process, chain, history, least)) + staffing.notes)
+
+
+def _title(name: str) -> str:
+    """The name of a log without the ending of its file."""
+    form = max((form for form in FORMS if name.lower().endswith(form)), key=len, default="")
+    return name[: len(name) - len(form)] or "discovered"
 
 
 @dataclass

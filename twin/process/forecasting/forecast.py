@@ -342,6 +342,7 @@ def _open_cases(state: State, ends: Ints, deadline: int | None, clock: Civil) ->
     chance = np.where(state.chance[cases] >= 1.0, 1.0, is_open.mean(axis=0))
     order = np.argsort(state.born[cases], kind="stable")
     order = order[chance[order] >= _LEAST_CHANCE]
+    ends_at = [clock.back(of[order]).astype(np.float64) for of in (np.nanmean(at, axis=0), low, high)]
     return OpenCases(
         [columns.cases[cases[i]] for i in order.tolist()],
         clock.back(state.born[cases][order]),
@@ -349,7 +350,9 @@ def _open_cases(state: State, ends: Ints, deadline: int | None, clock: Civil) ->
         [activity[i] for i in order.tolist()],
         [resource[i] for i in order.tolist()],
         clock.back(since[order]),
-        *(clock.back(of[order]).astype(np.float64) for of in (np.nanmean(at, axis=0), low, high)),
+        ends_at[0],
+        ends_at[1],
+        ends_at[2],
         late[order],
     )
 
