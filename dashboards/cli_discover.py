@@ -166,6 +166,8 @@ def summary(process: DiscoveredProcess) -> dict[str, Any]:
 
 def report(process: DiscoveredProcess, language: str) -> list[str]:
     """What was discovered, in words."""
+    from twin.process.notes import told
+
     source, staff = process.source, process.workforce
     size = {"cases": f"{source.cases:,}", "events": f"{source.events:,}", "activities": len(process.activities)}
     lines = [say("discover_log", language, resources=len(process.resources), **size)]
@@ -185,7 +187,7 @@ def report(process: DiscoveredProcess, language: str) -> list[str]:
     lines += _effects(process, language) + _batches(process, language) + _fits(process, language)
     if process.window:
         lines.append(say("discover_window", language))
-    return lines + process.notes + _ranking(process, language)
+    return lines + [told(note, language) for note in process.notes] + _ranking(process, language)
 
 
 def _effects(process: DiscoveredProcess, language: str) -> list[str]:
@@ -307,4 +309,6 @@ class _Stage:
     def report(self, what: str) -> None:
         """Show the step."""
         if self._status:
-            self._status.update(say("discover_stage", self._language, what=what))
+            from twin.process.notes import told
+
+            self._status.update(say("discover_stage", self._language, what=told(what, self._language)))

@@ -47,6 +47,7 @@ def check(
     """
     from dashboards import console
     from twin.process.eventlog.checks import check as find
+    from twin.process.notes import told
 
     held = _read(log, column, zone, case_type, language)
     findings = find(held)
@@ -54,7 +55,7 @@ def check(
         console.out_json({"rows": len(held), "cases": held.cases, "notes": held.notes, "findings": _as_json(findings)})
     else:
         for note in held.notes:
-            console.note(note)
+            console.note(told(note, language))
         _print_findings(held, findings, language)
     if any(finding.serious or strict for finding in findings):
         raise typer.Exit(1)

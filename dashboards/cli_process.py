@@ -262,6 +262,7 @@ def convert(
     from dashboards.process.files import YAML, is_bpmn, load
     from dashboards.process.words import say
     from twin.errors import DataError
+    from twin.process.notes import told
     from twin.process.prosimos.write import write_prosimos
     from twin.process.writer import write_process
 
@@ -279,7 +280,7 @@ def convert(
         console.out_json({"files": written, "notes": notes})
         return
     for note in notes:
-        console.note(say("note", language, text=note))
+        console.note(say("note", language, text=told(note, language)))
     for path in written:
         console.out(say("written", language, path=path))
 
@@ -287,11 +288,12 @@ def convert(
 def _notes(loaded: Loaded, language: str) -> None:
     from dashboards import console
     from dashboards.process.words import say
+    from twin.process.notes import told
 
     if loaded.parameters is not None:
         console.note(say("parameters", language, path=loaded.parameters))
     for note in loaded.notes:
-        console.note(say("note", language, text=note))
+        console.note(say("note", language, text=told(note, language)))
 
 
 def _files(written: dict[str, Path], language: str) -> None:

@@ -16,6 +16,7 @@ from twin.process.forecasting.forecast import SHARES, Forecast
 from twin.process.forecasting.measures import COUNTS, MEASURES
 from twin.process.forecasting.spans import span_text, text_of
 from twin.process.forecasting.week import DAY
+from twin.process.notes import told
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -117,7 +118,7 @@ def headlines(found: Forecast, language: str, zone: str = "UTC") -> list[str]:
         ),
         say("process", language, structure=found.process.structure, cases=found.process.source.cases),
         say("scaled", language, n=scaled) if scaled else say("unscaled", language),
-        *found.notes,
+        *(told(note, language) for note in found.notes),
     ]
 
 

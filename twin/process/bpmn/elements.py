@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from twin.clock import DAY, HOUR, MINUTE, SECOND
 from twin.errors import DataError
 from twin.process.bpmn.graph import Element, Flow, Kind, Repetition
+from twin.process.notes import note
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Xml
@@ -49,7 +50,7 @@ _TRIGGERS = {
     Kind.THROW: {"message", "signal", "escalation", "link"},
     Kind.BOUNDARY: {"timer", "message", "signal", "conditional", "escalation", "error"},
 }
-LOOP_NOTE = "loop markers say not how often, and count as once: draw repetition as a way back from a gateway"
+LOOP_NOTE = note("loop_marker")
 SCOPES = frozenset({"subProcess", "transaction"})
 LANES, FLOW = "laneSet", "sequenceFlow"
 # fmt: off
@@ -171,7 +172,7 @@ def _event(node: Xml, kind: Kind, identity: str, file: str) -> tuple[Element, li
             hint = f"Supported here: none, {known}."
             raise unsupported(node, file, f"the trigger {definition} is not supported", hint)
         if variant == "timer":
-            duration, notes = read_timer(definitions[0])
+            duration, notes = read_timer(definitions[0], text_of(node) or identity)
         if variant == "link":
             identity_of_link = text_of(definitions[0]) or text_of(node)
             event = Element(identity, kind, identity_of_link, "link")
@@ -199,16 +200,16 @@ _ISO = re.compile(
 _UNITS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, HOUR, MINUTE, SECOND)
 
 
-def read_timer(definition: Xml) -> tuple[int | None, list[str]]:
-    """Nanoseconds of a timer (None where the diagram has an expression or a date), and notes."""
+def read_timer(definition: Xml, place: str) -> tuple[int | None, list[str]]:
+    """Nanoseconds of a timer (None where the diagram has an expression or a date), and notes on the one at a place."""
     for child in definition:
         kind, text = tag_of(child), all_text(child).strip().strip('="')
         if kind not in ("timeDuration", "timeCycle", "timeDate"):
             continue
         duration = parse_iso_duration(text)
         if duration is None:
-            return None, [f"the timer {text!r} is no plain duration"] if text else []
-        return duration, [f"of the repeated timer {text!r} the first counts"] if kind == "timeCycle" else []
+            return None, [note("timer_unknown", place=place, text=repr(text))] if text else []
+        return duration, [note("timer_repeated", place=place, text=repr(text))] if kind == "timeCycle" else []
     return None, []
 
 

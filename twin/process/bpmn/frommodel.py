@@ -27,6 +27,7 @@ from twin.process.model import (
     When,
     Window,
 )
+from twin.process.notes import note
 
 _KINDS: dict[type[Any], Kind] = {
     Choice: Kind.EXCLUSIVE,
@@ -83,14 +84,14 @@ class _Build:
         for name, node in self.model.nodes.items():
             self._node(name, node)
         for name, deadline in self.model.deadlines.items():
-            self.out.notes.append(f"deadline {name!r}: the diagram shows only where it leads")
+            self.out.notes.append(note("deadline_shown", name=repr(name)))
             if deadline.to is not None:
                 fixed = fixed_ns(deadline.after.default)
                 event = self._add(Element(self._free(name), Kind.CATCH, name, "timer", duration=fixed))
                 self._flow(event, deadline.to)
         self._merges()
         if self.model.case_patience is not None:
-            self.out.notes.append("the patience of the whole case is not in the diagram")
+            self.out.notes.append(note("no_case_patience"))
 
     def _merges(self) -> None:
         """A merge before each split that several ways lead to: in BPMN it would wait for all of them."""
@@ -184,7 +185,7 @@ class _Build:
             if conditional and len(drawn) == 1:
                 default = flow
         if any(b.probability.by_segment or b.probability.cases for b in drawn):
-            self.out.notes.append("probabilities that depend on the case are shown by their default")
+            self.out.notes.append(note("shares_by_default"))
         return default
 
     def _task(self, identity: str, label: str, node: Task) -> None:
@@ -203,7 +204,7 @@ class _Build:
         self._borders(identity, node)
         for key in ("retry", "queue_limit"):
             if getattr(node, key) is not None:
-                self.out.notes.append(f"{label}: {key} is not in the diagram")
+                self.out.notes.append(note("not_in_diagram", place=label, key=key))
 
     def _rework(self, identity: str, node: Task) -> tuple[str, float]:
         """A gateway after a task from which cases go back, and the probability of not going on.
@@ -219,7 +220,7 @@ class _Build:
         stopped = 0.0
         if rework.limit is not None and rework.otherwise is not None:
             stopped = again**rework.limit / sum(again**k for k in range(rework.limit))
-            self.out.notes.append(f"{node.label or identity}: the limit of its rework is an average in the diagram")
+            self.out.notes.append(note("rework_average", place=node.label or identity))
             flow = self._flow(gateway, rework.otherwise, share=stopped)
             self.flows[flow] = replace(self.flows[flow], name=f"{rework.limit}×")
         self._flow(gateway, rework.to, share=again - stopped)
@@ -260,7 +261,7 @@ class _Build:
             self._flow(identity, event)
             self._flow(event, way.to)
             if set(way.probability.values()) != {1.0}:
-                self.out.notes.append(f"{label}: the probability that an event comes at all is not in the diagram")
+                self.out.notes.append(note("event_chance", place=label))
 
     def _wait(self, identity: str, label: str, node: Delay | Window) -> None:
         duration = None
@@ -269,7 +270,7 @@ class _Build:
             self.out.waits[identity] = node.duration.default
         else:
             label = f"{label} ({_clock(node.opens)}-{_clock(node.closes)})"
-            self.out.notes.append(f"{label}: opening hours are in the label only")
+            self.out.notes.append(note("hours_in_label", place=label))
         self._add(Element(identity, Kind.CATCH, label, "timer", duration=duration))
         if len(node.branches) == 1:
             self._flow(identity, node.branches[0].to)

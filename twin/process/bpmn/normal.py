@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from twin.errors import DataError
 from twin.process.bpmn.graph import GATEWAYS, Diagram, Element, Flow, Kind
+from twin.process.notes import note
 
 
 def normalised(diagram: Diagram) -> Diagram:
@@ -120,7 +121,7 @@ class _Work:
                 self.elements[head.id] = replace(head, kind=Kind.THROW)
             self.connect(split, head.id)
         if starts:
-            self.notes.append(f"{len(starts)} start events are alternatives: a case begins at one of them")
+            self.notes.append(note("several_starts", n=len(starts)))
 
     def new(self, element: Element) -> str:
         """Add an element under an id that is free, and return the id."""
@@ -136,7 +137,7 @@ class _Work:
         reached = reachable(replace(self.diagram, elements=self.elements, flows=self.flows))
         lost = [e for e in self.elements.values() if e.id not in reached]
         if lost:
-            self.notes.append("no case can reach, and left out: " + ", ".join(repr(e.label) for e in lost))
+            self.notes.append(note("unreachable", names=", ".join(repr(e.label) for e in lost)))
         self.elements = {k: e for k, e in self.elements.items() if k in reached}
         self.flows = {k: f for k, f in self.flows.items() if f.source in reached and f.target in reached}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from twin.process.bpmn.graph import Diagram, Element, Kind
 from twin.process.distributions import Distribution
 from twin.process.nodes import Batch
+from twin.process.notes import note
 from twin.process.parts import Attribute, BySegment, When
 from twin.process.staff import Calendar, Pool
 
@@ -78,7 +79,7 @@ def assumed(diagram: Diagram) -> Parameters:
         "profile": ({"from": "00:00", "to": "24:00", "weight": 1.0},),
         "source": ASSUMED,
     }
-    found.notes.append("staff without limit, times and shares are assumed: give parameters to change them")
+    found.notes.append(note("all_assumed"))
     return found
 
 

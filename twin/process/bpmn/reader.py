@@ -11,6 +11,7 @@ from twin.process.bpmn.elements import MODEL, is_ignored, tag_of, text_of
 from twin.process.bpmn.graph import Box, Diagram, Kind, Points
 from twin.process.bpmn.normal import normalised
 from twin.process.bpmn.scopes import Scope, ScopeReader
+from twin.process.notes import note
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Xml
@@ -105,7 +106,7 @@ def _chosen(root: Xml, file: str, wanted: str | None) -> tuple[Scope, list[str]]
     others = [n.get("id", "") for size, n in mains if n is not node and size]
     if others:
         left = ", ".join(repr(names[other] or other) for other in others)
-        notes = [f"of several processes {names[identity] or identity!r} is read; left out, with its messages: {left}"]
+        notes = [note("several_processes", name=repr(names[identity] or identity), left=left)]
     return ScopeReader(file, by_id).process(node, names[identity] or pools.get(identity, "")), notes
 
 

@@ -9,7 +9,6 @@ from twin.errors import DataError
 from twin.process.bpmn.elements import (
     FLOW,
     LANES,
-    LOOP_NOTE,
     SCOPES,
     is_ignored,
     line_of,
@@ -106,7 +105,7 @@ class ScopeReader:
             element, notes = replace(element, line=line_of(child)), list[str]()
         else:
             element, notes = read_element(child, self._file)
-        scope.notes += [note if note == LOOP_NOTE else f"{element.label}: {note}" for note in notes]
+        scope.notes += notes
         default, attached = (prefix + x if x else "" for x in (element.default, element.attached))
         element = replace(element, id=prefix + element.id, default=default, attached=attached)
         scope.elements[element.id] = element

@@ -30,6 +30,7 @@ from twin.process.model import (
     When,
     require_sound,
 )
+from twin.process.notes import note
 
 _INSTANT = frozenset({Kind.START, Kind.THROW})
 _STEMS = {
@@ -249,7 +250,7 @@ class _Build:
             return self.parameters.events[element.id], ""
         if element.duration is not None:
             return law("constant", mean=f"{element.duration} ns"), ""
-        self.parameters.notes.append(f"{element.label}: it comes after 1 h in the mean, which is assumed")
+        self.parameters.notes.append(note("event_assumed", place=element.label))
         return law("exponential", mean="1 h"), ASSUMED
 
     def _race(self, element: Element) -> Race:
@@ -277,7 +278,7 @@ class _Build:
             mode = "parallel" if element.repetition.parallel else "sequential"
             values["repeat"] = Repeat.model_validate({"count": element.repetition.count, "mode": mode})
         elif element.repetition is not None:
-            self.parameters.notes.append(f"{element.label}: how many instances is not said; it is done once")
+            self.parameters.notes.append(note("instances_unsaid", place=element.label))
         return Task(
             kind="task",
             pool=work.pool,
@@ -300,7 +301,7 @@ class _Build:
             return to
         shares = {e.id: self.parameters.probabilities.get(self.leaving[e.id][0].id) for e in errors}
         if any(s is None for s in shares.values()):
-            self.parameters.notes.append(f"{element.label}: it fails in 5% of the cases, which is assumed")
+            self.parameters.notes.append(note("failure_assumed", place=element.label))
         ways = [_branch(self._after(e.id), 0.05 if (s := shares[e.id]) is None else s) for e in errors]
         rest = 1 - sum(w.probability.default for w in ways)
         return (*ways, _branch(to, rest))

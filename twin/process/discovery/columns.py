@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from twin.errors import DataError
 from twin.process.eventlog.log import ACTIVITY, CASE, ENABLED, END, RESOURCE, START, EventLog
+from twin.process.notes import note
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -105,14 +106,14 @@ def columns_of(log: EventLog) -> LogColumns:
     end = np.where(end < 0, start, end)
     wrong = int((end < start).sum())
     if wrong:
-        notes.append(f"{wrong} activities end before they start; they count as instants.")
+        notes.append(note("ends_before_start", n=wrong))
         end = np.maximum(start, end)
     if table[ACTIVITY].null_count:
-        notes.append(f"{table[ACTIVITY].null_count} activities without a name are called 'unknown'.")
+        notes.append(note("no_activity_name", n=table[ACTIVITY].null_count))
     activity, activities = _codes(pc.fill_null(table[ACTIVITY], "unknown"))
     resource, resources = _codes(table[RESOURCE])
     if not resources:
-        notes.append("The log names no resources: nobody's time is limited in the model.")
+        notes.append(note("no_resources"))
     case, names = _cases(table[CASE], start)
     enabled = _ns(table[ENABLED]) if ENABLED in table.column_names else np.full(len(start), -1, np.int64)
     order = np.lexsort((end, start, case))

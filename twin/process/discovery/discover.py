@@ -26,6 +26,7 @@ from twin.process.discovery.staff import fit_workforce, without_pauses
 from twin.process.discovery.steering import fit_steering
 from twin.process.discovery.timing import fit_timing
 from twin.process.eventlog.log import EventLog
+from twin.process.notes import note
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,11 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     """
     options = options or Options()
     columns = columns_of(log)
-    options.report("whole log")
+    options.report(note("stage_whole"))
     parts = fit_parts(columns, options, log)
     tables, noises, splits = [], [], inner_splits(log) if options.compare else []
     for number, (early, later) in enumerate(splits):
-        options.report(f"inner split {number + 1}")
+        options.report(note("stage_split", n=number + 1))
         rivals = _rivals(
             fit_parts(columns_of(early), replace(options, truncated=True), early, parts.under_way), options
         )
@@ -244,9 +245,9 @@ def _source(log: LogColumns, name: str) -> Source:
 
 def _backlog_note(seen: Completeness) -> list[str]:
     early = int(np.count_nonzero(~seen.begun))
-    return [f"{early} cases were under way when recording began; they are no arrivals."] if early else []
+    return [note("under_way", n=early)] if early else []
 
 
 def _clock_note(at: int, hours: int) -> str:
     day = datetime.fromtimestamp(at // SECOND, UTC).date()
-    return f"The clock changes on {day}: times before it are moved by {hours:+d} h."
+    return note("clock_change", day=day, hours=f"{hours:+d}")

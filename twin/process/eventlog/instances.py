@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from twin.process.eventlog.log import EventLog
 from twin.process.eventlog.times import Times
+from twin.process.notes import note
 
 _Int = NDArray[np.int64]
 
@@ -38,7 +39,7 @@ def pair_transitions(
     is_end = pc.is_in(words, pa.array(_ENDS)).to_numpy(zero_copy_only=False)
     others = sorted(pc.unique(words.filter(pa.array(~(is_start | is_end)))).to_pylist())
     if others:
-        notes.append(f"Transitions {', '.join(others)} are left out ({int((~(is_start | is_end)).sum())} events).")
+        notes.append(note("transitions", names=", ".join(others), n=int((~(is_start | is_end)).sum())))
     rows = np.flatnonzero(is_start | is_end)
     time = times.instants
     stamps = time.cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -46,7 +47,7 @@ def pair_transitions(
     by_time = rows[np.argsort(stamps[rows], kind="stable")]
     start_row, end_row = _match(by_time, is_start, codes, _codes(resource, len(words)))
     if not is_start.any():
-        notes.append("The log has no start events: every activity counts as an instant.")
+        notes.append(note("no_start_events"))
         start_row = end_row
     base = pa.array(np.where(end_row >= 0, end_row, start_row))
 

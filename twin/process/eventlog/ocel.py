@@ -20,6 +20,7 @@ from twin.errors import DataError
 from twin.process.eventlog.instances import pair_transitions
 from twin.process.eventlog.log import ACTIVITY, CASE, END, RESOURCE, START, EventLog
 from twin.process.eventlog.times import parse_times
+from twin.process.notes import note
 
 _TRANSITION, _INSTANCE = "lifecycle", "instance"
 _RESOURCES = ("resource", "employee", "user", "agent")
@@ -73,13 +74,13 @@ def _flatten(raw: _Raw, case_type: str, path: Path, zone: str) -> EventLog:
     notes = []
     without = sum(1 for event in raw.events if event[0] not in seen)
     if without:
-        notes.append(f"{without} events refer to no {case_type} and are left out.")
+        notes.append(note("no_case_object", n=without, kind=case_type))
     if len(rows) > len(raw.events) - without:
-        notes.append(f"{len(rows) - len(raw.events) + without} events refer to several and are repeated for each.")
+        notes.append(note("several_case_objects", n=len(rows) - len(raw.events) + without))
     if not rows:
         raise DataError(f"no event refers to a {case_type}", where=str(path))
     times = parse_times(pa.array([e[2] for _, e in rows], pa.string()), f"{path}, time", zone)
-    notes += times.notes("times", zone)
+    notes += times.notes("", zone)
     attributes = sorted({name for _, event in rows for name in event[3]})
     given = next((name for name in attributes if name.lower() in _RESOURCES), None)
     resource = [who.get(e[0]) or _as_text(e[3].get(given or "")) for _, e in rows]

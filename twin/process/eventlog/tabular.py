@@ -20,6 +20,7 @@ from twin.errors import DataError
 from twin.process.eventlog.instances import pair_transitions
 from twin.process.eventlog.log import ACTIVITY, CASE, CASE_PREFIX, ENABLED, END, RESOURCE, START, EventLog
 from twin.process.eventlog.times import Times, parse_times
+from twin.process.notes import note
 
 _ALIASES: dict[str, tuple[str, ...]] = {
     CASE: ("case", "caseid", "case:concept:name", "case:id", "caseconceptname", "traceid", "casekey",
@@ -60,7 +61,7 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None, zone: str =
         if role in found:
             where = f"{path}, column {found[role]!r}"
             times[role] = parse_times(table[found[role]], where, zone)
-            notes += times[role].notes(f"times in {found[role]!r}", zone)
+            notes += times[role].notes(found[role], zone)
     transition = next((name for name in table.column_names if _plain(name) in _TRANSITION), None)
     rest = {name: table[name] for name in table.column_names if name not in used | {transition}}
     rest = {(CASE_PREFIX + k[5:] if k.lower().startswith("case:") else k): v for k, v in rest.items()}
@@ -70,7 +71,7 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None, zone: str =
     if transition and START not in times:
         return pair_transitions(case, activity, resource, times[END], table[transition], rest, notes)
     if START not in times:
-        notes.append("The log has no start times: every activity counts as an instant.")
+        notes.append(note("no_starts"))
         times[START] = times[END]
     unzoned = sum(of.naive for of in times.values() if of.mixed)
     start, end = times[START].instants, times[END].instants

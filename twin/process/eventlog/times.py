@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from twin.errors import DataError
 from twin.process.eventlog.log import TIME
+from twin.process.notes import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +35,13 @@ class Times(NamedTuple):
     naive: int
     mixed: bool
 
-    def notes(self, what: str, zone: str) -> list[str]:
-        """What had to be assumed, in words."""
+    def notes(self, column: str, zone: str) -> list[str]:
+        """What had to be assumed, in words; `column` is empty where the format has no columns."""
+        key, values = ("times_in", {"column": repr(column)}) if column else ("times", {})
         if self.mixed:
-            return [f"{self.naive:,} of {len(self.instants):,} {what} name no zone and are taken as UTC; others do."]
-        return [f"{what[0].upper()}{what[1:]} name no zone and are taken as {zone}."] if self.naive else []
+            n, of = f"{self.naive:,}", f"{len(self.instants):,}"
+            return [note("mixed_zones", n=n, all=of, what=note(f"some_{key}", **values))]
+        return [note("no_zone", what=note(key, **values), zone=zone)] if self.naive else []
 
 
 def parse_times(texts: pa.ChunkedArray | pa.Array, where: str, zone: str = "UTC") -> Times:

@@ -118,7 +118,7 @@ def read_xes(path: Path, zone: str = "UTC") -> EventLog:
     columns = {key: flat.events.pop(key, pa.nulls(n, pa.string())) for key in _USUAL}
     _require(columns, lines, path)
     times = parse_times(columns[_TIME], f"{path}, {_TIME}", zone)
-    notes = times.notes("times", zone)
+    notes = times.notes("", zone)
     trace_of = pa.array(flat.trace_of)
     numbers = pa.array(range(flat.trace_count), pa.int64()).cast(pa.string())
     names = flat.traces.pop(_NAME, numbers)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from twin.errors import DataError
 from twin.process.eventlog.log import ACTIVITY, CASE, CASE_PREFIX, COLUMNS, END, RESOURCE, START, EventLog
+from twin.process.notes import note
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -178,8 +179,8 @@ def without_hindsight(log: EventLog) -> EventLog:
     drop = [name for name in log.attributes if _tells_path(log, name, paths)]
     if not drop:
         return log
-    note = f"Left out, since they tell how a case will go on: {', '.join(drop)}."
-    return EventLog(log.table.drop_columns(drop), (*log.notes, note))
+    left_out = note("tells_path", names=", ".join(drop))
+    return EventLog(log.table.drop_columns(drop), (*log.notes, left_out))
 
 
 def _paths(cols: Columns) -> dict[str, tuple[int, ...]]:

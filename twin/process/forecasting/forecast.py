@@ -23,6 +23,7 @@ from twin.process.forecasting.scores import quantiles
 from twin.process.forecasting.state import State, state_at
 from twin.process.forecasting.week import DAY, HOUR
 from twin.process.forecasting.worlds import end_of, people_at, world_of_log, world_of_state
+from twin.process.notes import note
 
 SHARES = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
 """Quantiles that bound the bands of 95, 80 and 50 %, and the median."""
@@ -236,8 +237,7 @@ def _with_note_of_silence(known: EventLog, instant: int, clock: Civil) -> EventL
         )
     if days < 1 or instant - end <= _LONG_PAUSES * _longest_pause(known):
         return known
-    note = f"The log ends {clock.text(end)[:19]}: nothing is known of the {days} days before the instant."
-    return EventLog(known.table, (*known.notes, note))
+    return EventLog(known.table, (*known.notes, note("silence", end=clock.text(end)[:19], days=days)))
 
 
 def _longest_pause(known: EventLog) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from twin.clock import SECOND
 from twin.process.distributions import Distribution
 from twin.process.nodes import Batch
+from twin.process.notes import note
 from twin.process.prosimos.document import Entry
 from twin.process.staff import WEEKDAYS
 
@@ -27,7 +28,7 @@ def read_batch(entry: Entry, service: Distribution, notes: list[str]) -> tuple[B
     if kind not in ("sequential", "parallel", "concurrent"):
         raise entry["type"].fail(f"{entry['type'].value!r} is not a type", "Types: Sequential, Parallel.")
     if kind != "parallel":
-        notes.append(f"{entry.place}: every case goes on when the whole batch is done, not after its own part")
+        notes.append(note("batch_in_row", place=entry.place))
     values: dict[str, Any] = {}
     rules = entry.get("firing_rules")
     sizes = _sizes(entry)
@@ -35,12 +36,12 @@ def read_batch(entry: Entry, service: Distribution, notes: list[str]) -> tuple[B
         for rule in rules.each():
             _merge(values, _rule(rule, notes), rule)
         if sizes.get(1, 0.0) > 0:
-            notes.append(f"{entry.place}: nothing of it is done outside batches")
+            notes.append(note("batch_only", place=entry.place))
     else:
         mean = sum(size * share for size, share in sizes.items()) / max(sum(sizes.values()), 1e-12)
         values["size"] = max(round(mean), 1)
         if len([s for s in sizes.values() if s > 0]) > 1:
-            notes.append(f"{entry.place}: batches are of the mean size, {values['size']}")
+            notes.append(note("batch_mean", place=entry.place, n=values["size"]))
     if "at" not in values and "longest_wait" not in values:
         values["longest_wait"] = _FOREVER
     size = values.get("size") or 2
@@ -111,7 +112,7 @@ def _rule(rule: Entry, notes: list[str]) -> dict[str, Any]:
 
 def _joined(found: dict[str, Any], names: set[str], rule: Entry, notes: list[str]) -> dict[str, Any]:
     if "ready_wt" in names:
-        notes.append(f"{rule.place}: the time since the last came counts as time since the first came")
+        notes.append(note("batch_since", place=rule.place))
     triggers = [key for key in ("size", "longest_wait_s", "at") if key in found]
     if len(triggers) > 1 and "size" in found and found["size"] <= 2:
         del found["size"]  # a batch is of two or more anyway

@@ -17,6 +17,7 @@ import numpy as np
 from twin.clock import SECOND
 from twin.process.bpmn.parameters import law
 from twin.process.distributions import Distribution
+from twin.process.notes import note
 from twin.process.prosimos.document import Entry
 
 _NAMES = {
@@ -106,7 +107,7 @@ def _frozen(name: str, mean: float, spread: float) -> Any:
 def _stuck(mean: float, least: float, most: float, entry: Entry, notes: list[str]) -> Distribution:
     """The fixed value that is left where nearly every draw lies outside the limits."""
     value = mean if least <= mean <= most or not np.isfinite(most) else least + (most - least) / 2
-    notes.append(f"{entry.place}: hardly a draw lies within its limits, so that it is always {value:g} s")
+    notes.append(note("law_stuck", place=entry.place, value=f"{value:g}"))
     return law("constant", mean=_s(value))
 
 

@@ -16,6 +16,7 @@ from twin.process.bpmn.graph import Diagram, Kind
 from twin.process.bpmn.parameters import Parameters
 from twin.process.bpmn.reader import read_bpmn
 from twin.process.bpmn.tomodel import Imported, to_model
+from twin.process.notes import note
 from twin.process.prosimos.batches import read_batch
 from twin.process.prosimos.calendars import Interval, is_always, read_calendar, read_fuzzy, read_period, weekly
 from twin.process.prosimos.document import Entry, read_json
@@ -82,7 +83,7 @@ def _calendars(document: Entry, found: Parameters) -> dict[str, str | None]:
         name = identity if name in found.calendars else name
         found.calendars[name], names[identity] = calendar, name
     if fuzzy:
-        found.notes.append("fuzzy calendars count as the likeliest hours, as many as are expected")
+        found.notes.append(note("fuzzy"))
     return names
 
 
@@ -115,7 +116,7 @@ def _multitask(section: Entry | None, notes: list[str]) -> dict[str, int]:
     """Most tasks at once by resource: the largest number that is taken in half the cases or more."""
     if section is None:
         return {}
-    notes.append("multitasking: as many at once as are taken in half the cases or more, each at full speed")
+    notes.append(note("multitasking"))
     found: dict[str, int] = {}
     for entry in section["values"].each():
         infos = [*entry["multitask_info"].each()] if entry.get("multitask_info") is not None else []
@@ -135,7 +136,7 @@ def _laws(
     for task in rows(document["task_resource_distribution"], "task_id"):
         identity = task["task_id"].text
         if identity not in diagram.elements:
-            notes.append(f"task {identity!r} of the parameters is not in the diagram")
+            notes.append(note("unknown_task", name=repr(identity)))
             continue
         items = (
             task["resources"]

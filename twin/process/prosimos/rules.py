@@ -10,6 +10,7 @@ import numpy as np
 
 from twin.clock import SECOND
 from twin.process.distributions import Distribution
+from twin.process.notes import note
 from twin.process.parts import Attribute, BySegment, Case, When
 from twin.process.prosimos.document import Entry
 from twin.process.prosimos.laws import read_law, write_law
@@ -40,10 +41,10 @@ def read_attributes(document: Entry, notes: list[str]) -> dict[str, Attribute]:
             name = entry["name"].text
             found[name] = _attribute(entry)
             if key == "global_attributes":
-                notes.append(f"attribute {name!r} of the whole simulation is drawn for each case")
+                notes.append(note("global_attribute", name=repr(name)))
     section = document.get("event_attributes")
     if section is not None:
-        notes.append("attributes that events change are left out")
+        notes.append(note("event_attributes"))
     return found
 
 
@@ -151,7 +152,7 @@ def read_priorities(document: Entry, attributes: dict[str, Attribute], notes: li
     rules = sorted(section.each(), key=lambda rule: rule["priority_level"].whole)
     levels = sorted({rule["priority_level"].whole for rule in rules})
     if len(levels) >= _LEVELS:
-        notes.append(f"of {len(levels)} levels of priority those from the {_LEVELS - 1}th on count as one")
+        notes.append(note("many_priorities", n=len(levels), last=_LEVELS - 1))
     rank = {level: min(i, _LEVELS - 2) for i, level in enumerate(levels)}
     cases = tuple(
         Case[int](when=read_rules(rule["rules"], attributes), value=rank[rule["priority_level"].whole])
@@ -171,7 +172,7 @@ def read_conditions(document: Entry, attributes: dict[str, Attribute]) -> dict[s
 def attribute_rows(name: str, attribute: Attribute, notes: list[str]) -> list[dict[str, Any]]:
     """The rows of `case_attributes` for an attribute; none for one that requests bring."""
     if attribute.given:
-        notes.append(f"attribute {name!r}, which requests bring, is left out")
+        notes.append(note("given_attribute", name=repr(name)))
         return []
     if attribute.shares:
         values = [{"key": key, "value": share} for key, share in attribute.shares.items()]

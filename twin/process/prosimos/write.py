@@ -15,6 +15,7 @@ from twin.process.bpmn.parameters import law
 from twin.process.bpmn.writer import write_bpmn
 from twin.process.model import DayArrivals, ProcessModel, Task
 from twin.process.nodes import Batch
+from twin.process.notes import note
 from twin.process.prosimos.batches import scaled
 from twin.process.prosimos.calendars import time_text, write_periods
 from twin.process.prosimos.laws import write_law
@@ -52,10 +53,10 @@ def simplify(exported: Exported) -> None:
     elements, flows = exported.diagram.elements, exported.diagram.flows
     for element in list(elements.values()):
         if element.kind is Kind.BOUNDARY:
-            exported.notes.append(f"{element.attached}: the event on its border is left out")
+            exported.notes.append(note("border_left_out", place=element.attached))
             del elements[element.id]
         elif element.repetition is not None:
-            exported.notes.append(f"{element.label}: done once instead of several times")
+            exported.notes.append(note("done_once", place=element.label))
             elements[element.id] = replace(element, repetition=None)
     for flow in [f for f in flows.values() if f.source not in elements]:
         del flows[flow.id]
@@ -66,7 +67,7 @@ def simplify(exported: Exported) -> None:
         del flows[flow.id]
     ends = [e for e in elements.values() if e.kind is Kind.END]
     if len(ends) > 1:
-        exported.notes.append("all ends are one: " + ", ".join(e.label for e in ends))
+        exported.notes.append(note("ends_are_one", names=", ".join(e.label for e in ends)))
     for end in ends[1:]:
         for flow in exported.diagram.entering(end.id):
             flows[flow.id] = replace(flow, target=ends[0].id)
@@ -130,7 +131,7 @@ class _Staff:
         if pool.shifts:
             return [self._shift(name, pool, i, shift) for i, shift in enumerate(pool.shifts) if shift.staff]
         if pool.staff == "unlimited":
-            self.notes.append(f"pool {name!r} is of {_MANY} instead of without limit")
+            self.notes.append(note("pool_is_large", name=repr(name), n=_MANY))
         amount = _MANY if pool.staff == "unlimited" else int(pool.staff or 0)
         return [self._row(name, name, amount, pool.calendar, pool.cost_per_hour)] if amount else []
 
@@ -138,7 +139,7 @@ class _Staff:
         """The staff of a shift, as people with its hours."""
         days: Any = shift.days
         if days == "trading":
-            self.notes.append("trading days count as Monday to Friday")
+            self.notes.append(note("trading_days"))
             days = "mon-fri"
         days = (
             days
@@ -162,7 +163,7 @@ class _Staff:
         pool = self.model.pools[task.pool]
         usual = task.service.default
         if task.service.by_segment or task.service.cases:
-            self.notes.append(f"{task.label or identity}: service times are the default for all cases")
+            self.notes.append(note("default_times", place=task.label or identity))
         found = []
         by_name = {m.name: m for m in pool.members}
         for row in self.rows[task.pool]:
@@ -224,7 +225,7 @@ def _priorities(works: dict[str, Task], notes: list[str]) -> list[dict[str, Any]
     """Rules of priority; Prosimos knows only those of whole cases, so that all tasks must agree."""
     found = {repr(task.priority) for task in works.values()}
     if len(found) > 1:
-        notes.append("priorities differ from task to task, and are left out")
+        notes.append(note("priorities_differ"))
     if len(found) != 1:
         return []
     priority = next(iter(works.values())).priority
@@ -234,16 +235,16 @@ def _priorities(works: dict[str, Task], notes: list[str]) -> list[dict[str, Any]
 def _arrivals(model: ProcessModel, notes: list[str]) -> dict[str, Any]:
     given = model.arrivals
     if given is None:
-        notes.append("nothing is said of arrivals: one each hour in the mean")
+        notes.append(note("no_arrivals"))
         given = DayArrivals.model_validate({"gap": law("exponential", mean="1 h")})
     if given.gap is not None:
         calendar = model.calendars[given.calendar] if given.calendar is not None else None
         if calendar is not None and given.when_closed == "paused":
-            notes.append("the time between arrivals runs on while nobody can come")
+            notes.append(note("gap_runs_on"))
         return {"arrival_time_distribution": write_law(given.gap), "arrival_time_calendar": write_periods(calendar)}
     open_ = sum(p.end - p.start for p in given.profile) / SECOND
     if len({p.weight for p in given.profile}) > 1 or given.weekdays or given.dispersion:
-        notes.append("arrivals have one rate, in the hours of their profile")
+        notes.append(note("one_rate"))
     hours = [{"from": time_text(p.start), "to": time_text(p.end), "days": "every"} for p in given.profile]
     periods = write_periods(Calendar.model_validate(hours))
     gap = law("exponential", mean=f"{round(open_ / max(given.per_day, 1e-9) * SECOND)} ns")
