@@ -14,13 +14,13 @@ _LONGEST = 400
 
 
 def law_of(milliseconds: Float | Int) -> Distribution:
-    """A distribution from values of equal weight, ms; long lists become their hundred middle quantiles."""
+    """A distribution from values of equal weight, ms, to four digits; long lists become their hundred middle quantiles."""
     values = np.sort(np.asarray(milliseconds, np.float64))
     if len(values) > _LONGEST:
         values = np.quantile(values, (np.arange(_POINTS) + 0.5) / _POINTS, method="hazen")
     if not len(values) or values[0] == values[-1]:
         return Distribution.model_validate(f"{round(values[0]) if len(values) else 0} ms")
-    seconds = tuple((np.round(values) / 1000).tolist())
+    seconds = tuple(float(f"{value / 1000:.4g}") for value in values.tolist())
     return Distribution.model_validate({"distribution": "sample", "values": seconds, "unit": "1 s"})
 
 

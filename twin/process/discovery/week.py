@@ -37,7 +37,8 @@ def clock_text(ns: int) -> str:
 
 def arrivals_of(fitted: Arrivals) -> DayArrivals:
     """A rate with a weekly profile; hours that are alike on all days are one period."""
-    table = np.asarray(fitted.profile).reshape(_DAYS, 24)
+    # Three digits, so that hours which hardly differ are written as one.
+    table = np.array([float(f"{rate:.3g}") for rate in fitted.profile]).reshape(_DAYS, 24)
     periods: list[Period] = []
     for hour in range(24):
         for weight in sorted(set(table[:, hour].tolist())):
