@@ -186,6 +186,41 @@ NOTES: dict[str, tuple[str, str]] = {
         "the time between arrivals runs on while nobody can come",
         "无法到达的时段内，到达间隔继续计时",
     ),
+    "short_history": (
+        "The next activity depends on the last {n} here, on up to {all} in the discovered process; --history goes "
+        "further back.",
+        "此处下一活动取决于前 {n} 个活动，原流程中最多取决于前 {all} 个；--history 可加长。",
+    ),
+    "rare_ways": (
+        "{n} ways taken by less than {least} at their point are left out ({share} of all steps).",
+        "{n} 条在其分支点占比低于 {least} 的路径未采用（占全部步骤的 {share}）。",
+    ),
+    "cases_drawn_apart": (
+        "The discovered process repeats whole cases; here waits and services are drawn one by one, and nobody's time "
+        "is limited.",
+        "原流程重复整个案例；此处等待与处理逐项抽取，人员时间不受限。",
+    ),
+    "nobody_limited": (
+        "Waits are drawn as observed and nobody's time is limited; `twin discover --structure workforce` gives staff "
+        "who can be changed.",
+        "等待按观测抽取，人员时间不受限；`twin discover --structure workforce` 给出可调整的人员。",
+    ),
+    "attributes_lost": (
+        "Attributes of cases steer routes or services in the discovered process, not here.",
+        "原流程中案例属性影响路径或处理时长，此处不影响。",
+    ),
+    "swarms_lost": (
+        "Arrivals that come in swarms come one by one here, with the same rate by the hour of the week.",
+        "成批到达在此处逐个到达，每周各小时的速率不变。",
+    ),
+    "oldest_case_lost": (
+        "People take the oldest case first in the discovered process, here what has waited longest.",
+        "原流程中先办最早的案例，此处先办等待最久的工作。",
+    ),
+    "batches_lost": (
+        "Batches of the discovered process are begun one by one here.",
+        "原流程中的批次在此处逐个开始。",
+    ),
     "one_rate": (
         "arrivals have one rate, in the hours of their profile",
         "到达在其时段内取单一速率",

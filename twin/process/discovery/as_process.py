@@ -20,6 +20,7 @@ from twin.process.eventlog.files import FORMS
 from twin.process.model import ProcessModel
 from twin.process.nodes import Branch, Choice, Delay, Fork, Join, Node, Task
 from twin.process.nodes import End as EndNode
+from twin.process.notes import note
 from twin.process.parts import BySegment
 
 LEAST = 0.005
@@ -58,7 +59,7 @@ def as_process(process: DiscoveredProcess, *, history: int = 1, least: float = L
         arrivals=arrivals_of(process.arrivals),
         description=f"Discovered from {process.source.cases} cases; times of day are UTC, as in the log.",
     )
-    return Converted(model, tuple(_losses(process, chain, history, least)) + staffing.notes)
+    return Converted(model, tuple(dict.fromkeys((*_losses(process, chain, history, least), *staffing.notes))))
 
 
 def _title(name: str) -> str:
@@ -185,26 +186,14 @@ def _plain(law: Distribution) -> BySegment[Distribution]:
 def _losses(process: DiscoveredProcess, chain: Chain, history: int, least: float) -> Iterable[str]:
     """What the discovered process holds and its process file does not."""
     if process.routes.depth > history:
-        yield (
-            f"The next activity depends on the last {history} here, on up to {process.routes.depth} in the discovered "
-            "process; --history goes further back."
-        )
+        yield note("short_history", n=history, all=process.routes.depth)
     if chain.rare:
-        yield (
-            f"{chain.rare} ways taken by less than {least:.1%} at their point are left out ({chain.share:.2%} of all "
-            "steps)."
-        )
+        yield note("rare_ways", n=chain.rare, least=f"{least:.1%}", share=f"{chain.share:.2%}")
     if process.structure == "resampled":
-        yield (
-            "The discovered process repeats whole cases; here waits and services are drawn one by one, and nobody's "
-            "time is limited."
-        )
+        yield note("cases_drawn_apart")
     if process.structure == "timers":
-        yield (
-            "Waits are drawn as observed and nobody's time is limited; `twin discover --structure workforce` gives "
-            "staff who can be changed."
-        )
+        yield note("nobody_limited")
     if process.steering or process.timing.effects:
-        yield "Attributes of cases steer routes or services in the discovered process, not here."
+        yield note("attributes_lost")
     if process.arrivals.block > 1:
-        yield "Arrivals that come in swarms come one by one here, with the same rate by the hour of the week."
+        yield note("swarms_lost")

@@ -16,6 +16,7 @@ from twin.process.discovery.staff import tables_of
 from twin.process.discovery.week import calendar_of, clock_text
 from twin.process.distributions import Distribution
 from twin.process.nodes import HourFactor
+from twin.process.notes import note
 from twin.process.staff import Calendar, Member, Pool
 
 NOBODY = "automatic"
@@ -171,9 +172,9 @@ def _hours(staff: Workforce, activity: str) -> tuple[HourFactor, ...]:
 def _losses(staff: Workforce) -> list[str]:
     lost = []
     if any(not effect.clock for effect in staff.effects):
-        lost.append("Attributes of cases steer services in the discovered process, not here.")
+        lost.append(note("attributes_lost"))
     if staff.oldest_case:
-        lost.append("People take the oldest case first in the discovered process, here what has waited longest.")
+        lost.append(note("oldest_case_lost"))
     if any(batching.rule != "none" for batching in staff.batching):
-        lost.append("Batches of the discovered process are begun one by one here.")
+        lost.append(note("batches_lost"))
     return lost

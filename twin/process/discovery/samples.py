@@ -14,7 +14,7 @@ _LONGEST = 400
 
 
 def law_of(milliseconds: Float | Int) -> Distribution:
-    """A distribution from values of equal weight, ms, to four digits; long lists become their hundred middle quantiles."""
+    """A distribution from values of equal weight (ms), to four digits; long lists become their hundred quantiles."""
     values = np.sort(np.asarray(milliseconds, np.float64))
     if len(values) > _LONGEST:
         values = np.quantile(values, (np.arange(_POINTS) + 0.5) / _POINTS, method="hazen")
