@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from twin.clock import DAY, calendar_bounds, is_trading_day
 
 if TYPE_CHECKING:
     from twin.process.staff import Calendar
 
+Ints = NDArray[np.int64]
 Days = Literal["trading", "every"] | frozenset[int]
 """Trading days, every day, or a set of weekdays (Monday is 0)."""
 
@@ -53,24 +57,45 @@ class WorkCalendar:
             (d * DAY + start, d * DAY + start + length, d * DAY) for d in range(first, last + 1) if self.works(d, days)
         ]
 
-    def is_open(self, calendar: Calendar, offset: int) -> bool:
-        """Whether a day is no holiday of a calendar."""
-        if calendar.holidays == "trading" and not self.works(offset, "trading"):
-            return False
-        return self.day is None or self.day + dt.timedelta(days=offset) not in calendar.closed
+    def days_between(self, first: int, last: int, days: Days) -> Ints:
+        """Of the days first..last those that count."""
+        offsets = np.arange(first, last + 1)
+        if days == "every" or (days == "trading" and self.day is None):
+            return offsets
+        if isinstance(days, frozenset):
+            wanted = np.array([weekday in days for weekday in range(7)])
+            return offsets[wanted[(offsets + self.weekday(0)) % 7]]
+        return offsets[[self.works(d, days) for d in offsets.tolist()]]
 
     def hours(self, calendar: Calendar, first: int, last: int) -> list[tuple[int, int]]:
         """Working intervals [from, to) in ns that begin on the days first..last, merged and in order."""
-        found = sorted(
-            (start, end)
-            for hours in calendar.hours
-            for start, end, midnight in self.intervals(hours.start, hours.end, hours.days, first, last)
-            if self.is_open(calendar, midnight // DAY)
-        )
-        merged: list[tuple[int, int]] = []
-        for start, end in found:
-            if merged and start <= merged[-1][1]:
-                merged[-1] = merged[-1][0], max(end, merged[-1][1])
-            else:
-                merged.append((start, end))
-        return merged
+        starts, ends = self.hours_table(calendar, first, last)
+        return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+    def hours_table(self, calendar: Calendar, first: int, last: int) -> tuple[Ints, Ints]:
+        """As `hours`, starts and ends apart."""
+        closed = self._closed(calendar, first, last)
+        starts, ends = [], []
+        for hours in calendar.hours:
+            days = self.days_between(first, last, hours.days)
+            midnights = (np.setdiff1d(days, closed) if len(closed) else days) * DAY
+            starts.append(midnights + hours.start)
+            ends.append(midnights + hours.end + (0 if hours.end > hours.start else DAY))
+        start, end = np.concatenate(starts), np.concatenate(ends)
+        order = np.lexsort((end, start))
+        start, end = start[order], np.maximum.accumulate(end[order])
+        # An interval that begins within those before it, or as they end, belongs to them.
+        new = np.append(True, start[1:] > end[:-1])[: len(start)]
+        last_of = np.append(new[1:], True)[: len(start)]
+        return start[new], end[last_of]
+
+    def _closed(self, calendar: Calendar, first: int, last: int) -> Ints:
+        """Holidays of a calendar among the days first..last."""
+        closed = np.zeros(0, np.int64)
+        if self.day is not None:
+            closed = np.array([(date - self.day).days for date in calendar.closed], np.int64)
+        if calendar.holidays == "trading":
+            closed = np.append(
+                closed, np.setdiff1d(np.arange(first, last + 1), self.days_between(first, last, "trading"))
+            )
+        return closed

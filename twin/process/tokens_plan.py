@@ -32,15 +32,15 @@ def needs_plan(model: ProcessModel) -> bool:
 
 def calendar_tables(model: ProcessModel, work: WorkCalendar, last: int) -> tuple[Ints, ...]:
     """The argument `calendars` of the kernel: first row of each calendar, start, end and work done before."""
-    firsts, rows = [0], list[tuple[int, int, int]]()
+    columns = [[np.zeros(0, np.int64)] for _ in range(3)]
+    firsts = [0]
     for calendar in model.calendars.values():
-        done = 0
-        for start, end in work.hours(calendar, -7, work.last_known(last + _CALENDAR_DAYS)):
-            rows.append((start, end, done))
-            done += end - start
-        firsts.append(len(rows))
-    table = np.asarray(rows, np.int64).reshape(-1, 3)
-    return np.asarray(firsts, np.int64), *(np.ascontiguousarray(table[:, j]) for j in range(3))
+        start, end = work.hours_table(calendar, -7, work.last_known(last + _CALENDAR_DAYS))
+        done = np.cumsum(end - start) - (end - start)
+        for column, values in zip(columns, (start, end, done), strict=True):
+            column.append(values)
+        firsts.append(firsts[-1] + len(start))
+    return np.asarray(firsts, np.int64), *(np.concatenate(column) for column in columns)
 
 
 def batch_instants(model: ProcessModel, batches: tuple[str, ...], work: WorkCalendar, last: int) -> tuple[Ints, ...]:
