@@ -27,7 +27,7 @@ Runs = Annotated[int, typer.Option(min=10, max=5_000, help="Futures to draw · �
 Seed = Annotated[int, typer.Option(min=0, max=_ALL, help="Seed · 随机种子")]
 Deadline = Annotated[str | None, typer.Option(help="Cycle time from which a case is late, such as 10d · 办理时限")]
 Step = Annotated[str | None, typer.Option(help="1h or 1d; default: by the horizon · 步长")]
-Calibrate = Annotated[int, typer.Option(min=0, max=50, help="Past forecasts to re-scale on, 0 = none · 重标定次数")]
+Calibrate = Annotated[int, typer.Option(min=0, max=50, help="Past forecasts to learn from, 0 = none · 回溯学习次数")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes · 并行进程数")]
 Zone = Annotated[str, typer.Option(help="Zone of times that name none, of patterns and of output · 时区")]
 Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
@@ -101,6 +101,7 @@ def backtest(
     horizon: Annotated[str, typer.Option(help="How far, such as 48h or 14d · 预测长度")] = "7d",
     step: Step = None,
     process: Process = None,
+    before: Annotated[int, typer.Option(min=0, max=50, help="Earlier ones, to learn from only · 仅供学习次数")] = 8,
     rediscover: Annotated[int, typer.Option(min=1, help="Discover at every k-th instant · 每 k 次重新发现流程")] = 5,
     runs: Runs = 100,
     deadline: Deadline = None,
@@ -134,12 +135,13 @@ def backtest(
         begin, end = default_span(events, plan)
         begin = instant_of(first, zone, "--from") if first else begin
         end = instant_of(last, zone, "--to") if last else end
-        test = Backtest(plan, begin, end, span_of(every, "--every"), rediscover)
+        test = Backtest(plan, begin, end, span_of(every, "--every"), rediscover, before)
         with ensemble.workers(workers) as pool:
             origins = run_backtest(events, test, out, _load(process), pool, show.origin, fresh=fresh)
     finally:
         show.close()
     scores = evaluate(origins, seed)
+    origins = [origin for origin in origins if origin.scored]
     values = {
         "origins": [text_of(origin.instant, zone) for origin in origins],
         "zone": zone,

@@ -10,7 +10,7 @@ from twin.process.forecasting import ensemble
 from twin.process.forecasting.backtest import Backtest, run_backtest
 from twin.process.forecasting.choice import discover_as
 from twin.process.forecasting.columns import known_at
-from twin.process.forecasting.evaluate import RESCALED, TWIN, evaluate
+from twin.process.forecasting.evaluate import DELIVERED, TWIN, evaluate
 from twin.process.forecasting.forecast import Plan, forecast
 from twin.process.forecasting.measures import MEASURES
 from twin.process.forecasting.scores import covered, ranks
@@ -66,7 +66,7 @@ def test_a_wrong_forecast_fails_the_same_check(origins):
 def test_twin_beats_climatology_and_persistence_on_the_load(origins):
     scores = {score.measure: score for score in evaluate(origins)}
     assert scores["wip"].skill["persistence"].value > 0
-    assert scores["wip"].crps[RESCALED] < 1.1 * scores["wip"].crps["climatology"]
+    assert scores["wip"].crps[DELIVERED] < 1.1 * scores["wip"].crps["climatology"]
     # Of a homogeneous Poisson process climatology is the truth itself.
     assert scores["arrivals"].crps[TWIN] < 1.1 * scores["arrivals"].crps["climatology"]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from twin.process.forecasting.evaluate import TWIN, Origin, evaluate
+from twin.process.forecasting.delivery import DELIVERED, TWIN, Delivery, Origin, delivered
+from twin.process.forecasting.evaluate import evaluate
 from twin.process.forecasting.measures import MEASURES
 from twin.process.forecasting.naive import NAIVE
-from twin.process.forecasting.rescale import Rescaling, learn
-from twin.process.forecasting.scores import covered, crps, crps_sorted, inside, quantiles, ranks, skill
+from twin.process.forecasting.scores import covered, crps, inside, quantiles, ranks, skill
 from twin.randomness import Streams
 
 
@@ -36,7 +38,6 @@ def test_crps_equals_the_double_sum_and_ignores_missing_members(members, y, miss
     brute = np.abs(x - y).mean() - np.abs(x[:, None] - x[None, :]).mean() / 2
     padded = np.concatenate([[np.nan] * missing, x]).reshape(-1, 1)
     assert crps(padded, np.array([y]))[0] == pytest.approx(brute, abs=1e-9)
-    assert crps_sorted(np.sort(x).reshape(-1, 1), np.array([y]))[0] == pytest.approx(brute, abs=1e-9)
 
 
 def test_crps_of_one_member_is_the_absolute_error():
@@ -128,48 +129,81 @@ def wrong_forecasts(origins, bias, spread, seed=5):
     return pairs
 
 
-@pytest.mark.parametrize(("bias", "spread"), [(0.0, 1.0), (0.0, 0.4), (4.0, 1.0)])
-def test_rescaling_learned_on_past_forecasts_mends_new_ones(bias, spread):
-    pairs = wrong_forecasts(12, bias, spread)
-    scale = learn([x for x, _ in pairs], [y for _, y in pairs])
-    assert scale.factor[0] == pytest.approx(1 / spread, rel=0.25)
-    after, before = [], []
-    for x, y in wrong_forecasts(40, bias, spread, seed=6):
-        before.append(ranks(x[:, :, 0], y[:, 0], Streams(1)))
-        after.append(ranks(scale.apply(x)[:, :, 0], y[:, 0], Streams(1)))
-    assert np.mean(covered(np.concatenate(after), 0.8)) == pytest.approx(0.8, abs=0.05)
-    if (bias, spread) != (0.0, 1.0):
-        assert abs(np.mean(covered(np.concatenate(before), 0.8)) - 0.8) > 0.05
+def origins_of(pairs, naive=None, delay=5):
+    return [
+        Origin(i * 10, i * 10 + delay, y, {TWIN: x, **{name: x if naive is None else naive for name in NAIVE}})
+        for i, (x, y) in enumerate(pairs)
+    ]
 
 
-def test_rescaling_of_one_origin_is_none():
-    (x, y), *_ = wrong_forecasts(1, 0.0, 0.4)
-    scale = learn([x], [y])
-    assert scale.origins == 0
-    assert scale.apply(x) is x
+@pytest.mark.parametrize("spread", [1.0, 0.4])
+def test_widening_learned_on_past_forecasts_mends_new_ones(spread):
+    done = delivered(origins_of(wrong_forecasts(60, 0.0, spread)))[20:]
+    shares = {}
+    for name in (TWIN, DELIVERED):
+        pit = [ranks(o.members[name][:, :, 0], o.truth[:, 0], Streams(1), 100 * i) for i, o in enumerate(done)]
+        shares[name] = [np.mean(covered(np.concatenate(pit), band)) for band in (0.5, 0.8, 0.95)]
+    assert shares[DELIVERED] == pytest.approx([0.5, 0.8, 0.95], abs=0.05)
+    if spread < 1:
+        assert shares[TWIN][1] < 0.6
 
 
-def test_rescaling_keeps_counts_whole_and_not_negative():
-    x = np.abs(np.random.default_rng(7).normal(2, 2, (30, 5, len(MEASURES)))).round()
-    scale = Rescaling(np.full(len(MEASURES), -1.0), np.full(len(MEASURES), 1.7), 5)
-    out = scale.apply(x)
+def test_bands_cover_at_their_rate_in_the_mean_whatever_comes():
+    """The truth leaves the twin's bands for long stretches, by a rule that no forecast knows."""
+    rng = np.random.default_rng(3)
+    pairs = []
+    for i in range(100):
+        away = 12.0 if (i // 10) % 3 == 0 else 0.0
+        pairs.append((ensemble(rng.normal(40, 5, (60, 12))), truth(rng.normal(40 + away, 5, 12))))
+    done = delivered(origins_of(pairs))
+    missed = {}
+    for name in (TWIN, DELIVERED):
+        pit = [ranks(o.members[name][:, :, 0], o.truth[:, 0], Streams(2), 100 * i) for i, o in enumerate(done)]
+        missed[name] = 1 - np.mean(covered(np.concatenate(pit), 0.95))
+    assert missed[TWIN] > 0.15
+    assert missed[DELIVERED] < 0.09
+
+
+@pytest.mark.parametrize("twin_is_good", [True, False])
+def test_the_mixture_is_about_as_good_as_the_best_of_its_forecasts(twin_is_good):
+    rng = np.random.default_rng(4)
+    origins = []
+    for i in range(24):
+        mean = rng.uniform(30, 60, 24)
+        good, poor = (ensemble(rng.normal(mean + bias, sd, (60, 24))) for bias, sd in ((0, 5), (15, 2)))
+        twin, naive = (good, poor) if twin_is_good else (poor, good)
+        members = {TWIN: twin, "persistence": naive, "seasonal": poor, "climatology": poor}
+        origins.append(Origin(i * 10, i * 10 + 5, truth(rng.normal(mean, 5)), members))
+    found = {
+        name: np.mean([crps(o.members[name][:, :, 0], o.truth[:, 0]).mean() for o in delivered(origins)[6:]])
+        for name in (TWIN, "persistence", DELIVERED)
+    }
+    assert found[DELIVERED] < 1.1 * min(found[TWIN], found["persistence"])
+    assert max(found[TWIN], found["persistence"]) > 3 * found[DELIVERED]
+
+
+def test_mixtures_keep_members_counts_whole_and_nothing_below_zero():
+    rng = np.random.default_rng(7)
+    members = {name: np.abs(rng.normal(2, 2, (30, 5, len(MEASURES)))).round() for name in (TWIN, *NAIVE)}
+    members["seasonal"][:, :2] = np.nan  # has nothing to say about the first intervals
+    weights = np.tile([0.4, 0.1, 0.3, 0.2], (len(MEASURES), 1))
+    out = Delivery(weights, np.full((len(MEASURES), 3), 0.4), 5).apply(members)[DELIVERED]
+    assert out.shape == members[TWIN].shape
     assert out.min() >= 0
     counts = out[:, :, MEASURES.index("arrivals")]
     assert np.array_equal(counts, counts.round())
+    # Stretched about the median, in order.
+    plain = Delivery(weights, np.zeros((len(MEASURES), 3)), 5).apply(members)[DELIVERED][:, :, 0]
+    assert np.all(np.quantile(out[:, :, 0], 0.9, axis=0) >= np.quantile(plain, 0.9, axis=0))
+    assert np.allclose(np.median(out[:, :, 0], axis=0), np.median(plain, axis=0))
 
 
 def test_backtest_uses_only_truths_known_at_its_origin():
-    """An origin's re-scaling must not change with a truth that came after it."""
-    from twin.process.forecasting.evaluate import RESCALED, rescaled
-
-    origins = []
-    for i, (x, y) in enumerate(wrong_forecasts(8, 3.0, 0.5)):
-        members = {TWIN: x, **{name: x for name in NAIVE}}
-        origins.append(Origin(i * 10, i * 10 + 15, y, members))
-    before = [origin.members[RESCALED] for origin, _ in rescaled(origins)]
-    late = origins[5]
-    origins[5] = Origin(late.instant, late.known_from, late.truth + 1_000.0, late.members)
-    after = [origin.members[RESCALED] for origin, _ in rescaled(origins)]
+    """What is given out at an origin must not change with a truth that came after it."""
+    origins = origins_of(wrong_forecasts(8, 3.0, 0.5), delay=15)
+    before = [origin.members[DELIVERED] for origin in delivered(origins)]
+    origins[5] = replace(origins[5], truth=origins[5].truth + 1_000.0)
+    after = [origin.members[DELIVERED] for origin in delivered(origins)]
     for i in range(7):  # the truth of 5 is known from 65 on: only origin 7 (at 70) may use it
         assert np.array_equal(before[i], after[i], equal_nan=True)
     assert not np.array_equal(before[7], after[7], equal_nan=True)

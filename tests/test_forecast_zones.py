@@ -74,7 +74,7 @@ FEW = ["--horizon", "12h", "--step", "6h", "--runs", "10", "--workers", "1", "--
 
 def test_commands_read_columns_of_any_name_and_answer_in_the_zone(odd, tmp_path):
     """06:00 UTC of the third day is 14:00 there."""
-    span = ["--from", "2024-01-04T14:00", "--to", "2024-01-04T14:00", "--out", str(tmp_path)]
+    span = ["--from", "2024-01-04T14:00", "--to", "2024-01-04T14:00", "--before", "0", "--out", str(tmp_path)]
     at = ["--as-of", "2024-01-04T14:00", "--calibrate", "0"]
     answers = []
     for command in (["forecast", str(odd), *at], ["backtest", str(odd), *span], ["watch", str(odd), "--once"]):

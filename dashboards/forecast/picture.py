@@ -16,7 +16,7 @@ from dashboards.forecast.words import say
 from dashboards.report.figures import figure
 from dashboards.report.style import BASELINE, BREACH, SCENARIO, look, picture_language, png
 from twin.process.forecasting.civil import zone_of
-from twin.process.forecasting.evaluate import RESCALED, TWIN, Score
+from twin.process.forecasting.evaluate import DELIVERED, TWIN, Score
 from twin.process.forecasting.forecast import Forecast
 from twin.process.forecasting.measures import MEASURES
 from twin.process.forecasting.scores import BINS
@@ -78,7 +78,7 @@ def rank_histograms(scores: list[Score], language: str) -> Figure:
         fig, axes = figure(-(-len(scores) // 4), 4, height=1.9 * -(-len(scores) // 4) + 0.4, sharey=True)
         centre = (np.arange(BINS) + 0.5) / BINS
         for axis, score in zip(axes.ravel(), scores, strict=False):
-            axis.bar(centre, score.histogram[RESCALED], 0.9 / BINS, color=SCENARIO, label=say(RESCALED, language))
+            axis.bar(centre, score.histogram[DELIVERED], 0.9 / BINS, color=SCENARIO, label=say(DELIVERED, language))
             axis.step(
                 [0, *(centre + 0.5 / BINS)],
                 [score.histogram[TWIN][0], *score.histogram[TWIN]],

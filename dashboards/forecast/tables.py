@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 
 from dashboards.console import simple_table
 from dashboards.forecast.words import joined, say
-from twin.process.forecasting.evaluate import FORECASTS, RESCALED, TWIN, Score
+from twin.process.forecasting.delivery import POOLED
+from twin.process.forecasting.evaluate import DELIVERED, FORECASTS, TWIN, Score
 from twin.process.forecasting.forecast import SHARES, Forecast
 from twin.process.forecasting.measures import COUNTS, MEASURES
+from twin.process.forecasting.scores import BANDS
 from twin.process.forecasting.spans import span_text, text_of
 from twin.process.forecasting.week import DAY
 from twin.process.notes import told
@@ -88,7 +90,7 @@ def cases_table(found: Forecast, language: str, zone: str = "UTC") -> Table:
 def headlines(found: Forecast, language: str, zone: str = "UTC") -> list[str]:
     """What the forecast rests on, one sentence each."""
     plan, state, arrivals = found.plan, found.state, found.arrivals
-    scaled = found.rescaling.origins
+    learned = found.delivery.origins
     people = len(np.unique(state.working.resource[state.working.resource >= 0]))
     return [
         say(
@@ -117,7 +119,7 @@ def headlines(found: Forecast, language: str, zone: str = "UTC") -> list[str]:
             days=arrivals.days,
         ),
         say("process", language, structure=found.process.structure, cases=found.process.source.cases),
-        say("scaled", language, n=scaled) if scaled else say("unscaled", language),
+        say("learned", language, n=learned) if learned else say("unscaled", language),
         *(told(note, language) for note in found.notes),
     ]
 
@@ -145,10 +147,16 @@ def as_values(found: Forecast, zone: str = "UTC") -> dict[str, Any]:
             "dispersion": found.arrivals.dispersion,
             "evenness": found.arrivals.evenness,
         },
-        "rescaling": {
-            "origins": found.rescaling.origins,
-            "shift": dict(zip(MEASURES, found.rescaling.shift.tolist(), strict=True)),
-            "factor": dict(zip(MEASURES, found.rescaling.factor.tolist(), strict=True)),
+        "delivery": {
+            "origins": found.delivery.origins,
+            "weights": {
+                name: dict(zip(POOLED, row, strict=True))
+                for name, row in zip(MEASURES, found.delivery.weights.tolist(), strict=True)
+            },
+            "widened": {
+                name: dict(zip((str(band) for band in BANDS), row, strict=True))
+                for name, row in zip(MEASURES, np.exp(found.delivery.widths).tolist(), strict=True)
+            },
         },
         "quantiles": SHARES.tolist(),
         "bands": {
@@ -229,7 +237,7 @@ def score_table(scores: list[Score], language: str) -> Table:
         row = [say(score.measure, language), f"{score.n:,}", *(f"{score.crps[name]:.3g}" for name in FORECASTS)]
         row += [say(score.best_naive, language), f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"]
         row.append(say(score.verdict, language))
-        row += [" / ".join(f"{100 * c.value:.0f}" for c in score.coverage[name]) for name in (RESCALED, TWIN)]
+        row += [" / ".join(f"{100 * c.value:.0f}" for c in score.coverage[name]) for name in (DELIVERED, TWIN)]
         rows.append(row)
     return simple_table(heads, rows)
 
@@ -239,7 +247,7 @@ def verdicts(scores: list[Score], language: str) -> list[str]:
     better = [s.measure for s in scores if all(k.verdict == "better" for k in s.skill.values() if np.isfinite(k.value))]
     worse = [s.measure for s in scores if any(k.verdict == "worse" for k in s.skill.values())]
     rest = [s.measure for s in scores if s.verdict != "better" and s.measure not in worse]
-    off = [s.measure for s in scores if any(not c.low <= c.band <= c.high for c in s.coverage[RESCALED])]
+    off = [s.measure for s in scores if any(not c.low <= c.band <= c.high for c in s.coverage[DELIVERED])]
     named = (("beats", better), ("not_better", rest), ("worse_on", worse), ("off", off))
     return [say(key, language, names=joined(names, language)) for key, names in named if names]
 

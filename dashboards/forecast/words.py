@@ -15,8 +15,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "utilisation": ("utilisation", "人员利用率"),
     "breaches": ("cases becoming late", "超时案例"),
     # forecasts
-    "twin": ("twin", "孪生"),
-    "twin_rescaled": ("twin, re-scaled", "孪生（重标定）"),
+    "twin": ("twin, as simulated", "孪生（模拟原值）"),
+    "twin_delivered": ("twin, as given out", "孪生（最终预测）"),
     "persistence": ("persistence", "持续性"),
     "seasonal": ("same time last week", "上周同期"),
     "climatology": ("usual for the hour", "同时段常态"),
@@ -33,9 +33,9 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Arrivals: {level:.1f} a day ± {sd:.1f} now; dispersion {dispersion:.2f} (1 = Poisson), {days} days used.",
         "到达：目前每日 {level:.1f} ± {sd:.1f} 件；离散度 {dispersion:.2f}（1 = 泊松），用 {days} 天数据。",
     ),
-    "scaled": (
-        "Bands re-scaled on {n} forecasts of the recent past.",
-        "区间已按近期 {n} 次回溯预测重标定。",
+    "learned": (
+        "Mixed with naive forecasts and widened by the record of {n} forecasts of the recent past.",
+        "已按近期 {n} 次回溯预测的成绩与朴素预测混合并调整区间宽度。",
     ),
     "unscaled": ("Bands as simulated.", "区间为模拟原值。"),
     "process": ("Process: {structure}, from {cases} ended cases.", "流程：{structure}，依据 {cases} 件已结案例。"),
@@ -61,7 +61,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     # progress
     "read": ("reading the log", "读取日志"),
     "discover": ("discovering the process", "发现流程"),
-    "calibrate": ("re-scaling on past forecasts", "按回溯预测重标定"),
+    "calibrate": ("learning from past forecasts", "从回溯预测中学习"),
     "simulate": ("simulating", "模拟"),
     "origin": ("{done}/{of} {at}{kept}", "{done}/{of} {at}{kept}"),
     "kept": (" (kept)", "（已有）"),
@@ -75,7 +75,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "crps": ("CRPS", "CRPS"),
     "mae": ("MAE", "MAE"),
     "coverage": ("coverage 50/80/95 %", "覆盖率 50/80/95 %"),
-    "raw_coverage": ("before re-scaling", "重标定前"),
+    "raw_coverage": ("as simulated", "模拟原值"),
     "best": ("best naive", "最佳朴素预测"),
     "skill": ("skill [95 %]", "技巧分 [95 %]"),
     "verdict": ("twin is", "孪生"),

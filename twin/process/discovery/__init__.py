@@ -11,7 +11,7 @@ simulate_columns(process, start=t, end=t + month, state=state, streams=Streams(1
 from twin.process.discovery.columns import LogColumns, columns_of
 from twin.process.discovery.discover import Options, discover
 from twin.process.discovery.model import DiscoveredProcess, load_process
-from twin.process.discovery.simulate import as_log, simulate, simulate_columns, simulate_like
+from twin.process.discovery.simulate import as_log, routes_of, simulate, simulate_columns, simulate_like
 from twin.process.discovery.simulated import Simulated
 from twin.process.discovery.state import WorkState, state_of
 
@@ -25,6 +25,7 @@ __all__ = [
     "columns_of",
     "discover",
     "load_process",
+    "routes_of",
     "simulate",
     "simulate_columns",
     "simulate_like",

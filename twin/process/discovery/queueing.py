@@ -105,6 +105,7 @@ def run(
     state: WorkState | None = None,
     routes: tuple[Int, Int] | None = None,
     rows: Int | None = None,
+    ahead: tuple[Int, Int, Int] | None = None,
 ) -> Ran:
     """Run cases that arrive at given instants (sorted) through the workforce.
 
@@ -120,6 +121,7 @@ def run(
         state: cases under way at `begin`; they come first.
         routes: offsets and activities of the arriving cases; None = drawn.
         rows: of the attributes of the arriving cases, -1 = none; None = none has any.
+        ahead: what the cases under way did and will do, as `routes_ahead` has it; None = drawn.
     """
     staff = process.workforce
     assert staff is not None
@@ -129,7 +131,7 @@ def run(
     offset, activity = routes or draw_all(process, trie, steered, numbers, rows, streams)
     taken = np.full(len(activity), -1, np.int64)
     if state is not None and state.cases:
-        p_offset, p_activity, p_taken = _continue(process, trie, state, streams)
+        p_offset, p_activity, p_taken = ahead or routes_ahead(process, trie, state, streams)
         offset = np.concatenate([p_offset, p_offset[-1] + offset[1:]])
         activity = np.concatenate([p_activity, activity])
         taken = np.concatenate([p_taken, taken])
@@ -166,7 +168,7 @@ def run(
     return Ran(offset, activity, who, ready, start, end, status == DONE)
 
 
-def _continue(process: DiscoveredProcess, trie: Trie, state: WorkState, streams: Streams) -> tuple[Int, Int, Int]:
+def routes_ahead(process: DiscoveredProcess, trie: Trie, state: WorkState, streams: Streams) -> tuple[Int, Int, Int]:
     """Offsets, activities and rows of the state (-1 = to come) of the cases under way."""
     longest = max(process.routes.longest, int(np.diff(state.offset).max()) + 8)
     offset = np.zeros(state.cases + 1, np.int64)

@@ -75,6 +75,7 @@ def simulate_columns(
     state: WorkState | None = None,
     at_start: bool = False,
     uncertain_level: bool = False,
+    ahead: tuple[Int, Int, Int] | None = None,
 ) -> Simulated:
     """One replication as columns: the fast way for ensembles.
 
@@ -88,6 +89,7 @@ def simulate_columns(
         state: cases under way.
         at_start: the first case arrives at `start`.
         uncertain_level: draw the level of arrivals with the error its forecasts had.
+        ahead: in the structure with individuals, what the cases of the state will do, as `routes_of` has it.
 
     Raises:
         ScenarioError: not exactly one of end, cases and arrivals is given, or the state is of another instant.
@@ -109,11 +111,23 @@ def simulate_columns(
     if process.structure == "resampled" and state is None:
         return resample(process, when, streams)
     if process.structure == "workforce":
-        return _queue(process, when, state, start, streams)
+        return _queue(process, when, state, start, streams, ahead)
     return _walk(process, when, state, start, streams)
 
 
-def _queue(process: DiscoveredProcess, when: Int, state: WorkState | None, start: int, streams: Streams) -> Simulated:
+def routes_of(process: DiscoveredProcess, state: WorkState, streams: Streams) -> tuple[Int, Int, Int]:
+    """What the cases of a state did and will do: offsets, activities, and rows of the state (-1 = to come)."""
+    return queueing.routes_ahead(process, compiled(process).trie, state, streams)
+
+
+def _queue(
+    process: DiscoveredProcess,
+    when: Int,
+    state: WorkState | None,
+    start: int,
+    streams: Streams,
+    ahead: tuple[Int, Int, Int] | None = None,
+) -> Simulated:
     """The structure with individuals; from nothing it begins earlier, so that queues are filled at the start."""
     tables = compiled(process)
     numbers = np.arange(len(when)) + (state.cases if state else 0)
@@ -121,7 +135,7 @@ def _queue(process: DiscoveredProcess, when: Int, state: WorkState | None, start
         attributes = draw_rows(process, numbers, streams)
         ran = queueing.run(
             process, tables.trie, tables.steered, tables.concurrent, when, numbers, start, streams, state,
-            rows=attributes,
+            rows=attributes, ahead=ahead,
         )  # fmt: skip
         case = np.repeat(np.arange(len(ran.offset) - 1), np.diff(ran.offset))
         rows = ran.ended & (ran.end > start)

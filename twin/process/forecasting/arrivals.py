@@ -7,6 +7,8 @@ in closed form. Within its day an arrival falls by the pattern of the hours, whi
 more evenly than chance would, as `evenness` tells. A path draws the level at its start, its walk, and the scatter of
 its days and hours, so that bands widen with what is not known about the level.
 
+Where the same number has come in the same hour of every week, far beyond chance, past weeks are repeated instead.
+
 Assumes: the pattern of the week stays; days off that the log has not shown come as a surprise.
 """
 
@@ -20,6 +22,7 @@ from scipy.special import gammaincinv, ndtri
 from scipy.stats import nbinom, poisson
 
 from twin.process.forecasting.columns import NONE, Floats, Ints
+from twin.process.forecasting.timetable import Timetable, timetable_of
 from twin.process.forecasting.week import DAY, HOUR, HOURS, hour_of_week
 from twin.randomness import Stream, Streams
 
@@ -101,6 +104,7 @@ class ArrivalModel:
         weekday: weight of each weekday from Monday, of mean 1.
         hour: share of each hour of the week (168) in its day.
         days: of the past that were used.
+        timetable: by which they come instead, where the past shows one.
     """
 
     start: int
@@ -110,12 +114,15 @@ class ArrivalModel:
     weekday: Floats
     hour: Floats
     days: int
+    timetable: Timetable | None = None
 
     def draw(self, end: int, streams: Streams) -> Ints:
         """Arrivals from `start` to `end` (ns), rising: one possible future.
 
         Level, walk, days and arrivals have draws of their own, so a longer horizon keeps the arrivals of a shorter.
         """
+        if self.timetable is not None:
+            return self.timetable.draw(self.start, end, streams)
         first, last = self.start // DAY, -(-end // DAY)
         n = int(max(last - first, 0))
         if n == 0 or self.level.now <= 0:
@@ -187,7 +194,8 @@ def fit_arrivals(born: Ints, instant: int) -> ArrivalModel:
     rough = max(float(y.sum() / max(size.sum(), 1e-9)), 1e-9)
     used = ~((y == 0) & (rough * size > -np.log(_OFF))) & (rough * size > 1e-3)
     level, dispersion = _fit_level(y[used], size[used], rough, spent)
-    return ArrivalModel(instant, level, dispersion, evenness, weekday, hour, int(used.sum()))
+    known = timetable_of(born, instant)
+    return ArrivalModel(instant, level, dispersion, evenness, weekday, hour, int(used.sum()), known)
 
 
 _LEVEL_ZERO = Level(0.0, 0.0, (0.0, 0.0, 0.0), 1.0, 0.0)

@@ -19,7 +19,7 @@ from twin.process.discovery import DiscoveredProcess, load_process
 from twin.process.eventlog.log import EventLog
 from twin.process.forecasting.choice import Trial, discover_as, discover_at, model_at
 from twin.process.forecasting.civil import civil
-from twin.process.forecasting.columns import columns_of, known_at, without_hindsight
+from twin.process.forecasting.columns import Floats, columns_of, known_at, without_hindsight
 from twin.process.forecasting.ensemble import Question, run
 from twin.process.forecasting.evaluate import TWIN, Origin
 from twin.process.forecasting.forecast import Plan, past_series
@@ -30,7 +30,7 @@ from twin.process.forecasting.state import State, state_at
 from twin.process.forecasting.week import DAY
 from twin.process.forecasting.worlds import end_of, people_at, world_of_log
 
-_VERSION = 2
+_VERSION = 3
 _MOST_ORIGINS = 5_000
 Heard = Callable[[int, int, int, bool], None]
 """Hears of each origin: how many are done, of how many, its instant, and whether it was there before."""
@@ -46,6 +46,7 @@ class Backtest:
         last: none is later.
         every: ns from one to the next.
         rediscover: the process is discovered anew at every so manieth origin.
+        before: forecasts before the first that are learned from and do not count, as far as the log goes back.
     """
 
     plan: Plan
@@ -53,6 +54,13 @@ class Backtest:
     last: int
     every: int
     rediscover: int = 1
+    before: int = 0
+
+    def earlier(self, begin: int) -> list[int]:
+        """Instants before the first to learn from, in the latter half of what the log of which begins at `begin`."""
+        first = begin + (self.first - begin) // 2
+        back = (self.first - k * self.every for k in range(self.before, 0, -1))
+        return [instant for instant in back if instant >= first]
 
     def origins(self) -> list[int]:
         """Instants to forecast from.
@@ -112,18 +120,21 @@ def run_backtest(
     store = _Store(folder, _identity(clean, test, process), fresh=fresh)
     world = world_of_log(clean)
     out = []
-    for i, instant in enumerate(origins):
+    earlier = test.earlier(int(columns_of(clean).start.min()))
+    for i, instant in enumerate([*earlier, *origins], -len(earlier)):
         found = store.read(instant)
         if found is None:
-            turn = origins[i - i % test.rediscover]
+            # Those that only teach are made by the first process, as `forecast` does it.
+            turn = origins[max(i - i % test.rediscover, 0)]
             found = _one(clean, instant, turn, test.plan, world, process, pool, store)
             store.write(found)
             was_there = False
         else:
             was_there = True
-        out.append(replace(found, instant=int(clock.back(instant)), known_from=int(clock.back(found.known_from))))
+        at, known_from = (int(clock.back(t)) for t in (instant, found.known_from))
+        out.append(replace(found, instant=at, known_from=known_from, scored=i >= 0))
         if heard:
-            heard(i + 1, len(origins), out[-1].instant, was_there)
+            heard(len(out), len(earlier) + len(origins), out[-1].instant, was_there)
     return out
 
 
@@ -142,11 +153,17 @@ def _one(
     chosen = process or _process_at(log, turn, plan, pool, store)
     edges = plan.edges(instant)
     people = people_at(state.columns, instant)
-    model = model_at(state, chosen, int(edges[-1]))
+    model = model_at(state, chosen, int(edges[-1]), known)
     twin = run(model, Question(edges, people, plan.deadline), plan.runs, plan.seed, pool).values
     _, past = past_series(state, plan)
     members = {TWIN: twin, **naive_forecasts(past, plan.step, plan.intervals, instant)}
-    return Origin(instant, int(edges[-1]), series(world, edges, people, plan.deadline), members)
+    truth = series(world, edges, people, plan.deadline)
+    return Origin(instant, int(edges[-1]), _short(truth), {name: _short(x) for name, x in members.items()})
+
+
+def _short(values: Floats) -> Floats:
+    """Values as files hold them, so that ties are ties and a backtest that goes on says the same."""
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _process_at(

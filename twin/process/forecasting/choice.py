@@ -19,6 +19,7 @@ from twin.process.discovery import DiscoveredProcess, Options, discover
 from twin.process.eventlog.log import CASE, EventLog
 from twin.process.forecasting.arrivals import fit_arrivals
 from twin.process.forecasting.columns import Floats
+from twin.process.forecasting.drift import Drift, drift_of
 from twin.process.forecasting.ensemble import Question, run
 from twin.process.forecasting.future import TwinModel
 from twin.process.forecasting.measures import MEASURES, series
@@ -61,9 +62,17 @@ def ended_cases(log: EventLog, state: State) -> EventLog:
     return EventLog(log.table.filter(pc.is_in(log.table[CASE], names)), log.notes)
 
 
-def model_at(state: State, process: DiscoveredProcess, until: int) -> TwinModel:
-    """The twin at the instant of a state, with arrivals to `until` (ns)."""
-    return TwinModel(process, state, fit_arrivals(state.born, state.instant), until)
+def model_at(state: State, process: DiscoveredProcess, until: int, known: EventLog | None = None) -> TwinModel:
+    """The twin at the instant of a state, with arrivals to `until` (ns).
+
+    Args:
+        state: where cases are.
+        process: how they go on.
+        until: ns.
+        known: the log at the instant, to learn from how the process changes; None = it does not.
+    """
+    drift = Drift() if known is None else drift_of(known, state)
+    return TwinModel(process, state, fit_arrivals(state.born, state.instant), until, drift)
 
 
 def discover_at(

@@ -1,9 +1,18 @@
 """Has a case that looks open ended? Judged by what it did last and for how long it has been quiet.
 
 The quiet times of all cases, by the activities done last, are a sample with censoring: many end with the next
-activity, those of cases that have ended never do. The product-limit estimate S (Kaplan and Meier 1958) of a quiet
-time then does not fall to zero but to the share p of cases that end there (a cure model, Maller and Zhou 1996), and a
-case that has been quiet for x is still open with probability 1 - p / S(x).
+activity, those of cases that have ended never do. The survival S of a quiet time then does not fall to zero but to the
+share of cases that end there (a cure model, Maller and Zhou 1996), and a case that has been quiet for x is still open
+with probability 1 - S(end) / S(x).
+
+S is the product-limit estimate (Kaplan and Meier 1958) with a prior: the longer context starts from the estimate of the
+next shorter one, which counts as some observations (a beta-Stacy process, Walker and Muliere 1997), and the shortest
+from half a case that never goes on. So one lasting wait does not make a certainty of the next. Where waits still end in
+the second half of the longest time observed, more would end after it: the share that would is extrapolated from how
+fast the ends thin out from one doubling of time to the next (Escobar-Bach and Van Keilegom 2019).
+
+What is fitted is not known: with weights from an exponential law for each case (the Bayesian bootstrap, Rubin 1981)
+the chances are one draw of what they may be.
 """
 
 from __future__ import annotations
@@ -14,100 +23,126 @@ import numpy as np
 
 from twin.process.forecasting.columns import Bools, Floats, Ints
 
-ENOUGH = 40
-"""Quiet times that a context needs to be judged by itself; with fewer, a shorter context is used."""
+PRIOR = 5.0
+"""Observations that the estimate of the shorter context counts as."""
+_NEVER = 0.5
+"""Observations that never end, which the shortest context starts from."""
+_BINS, _TOP = 400, 50
+"""Steps of time, about alike in what ends in them; the longest ends have steps of their own."""
+_THINNEST = 0.5
+"""Ends thin out by at least this factor from one doubling of time to the next."""
 
 
 @dataclass(frozen=True)
-class Quiet:
-    """Product-limit estimate of a time that may never end.
+class Asked:
+    """Chances that are asked for, prepared so that they can be computed with many weights.
 
     Attributes:
-        time: instants of the steps, rising.
-        survival: just after each step.
+        edges: of the steps of time, from 0.
+        step: of each observation.
+        over: whether it ended in its step.
+        rows: by length of context, the row of each observation in that length's table, -1 = in none.
+        parent: by length, the row of each row's shorter context.
+        place: row of each question in the longest table.
+        age: of each question.
     """
 
-    time: Floats
-    survival: Floats
+    edges: Floats
+    step: Ints
+    over: Bools
+    rows: tuple[Ints, ...]
+    parent: tuple[Ints, ...]
+    place: Ints
+    age: Floats
 
-    @classmethod
-    def fit(cls, duration: Floats, over: Bools) -> Quiet:
-        """From durations, some of them cut short.
+    def goes_on(self, weights: Floats | None = None) -> Floats:
+        """Probability that each thing asked about goes on.
 
         Args:
-            duration: not negative.
-            over: whether it ended then (otherwise it had lasted at least so long).
+            weights: of each observation; None = 1.
         """
-        order = np.lexsort((~over, duration))
-        time, event = duration[order], over[order]
-        at_risk = len(time) - np.arange(len(time))
-        factor = np.where(event, 1.0 - 1.0 / np.maximum(at_risk, 1), 1.0)
-        survival = np.cumprod(factor)
-        last = np.concatenate([time[1:] != time[:-1], [True]]) if len(time) else np.zeros(0, bool)
-        return cls(time[last], survival[last])
+        if len(self.edges) < 2 or not len(self.place):
+            return np.zeros(len(self.place))
+        w = np.ones(len(self.step)) if weights is None else weights
+        survival = np.ones((1, len(self.edges)))
+        rate = 0.0
+        for length, (row, parent) in enumerate(zip(self.rows, self.parent, strict=True)):
+            prior = _NEVER if length == 0 else PRIOR
+            survival = self._table(row, w, survival[parent], prior)
+            if length == 0:
+                rate = self._thinning(survival[0], float(w.sum()))
+        half = self._at(survival, np.full(len(survival), self.edges[-1] / 2), np.arange(len(survival)))
+        last = survival[:, -1]
+        later = np.minimum((half / np.maximum(last, 1e-300) - 1.0) * rate / (1.0 - rate), 0.5)
+        never = (last * (1.0 - later))[self.place]
+        now = self._at(survival, self.age, self.place)
+        return np.asarray(np.clip(1.0 - never / np.maximum(now, 1e-300), 0.0, 1.0))
 
-    @property
-    def never(self) -> float:
-        """Share that never ends."""
-        return float(self.survival[-1]) if len(self.survival) else 1.0
+    def _table(self, row: Ints, weights: Floats, prior: Floats, strength: float) -> Floats:
+        """Survival (context, edge) from that of the shorter contexts and the observations."""
+        bins = len(self.edges) - 1
+        held = row >= 0
+        key = row[held] * bins + self.step[held]
+        size = len(prior) * bins
+        ended = np.bincount(key, np.where(self.over[held], weights[held], 0.0), size).reshape(-1, bins)
+        cut = np.bincount(key, np.where(self.over[held], 0.0, weights[held]), size).reshape(-1, bins)
+        left = np.cumsum((ended + cut)[:, ::-1], axis=1)[:, ::-1] - cut / 2
+        hazard = (strength * -np.diff(prior, axis=1) + ended) / (strength * prior[:, :-1] + left)
+        out = np.ones((len(prior), bins + 1))
+        np.cumprod(1.0 - np.clip(hazard, 0.0, 1.0), axis=1, out=out[:, 1:])
+        return out
 
-    def goes_on(self, age: Floats) -> Floats:
-        """Probability that what has lasted for `age` will end at some time, so that a case will go on."""
-        place = np.searchsorted(self.time, age, side="right") - 1
-        survival = (
-            np.where(place >= 0, self.survival[np.maximum(place, 0)], 1.0) if len(self.time) else np.ones(len(age))
-        )
-        return np.asarray(np.clip(1.0 - self.never / np.maximum(survival, 1e-300), 0.0, 1.0))
+    def _thinning(self, survival: Floats, n: float) -> float:
+        """What ends between a half and the whole of the longest time, over what ends between a quarter and a half."""
+        quarter, half, whole = np.interp(self.edges[-1] * np.array([0.25, 0.5, 1.0]), self.edges, survival)
+        return float(min((half - whole + 0.5 / n) / (quarter - half + 1.0 / n), _THINNEST))
+
+    def _at(self, survival: Floats, age: Floats, place: Ints) -> Floats:
+        """Survival of some rows at some ages, by straight lines between the edges."""
+        k = np.clip(np.searchsorted(self.edges, age, side="right") - 1, 0, len(self.edges) - 2)
+        part = np.clip((age - self.edges[k]) / (self.edges[k + 1] - self.edges[k]), 0.0, 1.0)
+        return np.asarray(survival[place, k] * (1.0 - part) + survival[place, k + 1] * part)
 
 
 class Contexts:
-    """Estimates by context, with back-off: the longest context that was seen often enough decides.
+    """Estimates by context, each drawn towards the next shorter one.
 
     Args:
         contexts: (observation, length) what was done last before each quiet time, the latest last; -1 = nothing.
-        duration: of each.
-        over: whether it ended.
-        enough: observations that a context needs.
+        duration: of each, not negative.
+        over: whether it ended then (otherwise it had lasted at least so long).
     """
 
-    def __init__(self, contexts: Ints, duration: Floats, over: Bools, enough: int = ENOUGH) -> None:
+    def __init__(self, contexts: Ints, duration: Floats, over: Bools) -> None:
         self._base = int(contexts.max(initial=-1)) + 2
-        self._duration, self._over = duration, over
-        self._groups = [np.unique(key, return_inverse=True, return_counts=True) for key in self._keys(contexts)]
-        self._enough = enough
-        self._fits: dict[tuple[int, int], Quiet] = {}
+        self._over = over
+        self._keys = self._all(contexts)
+        ends = np.sort(duration[over])
+        usual = np.quantile(ends, np.linspace(0, 1, _BINS), method="nearest") if len(ends) else ends
+        self._edges = np.unique(np.concatenate([[0.0], usual, ends[-_TOP:], [duration.max(initial=0.0)]]))
+        self._step = np.maximum(np.searchsorted(self._edges, duration, side="left") - 1, 0)
 
     def goes_on(self, contexts: Ints, age: Floats) -> Floats:
         """Probability that what has been quiet for `age` in these contexts goes on."""
-        length, group = self._chosen(contexts)
-        out = np.empty(len(age))
-        # Rows of one context together: its estimate is looked up once.
-        order = np.lexsort((group, length))
-        same = np.flatnonzero(np.diff(length[order]) | np.diff(group[order])) + 1
-        for rows in np.split(order, same) if len(order) else []:
-            out[rows] = self._fit(int(length[rows[0]]), int(group[rows[0]])).goes_on(age[rows])
-        return out
+        return self.asked(contexts, age).goes_on()
 
-    def _keys(self, contexts: Ints) -> list[Ints]:
+    def asked(self, contexts: Ints, age: Floats) -> Asked:
+        """The same, for other weights of the observations."""
+        rows, parents = [], []
+        place = np.zeros(len(age), np.int64)
+        above = np.zeros(1, np.int64)
+        for key, wanted in zip(self._keys, self._all(contexts), strict=True):
+            # The rows of this length: contexts asked for; of one that was never seen nothing but the shorter remains.
+            values, first, number = np.unique(wanted, return_index=True, return_inverse=True)
+            at = np.minimum(np.searchsorted(values, key), max(len(values) - 1, 0))
+            rows.append(np.where(values[at] == key, at, -1) if len(values) else np.full(len(key), -1, np.int64))
+            parents.append(place[first] if len(rows) > 1 else above)
+            place = number
+        return Asked(self._edges, self._step, self._over, tuple(rows), tuple(parents), place, age)
+
+    def _all(self, contexts: Ints) -> list[Ints]:
         """One number for each context, by length from 0."""
         keys = [np.zeros(len(contexts), np.int64)]
         for back in range(contexts.shape[1]):
             keys.append(keys[-1] * self._base + contexts[:, -1 - back] + 1)
         return keys
-
-    def _chosen(self, contexts: Ints) -> tuple[Ints, Ints]:
-        length, group = np.zeros(len(contexts), np.int64), np.zeros(len(contexts), np.int64)
-        for size, key in enumerate(self._keys(contexts)):
-            values, _, counts = self._groups[size]
-            place = np.minimum(np.searchsorted(values, key), max(len(values) - 1, 0))
-            known = (
-                (values[place] == key) & (counts[place] >= self._enough) if len(values) else np.zeros(len(key), bool)
-            )
-            length, group = np.where(known, size, length), np.where(known, place, group)
-        return length, group
-
-    def _fit(self, length: int, group: int) -> Quiet:
-        if (length, group) not in self._fits:
-            rows = self._groups[length][1] == group
-            self._fits[length, group] = Quiet.fit(self._duration[rows], self._over[rows])
-        return self._fits[length, group]

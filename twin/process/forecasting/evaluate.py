@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from twin.process.forecasting.columns import Floats
+from twin.process.forecasting.delivery import DELIVERED, TWIN, Origin, delivered
 from twin.process.forecasting.measures import MEASURES
 from twin.process.forecasting.naive import NAIVE
-from twin.process.forecasting.rescale import Rescaling, learn
 from twin.process.forecasting.scores import (
     BANDS,
     BINS,
@@ -27,28 +27,12 @@ from twin.process.forecasting.scores import (
 )
 from twin.randomness import Streams
 
-TWIN, RESCALED = "twin", "twin_rescaled"
-FORECASTS = (TWIN, RESCALED, *NAIVE)
+__all__ = ["DELIVERED", "FORECASTS", "OWN", "TWIN", "Coverage", "Origin", "Score", "evaluate"]
+OWN = (TWIN, DELIVERED)
+"""As simulated, and as given out."""
+FORECASTS = (*OWN, *NAIVE)
 """Names of all forecasts that are compared."""
-_MANY = 12
 _HALF = np.array([0.5])
-
-
-@dataclass(frozen=True)
-class Origin:
-    """One forecast of a backtest with what came.
-
-    Attributes:
-        instant: ns.
-        known_from: ns from which its truth is known.
-        truth: (interval, measure).
-        members: of each forecast, (member, interval, measure).
-    """
-
-    instant: int
-    known_from: int
-    truth: Floats
-    members: dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -79,10 +63,10 @@ class Score:
         n: intervals scored.
         crps: mean, of each forecast.
         mae: mean absolute error of the medians, of each forecast.
-        skill: of the twin (as given out: re-scaled) against each naive forecast.
+        skill: of the twin as given out against each naive forecast.
         raw_skill: of the twin as simulated.
-        coverage: of the bands of the twin and of the re-scaled twin.
-        histogram: of the ranks of the twin and of the re-scaled twin, shares of ten bins.
+        coverage: of the bands of the twin as simulated and as given out.
+        histogram: of the ranks of the same, shares of ten bins.
     """
 
     measure: str
@@ -101,24 +85,8 @@ class Score:
 
     @property
     def verdict(self) -> str:
-        """Of the re-scaled twin against the best naive forecast."""
+        """Of the twin as given out against the best naive forecast."""
         return self.skill[self.best_naive].verdict
-
-
-def rescaled(origins: Sequence[Origin]) -> list[tuple[Origin, Rescaling]]:
-    """Each origin with the re-scaling that earlier origins taught, of those whose truth was known by then."""
-    out = []
-    learned: dict[int, Rescaling] = {}
-    for origin in origins:
-        before = [o for o in origins if o.known_from <= origin.instant]
-        # With many behind it, it is learned anew at every fourth.
-        before = before[: len(before) if len(before) < _MANY else len(before) // 4 * 4]
-        if len(before) not in learned:
-            learned[len(before)] = learn([o.members[TWIN] for o in before], [o.truth for o in before])
-        scale = learned[len(before)]
-        members = {**origin.members, RESCALED: scale.apply(origin.members[TWIN])}
-        out.append((Origin(origin.instant, origin.known_from, origin.truth, members), scale))
-    return out
 
 
 def evaluate(origins: Sequence[Origin], seed: int = 1) -> list[Score]:
@@ -126,14 +94,14 @@ def evaluate(origins: Sequence[Origin], seed: int = 1) -> list[Score]:
 
     An interval counts if every forecast that there is has a value for it, so that all are scored on the same ones.
     """
-    done = [origin for origin, _ in rescaled(origins)]
+    done = [origin for origin in delivered(origins, seed) if origin.scored]
     return [score for m in range(len(MEASURES)) if (score := _score(done, m, Streams(seed))) is not None]
 
 
 def _score(origins: Sequence[Origin], m: int, streams: Streams) -> Score | None:
     # A log too young for a naive forecast leaves that one out, not the intervals.
     naive = [f for f in NAIVE if any(usable(o.members[f][:, :, m], o.truth[:, m]).any() for o in origins)]
-    there = (TWIN, RESCALED, *naive)
+    there = (*OWN, *naive)
     points: list[dict[str, Any]] = [_points(o, m, there, streams, 100_000 * i) for i, o in enumerate(origins)]
     counts = np.array([p["n"] for p in points], np.float64)
     if not counts.sum():
@@ -146,10 +114,10 @@ def _score(origins: Sequence[Origin], m: int, streams: Streams) -> Score | None:
         n=int(total),
         crps={f: float(v.sum() / total) for f, v in sums.items()},
         mae={f: float(v.sum() / total) for f, v in errors.items()},
-        skill={name: skill(sums[RESCALED], sums[name], streams) for name in NAIVE},
+        skill={name: skill(sums[DELIVERED], sums[name], streams) for name in NAIVE},
         raw_skill={name: skill(sums[TWIN], sums[name], streams) for name in NAIVE},
-        coverage={f: [_coverage(points, counts, f, band, streams) for band in BANDS] for f in (TWIN, RESCALED)},
-        histogram={f: _histogram(points, f) for f in (TWIN, RESCALED)},
+        coverage={f: [_coverage(points, counts, f, band, streams) for band in BANDS] for f in OWN},
+        histogram={f: _histogram(points, f) for f in OWN},
     )
 
 
@@ -164,7 +132,7 @@ def _points(origin: Origin, m: int, there: Sequence[str], streams: Streams, firs
         x = x[:, ok]
         out["crps"][name] = float(crps(x, y).sum()) if len(y) else 0.0
         out["mae"][name] = float(np.nansum(np.abs(quantiles(x, _HALF)[0] - y))) if len(y) else 0.0
-        if name in (TWIN, RESCALED):
+        if name in OWN:
             out["pit"][name] = ranks(x, y, streams, first)
             out["inside"][name] = {band: inside(x, y, band) for band in BANDS}
     return out

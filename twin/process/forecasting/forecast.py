@@ -15,10 +15,10 @@ from twin.process.forecasting.arrivals import ArrivalModel
 from twin.process.forecasting.choice import Trial, discover_at, model_at
 from twin.process.forecasting.civil import Civil, civil
 from twin.process.forecasting.columns import NEVER, Floats, Ints, columns_of, known_at, without_hindsight
+from twin.process.forecasting.delivery import DELIVERED, TWIN, Delivery, Learner, Origin
 from twin.process.forecasting.ensemble import Question, Told, run
 from twin.process.forecasting.measures import series
-from twin.process.forecasting.naive import history_edges
-from twin.process.forecasting.rescale import Rescaling, learn
+from twin.process.forecasting.naive import history_edges, naive_forecasts
 from twin.process.forecasting.scores import quantiles
 from twin.process.forecasting.state import State, state_at
 from twin.process.forecasting.week import DAY, HOUR
@@ -50,7 +50,7 @@ class Plan:
         runs: futures to draw.
         seed: of the random numbers.
         deadline: cycle time (ns) from which a case is late, if any.
-        calibrate: past forecasts that the bands are re-scaled on; 0 = the bands are those of the model.
+        calibrate: past forecasts to learn from what to give out; 0 = the simulated ensemble.
         zone: IANA name of the zone whose hours and days the patterns have, and the intervals.
     """
 
@@ -117,14 +117,14 @@ class Forecast:
         instant: nothing from then on was known.
         plan: what was asked.
         edges: of the intervals.
-        members: (run, interval, measure), re-scaled if that was asked for.
+        members: (run, interval, measure), mixed and widened by the record if that was asked for.
         past_edges: of the past intervals.
         past: (interval, measure) as known at `instant`.
         people: that utilisation counts with.
         state: at `instant`.
         arrivals: their model.
         process: how cases go on.
-        rescaling: what was done to the model's ensemble.
+        delivery: what was done to the simulated ensemble.
         cases: the open cases.
         notes: what had to be assumed.
     """
@@ -139,7 +139,7 @@ class Forecast:
     state: State
     arrivals: ArrivalModel
     process: DiscoveredProcess
-    rescaling: Rescaling
+    delivery: Delivery
     cases: OpenCases
     notes: tuple[str, ...]
 
@@ -192,23 +192,27 @@ def forecast(
         tell("discover", 0, 1)
         process = discover_at(known, state, Trial(plan.horizon, plan.step, plan.deadline, plan.seed), pool)
     _require_fit(process, state)
-    rescaling = _calibrated(known, state, plan, process, pool, tell)
+    delivery = _calibrated(known, state, plan, process, pool, tell)
     question = Question(plan.edges(instant), people_at(state.columns, instant), plan.deadline)
-    model = model_at(state, process, instant + max(plan.horizon, _usual_cycle(state)))
+    model = model_at(state, process, instant + max(plan.horizon, _usual_cycle(state)), known)
     answer = run(model, question, plan.runs, plan.seed, pool, _stage(tell, "simulate"))
     past_edges, past = past_series(state, plan)
+    members = answer.values
+    if delivery.origins:
+        naive = naive_forecasts(past, plan.step, plan.intervals, instant)
+        members = delivery.apply({TWIN: members, **naive})[DELIVERED]
     return Forecast(
         int(clock.back(instant)),
         plan,
         clock.back(question.edges),
-        rescaling.apply(answer.values),
+        members,
         clock.back(past_edges),
         past,
         question.people,
         state,
         model.arrivals,
         process,
-        rescaling,
+        delivery,
         _open_cases(state, answer.ends, plan.deadline, clock),
         known.notes,
     )
@@ -277,22 +281,25 @@ def _calibrated(
     process: DiscoveredProcess,
     pool: ProcessPoolExecutor | None,
     tell: Stage,
-) -> Rescaling:
-    """Re-scaling from forecasts of the recent past, by the same process, whose truth is known by now."""
+) -> Delivery:
+    """What forecasts of the recent past by the same process teach, whose truth is known by now."""
     origins = inner_origins(state, plan)
     if not origins:
-        return Rescaling.none()
+        return Delivery()
     world = world_of_log(known)
     inner = replace(plan, runs=min(plan.runs, 60))
-    ensembles, truths = [], []
+    learner = Learner(plan.seed)
     for i, origin in enumerate(origins):
         tell("calibrate", i, len(origins))
-        then = state_at(known, origin)
+        past = known_at(known, origin)
+        then = state_at(past, origin, cut=False)
         edges, people = plan.edges(origin), people_at(then.columns, origin)
-        model = model_at(then, process, int(edges[-1]))
-        ensembles.append(run(model, Question(edges, people, plan.deadline), inner.runs, plan.seed, pool).values)
-        truths.append(series(world, edges, people, plan.deadline))
-    return learn(ensembles, truths)
+        model = model_at(then, process, int(edges[-1]), past)
+        twin = run(model, Question(edges, people, plan.deadline), inner.runs, plan.seed, pool).values
+        _, before = past_series(then, plan)
+        members = {TWIN: twin, **naive_forecasts(before, plan.step, plan.intervals, origin)}
+        learner.add(Origin(origin, int(edges[-1]), series(world, edges, people, plan.deadline), members))
+    return learner.at(state.instant)
 
 
 def inner_origins(state: State, plan: Plan) -> list[int]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from twin.process.discovery import DiscoveredProcess, Simulated, WorkState, simulate_columns
+from twin.process.discovery import DiscoveredProcess, Simulated, WorkState, routes_of, simulate_columns
 from twin.process.discovery.state import RUNNING
 from twin.process.forecasting.arrivals import ArrivalModel
 from twin.process.forecasting.columns import NEVER, NONE, Bools, Columns, Ints, enabled_by_case
+from twin.process.forecasting.drift import Drift
 from twin.process.forecasting.measures import World
 from twin.process.forecasting.state import State
 from twin.randomness import Stream, Streams
@@ -27,6 +28,7 @@ class TwinModel:
         state: where they are.
         arrivals: how many come.
         until: ns until which they come.
+        drift: how chances to be open differ from future to future.
         work: the state as the simulation takes it.
         past: the rows of the open cases, in the order of `work`; resources have the numbers of the process.
     """
@@ -35,6 +37,7 @@ class TwinModel:
     state: State
     arrivals: ArrivalModel
     until: int
+    drift: Drift = field(default_factory=Drift)
     work: WorkState = field(init=False)
     past: Columns = field(init=False)
 
@@ -45,48 +48,70 @@ class TwinModel:
     def future(self, streams: Streams) -> tuple[World, Ints]:
         """One future, and when the open cases end in it (see `ensemble.Model`)."""
         when = self.arrivals.draw(self.until, streams)
-        if self.process.structure == "workforce":
-            # Cases meet each other here: the simulation itself decides which quiet ones go on.
-            return self._world(self._simulated(when, self.work, streams), np.zeros(self.work.cases, bool))
-        return self._world(*self._alive(when, streams))
-
-    def _simulated(self, when: Ints, work: WorkState, streams: Streams) -> Simulated:
-        return simulate_columns(self.process, start=work.now, arrivals=when, state=work, streams=streams)
-
-    def _alive(self, when: Ints, streams: Streams) -> tuple[Simulated, Bools]:
-        """A future in which as many quiet cases are open as the state gives chances for, and those that stay so.
-
-        Cases do not meet: each quiet one that is drawn to be open is simulated several times over, and its first
-        future that goes on counts. Where none does, it has been quiet for longer than the process knows: it stays.
-        """
-        chance = self.state.chance[self.state.open_cases]
-        quiet = np.ones(self.work.cases, bool)
-        quiet[np.repeat(np.arange(self.work.cases), np.diff(self.work.offset))[self.work.running]] = False
-        open_ = ~quiet | (streams.uniform(Stream.FORECAST_STATE, np.arange(self.work.cases)) < chance)
-        done = self._first_to_go_on(self.work, np.where(quiet, _COPIES, 1) * open_, when, streams)
+        cases = self.work.cases
+        chance = self.drift.chances(self.state, streams)[self.state.open_cases]
+        quiet = np.ones(cases, bool)
+        quiet[np.repeat(np.arange(cases), np.diff(self.work.offset))[self.work.running]] = False
+        open_ = ~quiet | (streams.uniform(Stream.FORECAST_STATE, np.arange(cases)) < chance)
+        # Each quiet case that is open is drawn several times over, and the first that goes on counts. Where none does,
+        # it has been quiet for longer than the process knows: it stays.
+        copies = np.repeat(np.arange(cases), np.where(quiet, _COPIES, 1) * open_)
+        draw = self._among_others if self.process.structure == "workforce" else self._alone
+        done = draw(copies, when, streams)
         stays = quiet & open_
-        stays[done.case[done.case < self.work.cases]] = False
-        return done, stays
+        stays[done.case[done.case < cases]] = False
+        return self._world(done, stays)
 
-    def _first_to_go_on(self, work: WorkState, copies: Ints, when: Ints, streams: Streams) -> Simulated:
-        """Each case simulated in so many copies; the first of them that goes on has the number of the case."""
-        chosen = np.repeat(np.arange(work.cases), copies)
-        done = self._simulated(when, _taken(work, chosen), streams)
-        opened = len(chosen)
-        on = np.unique(done.case[done.case < opened])[::-1]
-        first = np.full(work.cases, -1, np.int64)
-        first[chosen[on]] = on
-        old = np.concatenate([chosen, work.cases + np.arange(len(when))])
+    def _simulated(
+        self, when: Ints, work: WorkState, streams: Streams, ahead: tuple[Ints, Ints, Ints] | None = None
+    ) -> Simulated:
+        return simulate_columns(self.process, start=work.now, arrivals=when, state=work, streams=streams, ahead=ahead)
+
+    def _alone(self, copies: Ints, when: Ints, streams: Streams) -> Simulated:
+        """A future in which cases do not meet, so that copies can be simulated side by side."""
+        done = self._simulated(when, _taken(self.work, copies), streams)
+        opened = len(copies)
+        chosen = _first(copies, np.unique(done.case[done.case < opened]), self.work.cases)
         keep = done.case >= opened
-        keep[~keep] = first[chosen[done.case[~keep]]] == done.case[~keep]
+        keep[~keep] = chosen[copies[done.case[~keep]]] == done.case[~keep]
+        return self._numbered(done, copies, keep)
+
+    def _among_others(self, copies: Ints, when: Ints, streams: Streams) -> Simulated:
+        """A future in which cases queue for the same people: the copies differ in what they will do, and one is run."""
+        work = _taken(self.work, copies)
+        if not len(copies):
+            return self._numbered(self._simulated(when, work, streams), copies, None)
+        offset, activity, taken = routes_of(self.process, work, streams)
+        case = np.repeat(np.arange(len(copies)), np.diff(offset))
+        on = np.unique(
+            np.concatenate([case[taken < 0], np.repeat(np.arange(work.cases), np.diff(work.offset))[work.running]])
+        )
+        chosen = _first(copies, on, self.work.cases)
+        run = np.sort(chosen[chosen >= 0])
+        rows = np.isin(case, run)
+        sizes = np.diff(offset)[run]
+        alone = _taken(work, run)
+        shift = np.repeat(work.offset[run] - alone.offset[:-1], sizes)
+        ahead = (
+            np.concatenate([[0], np.cumsum(sizes)]),
+            activity[rows],
+            np.where(taken[rows] < 0, -1, taken[rows] - shift),
+        )
+        done = self._simulated(when, alone, streams, ahead)
+        return self._numbered(done, copies[run], None)
+
+    def _numbered(self, done: Simulated, cases: Ints, keep: Bools | None) -> Simulated:
+        """Some rows of a simulation (None = all), with the numbers that its cases have here."""
+        keep = np.ones(len(done.case), bool) if keep is None else keep
+        number = np.concatenate([cases, self.work.cases + np.arange(len(done.arrival))])
         return Simulated(
-            old[done.case[keep]],
+            number[done.case[keep]],
             done.activity[keep],
             done.resource[keep],
             done.start[keep],
             done.end[keep],
-            when,
-            work.cases,
+            done.arrival,
+            self.work.cases,
         )
 
     def _world(self, done: Simulated, stays: Bools) -> tuple[World, Ints]:
@@ -122,6 +147,13 @@ class TwinModel:
         ones = np.ones(int(known.sum())), np.ones(len(start))
         world = World(born[known], ended[known], ones[0], start, end, enabled, who, ones[1])
         return world, np.where(goes_on[:opened], ended[:opened], self.state.instant)
+
+
+def _first(copies: Ints, on: Ints, cases: int) -> Ints:
+    """The first copy of each case that is among those that go on, -1 = none is."""
+    out = np.full(cases, -1, np.int64)
+    out[copies[on[::-1]]] = on[::-1]
+    return out
 
 
 def _past(process: DiscoveredProcess, state: State) -> Columns:

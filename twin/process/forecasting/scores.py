@@ -41,13 +41,6 @@ def crps(members: Floats, truth: Floats) -> Floats:
     return np.where(usable, 2.0 * total / np.maximum(n, 1) ** 2, np.nan)
 
 
-def crps_sorted(members: Floats, truth: Floats) -> Floats:
-    """The same for members in rising order, none of them missing."""
-    n = len(members)
-    rank = np.arange(1, n + 1).reshape(-1, *[1] * truth.ndim)
-    return np.asarray(2.0 / n**2 * ((members - truth) * (n * (truth < members) - rank + 0.5)).sum(axis=0))
-
-
 def usable(members: Floats, truth: Floats) -> Bools:
     """Where there is a truth and enough of the ensemble has a value."""
     return ~np.isnan(truth) & (np.sum(~np.isnan(members), axis=0) >= _LEAST)

@@ -18,7 +18,7 @@ from twin.process.forecasting.columns import (
     known_at,
     running_max,
 )
-from twin.process.forecasting.ending import Contexts
+from twin.process.forecasting.ending import Asked, Contexts
 from twin.process.forecasting.week import WeekClock
 
 LAST = 3
@@ -50,6 +50,21 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """Quiet cases and the quiet times of all cases that they are judged by.
+
+    Attributes:
+        cases: their numbers.
+        asked: their chances, to be had for any weights of the quiet times.
+        by: case of each quiet time.
+    """
+
+    cases: Ints
+    asked: Asked
+    by: Ints
+
+
+@dataclass(frozen=True)
 class State:
     """Who works on what, and which cases wait, just before an instant.
 
@@ -62,6 +77,7 @@ class State:
         running: rows of `columns` that are under way; others without an end have lost it.
         working: the same with what they are.
         idle: cases without any that may be open and wait since `last`: their numbers, in order.
+        judged: how the chances of the cases without any were got, so that they can be drawn with their uncertainty.
     """
 
     instant: int
@@ -72,6 +88,7 @@ class State:
     running: Bools
     working: Work
     idle: Ints
+    judged: Judged
 
     @property
     def open_cases(self) -> Ints:
@@ -103,11 +120,12 @@ def state_at(log: EventLog, instant: int, *, cut: bool = True) -> State:
     chance = np.zeros(n)
     chance[columns.case[running]] = 1.0
     quiet = np.flatnonzero(chance == 0)
-    chance[quiet] = _chances(columns, last, quiet, clock, instant)
+    judged = _judged(columns, last, quiet, clock, instant)
+    chance[quiet] = judged.asked.goes_on()
     chance[chance < LEAST] = 0.0
     idle = quiet[chance[quiet] > 0]
     working = Work(columns.case[running], columns.activity[running], columns.resource[running], columns.start[running])
-    return State(instant, columns, born, last, chance, running, working, idle)
+    return State(instant, columns, born, last, chance, running, working, idle, judged)
 
 
 def _lost(columns: Columns, clock: WeekClock, instant: int) -> Bools:
@@ -127,18 +145,15 @@ def _lost(columns: Columns, clock: WeekClock, instant: int) -> Bools:
     return lost
 
 
-def _chances(columns: Columns, last: Ints, quiet: Ints, clock: WeekClock, instant: int) -> Floats:
-    """Probability of each quiet case to be open."""
-    if not len(quiet):
-        return np.zeros(0)
+def _judged(columns: Columns, last: Ints, quiet: Ints, clock: WeekClock, instant: int) -> Judged:
+    """The quiet cases with how likely each is open."""
     contexts, case, since, until = quiet_times(columns, instant)
     over = until != NEVER
     duration = np.maximum(clock.between(since, np.where(over, until, instant)), 0.0)
-    fit = Contexts(contexts, duration, over)
     latest = np.zeros(len(last), np.int64)
     latest[case] = np.arange(len(case))  # the last quiet time of each case stays
     age = np.maximum(clock.between(last[quiet], np.full(len(quiet), instant)), 0.0)
-    return fit.goes_on(contexts[latest[quiet]], age)
+    return Judged(quiet, Contexts(contexts, duration, over).asked(contexts[latest[quiet]], age), case)
 
 
 def quiet_times(columns: Columns, instant: int) -> tuple[Ints, Ints, Ints, Ints]:
