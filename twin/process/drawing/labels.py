@@ -7,13 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from twin.process.bpmn.graph import Box, Points
 from twin.process.drawing.text import width_of
 
+Floats = NDArray[np.float64]
 ASCENT, DESCENT = 0.8, 0.2
 """Height of letters above and below the line that they stand on, in sizes of the font."""
 _CROSSED, _SHARED, _STEP = 12.0, 30.0, 0.01
 """Costs: of each line that runs through a text, of standing on a line of several ways, of a later wish."""
+
+_STILL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Room:
 
     def __init__(self, taken: Iterable[Box], lines: Iterable[Points]) -> None:
         self.taken = list(taken)
-        self._stretches = [s for points in lines for s in pairwise(points)]
+        self._stretches = stretches_of(lines)
 
     def put(self, wishes: Iterable[tuple[Spot, float]], forms: Sequence[tuple[str, ...]], size: float) -> Label | None:
         """The cheapest free place for a text, which is then taken; None if there is none.
@@ -88,21 +94,28 @@ class Room:
     def _crossed(self, box: Box) -> int:
         """How many stretches of lines run through a rectangle or nearly so, as lines may be thick."""
         box = Box(box.x - 2, box.y - 1, box.width + 4, box.height + 2)
-        return sum(_meets(a, b, box) for a, b in self._stretches)
+        return int(np.count_nonzero(_meets(self._stretches, box)))
 
 
-def _meets(a: tuple[float, float], b: tuple[float, float], box: Box) -> bool:
-    """Whether a stretch and a rectangle meet (the stretch is cut to the rectangle's sides, one after another)."""
-    low, high = 0.0, 1.0
+def stretches_of(lines: Iterable[Points]) -> Floats:
+    """The straight stretches of lines, a row each: x and y of its beginning and of its end."""
+    rows = [(*a, *b) for points in lines for a, b in pairwise(points)]
+    return np.array(rows, np.float64).reshape(-1, 4)
+
+
+def _meets(stretches: Floats, box: Box) -> NDArray[np.bool_]:
+    """Which stretches and a rectangle meet (a stretch is cut to the rectangle's sides, one after another)."""
+    low, high = np.zeros(len(stretches)), np.ones(len(stretches))
+    meets = np.ones(len(stretches), bool)
     for k, near, far in ((0, box.x, box.x + box.width), (1, box.y, box.y + box.height)):
-        along = b[k] - a[k]
-        if abs(along) < 1e-9:
-            if not near < a[k] < far:
-                return False
-            continue
-        first, last = sorted(((near - a[k]) / along, (far - a[k]) / along))
-        low, high = max(low, first), min(high, last)
-    return low < high
+        begin, along = stretches[:, k], stretches[:, k + 2] - stretches[:, k]
+        still = np.abs(along) < _STILL
+        meets &= ~still | ((near < begin) & (begin < far))
+        step = np.where(still, 1.0, along)
+        first, last = (near - begin) / step, (far - begin) / step
+        low = np.where(still, low, np.maximum(low, np.minimum(first, last)))
+        high = np.where(still, high, np.minimum(high, np.maximum(first, last)))
+    return meets & (low < high)
 
 
 def around(box: Box, lines: int, size: float) -> Iterator[tuple[Spot, float]]:

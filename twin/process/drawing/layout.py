@@ -7,6 +7,7 @@ the distances that the order asks for (pool adjacent violators).
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class _Layout:
     def __init__(self, diagram: Diagram, label_widths: Mapping[str, float]) -> None:
         self.diagram, self.label_widths = diagram, label_widths
         self.nodes = [e.id for e in diagram.elements.values() if e.kind is not Kind.BOUNDARY]
+        self.hosts = {e.attached for e in diagram.of_kind(Kind.BOUNDARY)}
         self.size = {e.id: size_of(e.kind) for e in diagram.elements.values()}
         self.ways = [_Way(f.id, self._host(f.source), f.target) for f in diagram.flows.values()]
         self.rank: dict[str, int] = {}
@@ -170,8 +172,10 @@ class _Layout:
         total = 0
         for i, layer in enumerate(self.layers[:-1]):
             index = {node: k for k, node in enumerate(self.layers[i + 1])}
-            ends = [index[b] for a in layer for b in sorted(after[a], key=index.__getitem__)]
-            total += sum(1 for j, x in enumerate(ends) for y in ends[j + 1 :] if y < x)
+            seen: list[int] = []
+            for end in (index[b] for a in layer for b in sorted(after[a], key=index.__getitem__)):
+                total += len(seen) - bisect_right(seen, end)
+                insort(seen, end)
         return total
 
     def _heights(self) -> None:
@@ -245,7 +249,7 @@ class _Layout:
             return 4.0
         kind = self.diagram.elements[node].kind
         labelled = 30.0 if kind is not Kind.TASK and self.diagram.elements[node].name else 0.0
-        return self.size[node][1] + labelled + (26.0 if self.diagram.attached(node) else 0.0)
+        return self.size[node][1] + labelled + (26.0 if node in self.hosts else 0.0)
 
     def _drawn(self) -> Placement:
         tracks = self._tracks()

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from itertools import pairwise
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from twin.process.bpmn.graph import GATEWAYS, Box, Diagram, Element, Kind, Points
 from twin.process.drawing import symbols
-from twin.process.drawing.labels import Label, Room, along, around
+from twin.process.drawing.labels import Floats, Label, Room, along, around, stretches_of
 from twin.process.drawing.layout import LABEL, TASK, Placement, lay_out
 from twin.process.drawing.text import FONTS, short_number, short_span, width_of, word, wrapped
 
@@ -174,6 +176,7 @@ class _Picture:
     def _put_texts(self) -> dict[str, Label]:
         """Places for the names of events and gateways, then for the texts on flows; by element or flow."""
         room = Room(self.boxes.values(), self.lines.values())
+        self._straight, self._owner = self._level_or_upright()
         found = {}
         for element in self.diagram.elements.values():
             if element.kind is not Kind.TASK and (lines := self._caption(element)):
@@ -187,17 +190,23 @@ class _Picture:
                 found[identity] = room.put(wishes, list(dict.fromkeys(forms)), _SMALL)
         return {key: label for key, label in found.items() if label is not None}
 
+    def _level_or_upright(self) -> tuple[Floats, NDArray[np.str_]]:
+        """Stretches that run level or upright: rows of least and most x and y, drawn out by one; and whose they are."""
+        parts = {identity: stretches_of([points]) for identity, points in self.lines.items()}
+        x0, y0, x1, y1 = np.concatenate([np.zeros((0, 4)), *parts.values()]).T
+        owner = np.repeat(np.array(list(parts), np.str_), [len(part) for part in parts.values()])
+        straight = (np.abs(x1 - x0) < 1) | (np.abs(y1 - y0) < 1)
+        rows = np.stack(
+            [np.minimum(x0, x1) - 1, np.maximum(x0, x1) + 1, np.minimum(y0, y1) - 1, np.maximum(y0, y1) + 1]
+        )
+        return rows[:, straight], owner[straight]
+
     def _is_shared(self, identity: str) -> Callable[[float, float], bool]:
         """Whether another way lies where this one does."""
-        others = [s for i, points in self.lines.items() if i != identity for s in pairwise(points)]
+        others = self._straight[:, self._owner != identity]
 
         def shared(x: float, y: float) -> bool:
-            return any(
-                min(a[0], b[0]) - 1 <= x <= max(a[0], b[0]) + 1
-                and min(a[1], b[1]) - 1 <= y <= max(a[1], b[1]) + 1
-                and (abs(a[0] - b[0]) < 1 or abs(a[1] - b[1]) < 1)
-                for a, b in others
-            )
+            return bool(((others[0] <= x) & (x <= others[1]) & (others[2] <= y) & (y <= others[3])).any())
 
         return shared
 
