@@ -292,11 +292,19 @@ def execute(application: typer.Typer, name: str, arguments: list[str]) -> int:
         _complain(say("error", language, text=" ".join(str(error).split())))
         return CHECK_FAILED if isinstance(error, ConservationError) or _died(error) else BAD_INPUT
     except TyperException as error:
-        text = f"{error.format_message()} {say('usage_hint', language, command=name)}"
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else name
+        text = f"{error.format_message().rstrip('.')}. {say('usage_hint', language, command=command)}"
         _complain(say("error", language, text=" ".join(text.split())))
         return BAD_INPUT
     except BrokenPipeError:
         return OK
+    except OSError as error:  # a disk that is full, a folder that may not be written
+        if error.filename is None:
+            raise
+        what = (error.strerror or type(error).__name__).lower()
+        _complain(say("error", language, text=say("cannot_use", language, path=error.filename, what=what)))
+        return BAD_INPUT
     if status == INTERRUPTED:
         _complain(say("interrupted", language))
     return status if isinstance(status, int) else OK

@@ -11,6 +11,7 @@ import typer
 
 from dashboards.i18n import say
 from dashboards.log_columns import Columns, read_given
+from dashboards.targets import file_to_write, folder_to_write
 
 if TYPE_CHECKING:
     from twin.process.discovery.model import DiscoveredProcess
@@ -54,6 +55,9 @@ def discover(
         raise ScenarioError(f"{structure!r} is not a structure", hint="Give workforce, timers or resampled.")
     if structure == "resampled" and mechanistic:
         raise ScenarioError("--mechanistic forbids --structure resampled", hint="Leave out one of the two.")
+    file_to_write(out)
+    if pictures is not None:
+        folder_to_write(pictures)
     recorded = read_given(log, column, zone, language)
     with _Stage(language) as stage:
         options = Options(
@@ -117,9 +121,11 @@ def simulate_log(
     """
     from dashboards import console
     from twin.process.discovery import as_log, columns_of, load_process, simulate_like
-    from twin.process.eventlog.files import write_log
+    from twin.process.eventlog.files import form_of, write_log
     from twin.randomness import Streams
 
+    form_of(out)
+    file_to_write(out)
     fitted = load_process(process)
     columns = columns_of(read_given(like, column, zone, language))
     start, cases = int(columns.first.min()), columns.cases

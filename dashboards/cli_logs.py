@@ -9,6 +9,7 @@ import typer
 
 from dashboards.log_columns import Columns, read_given
 from dashboards.log_words import say
+from dashboards.targets import file_to_write, folder_to_write
 
 if TYPE_CHECKING:
     from twin.process.eventlog.checks import Finding
@@ -155,9 +156,9 @@ def map_of(
 
     if out.suffix.lower() != ".svg":
         raise DataError("not the name of a map", where=str(out), hint="Names end in .svg.")
+    file_to_write(out)
     held = _read(log, column, zone, case_type, language)
     found = flow_map(held, paths=paths, most=activities)
-    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(draw_map(found, title=log.name, language=language, waits=waits), encoding="utf-8")
     if json:
         console.out_json({"picture": out, **as_values(found), "notes": held.notes})
@@ -187,8 +188,10 @@ def convert(
 
     Example: twin log convert loans.csv loans.xes.gz
     """
-    from twin.process.eventlog.files import write_log
+    from twin.process.eventlog.files import form_of, write_log
 
+    form_of(to)
+    file_to_write(to)
     held = _read(log, column, zone, case_type, language)
     write_log(held, to)
     _say_written({to: held}, json, language)
@@ -220,6 +223,9 @@ def split(
     for path in targets:
         if path.exists() and not force:
             raise DataError("is there already", where=str(path), hint="Give another folder with --out, or --force.")
+    if not 0 < test < 1:
+        raise DataError(f"{test:g} is not a share", where="--test", hint="Give one above 0 and below 1, such as 0.2.")
+    folder_to_write(out)
     held = _read(log, column, zone, case_type, language)
     written = dict(zip(targets, cut(held, 1 - test), strict=True))
     out.mkdir(parents=True, exist_ok=True)
@@ -278,4 +284,9 @@ def score(
 
 
 def _read(path: Path, column: list[str] | None, zone: str, case_type: str | None, language: str) -> EventLog:
-    return read_given(path, column, zone, language, case_type=case_type)
+    from twin.errors import DataError
+
+    held = read_given(path, column, zone, language, case_type=case_type)
+    if not len(held):
+        raise DataError("there are no activities in it", where=str(path), hint="A log has a row for each.")
+    return held

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from dashboards.targets import file_to_write, folder_to_write
 
 if TYPE_CHECKING:
     from dashboards.process.files import Loaded
@@ -21,6 +24,8 @@ process = typer.Typer(
 
 _ALL = (1 << 64) - 1
 _DRAWN_CASES, _CASES = 1000, 1000
+_PATIENCE_S = 6.0
+"""Seconds without a replication after which the user is told why."""
 
 File = Annotated[Path, typer.Argument(help="Process file (YAML, BPMN 2.0) or name · 流程文件（YAML、BPMN）或名称")]
 Parameters = Annotated[
@@ -72,7 +77,10 @@ def check(
         return
     console.out(say("sound", language, name=model.name))
     console.print_table(
-        console.simple_table((say("kind", language), say("number", language)), [(k, str(n)) for k, n in kinds.items()])
+        console.simple_table(
+            (say("kind", language), say("number", language)),
+            [(say(f"kind_{k}", language), str(n)) for k, n in kinds.items()],
+        )
     )
     rows = [(name, _staff(p, language), p.calendar or say("always", language)) for name, p in model.pools.items()]
     heads = [say(k, language) for k in ("pool", "staff", "hours")]
@@ -117,6 +125,10 @@ def run(
     from dashboards.process.files import load
     from dashboards.process.show import as_values, run_tables
 
+    if out is not None:
+        folder_to_write(out)
+    if log is not None:
+        _log_to_write(log)
     loaded = load(file, parameters, pool, history)
     plan = _plan(days, cases, replications, seed, start)
     result = _simulate(loaded, plan, log, language)
@@ -130,6 +142,13 @@ def run(
         console.print_table(table)
     _notes(loaded, language)
     _files(written, language)
+
+
+def _log_to_write(path: Path) -> None:
+    from twin.process.eventlog.files import form_of
+
+    form_of(path)
+    file_to_write(path)
 
 
 def _plan(days: int | None, cases: int | None, replications: int, seed: int, start: str | None) -> Plan:
@@ -231,6 +250,7 @@ def draw(
     from dashboards.process.files import load
     from twin.process.simulation import Plan
 
+    file_to_write(out)
     loaded = load(file, parameters, pool, history)
     result = _simulate(loaded, Plan(cases=cases, seed=seed), None, language) if with_run else None
     out.write_text(_drawn(loaded, result, colour, language), encoding="utf-8")
@@ -266,6 +286,7 @@ def convert(
     from twin.process.prosimos.write import write_prosimos
     from twin.process.writer import write_process
 
+    file_to_write(target)
     loaded = load(file, parameters, pool, history)
     notes = list(loaded.notes)
     if target.suffix.lower() in YAML:
@@ -309,15 +330,27 @@ class _Progress:
 
     def __init__(self, language: str) -> None:
         self._language, self._shown = language, False
+        self._patience = threading.Timer(_PATIENCE_S, self._excuse)
 
     def __enter__(self) -> _Progress:
+        self._patience.daemon = True
+        self._patience.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._patience.cancel()
         if self._shown:
             sys.stderr.write("\r\033[K")
 
+    def _excuse(self) -> None:
+        """Say why nothing comes: once compiled, few processes need so long for their first replication."""
+        from dashboards import console
+        from dashboards.process.words import say
+
+        console.note(say("compiling", self._language))
+
     def __call__(self, done: int, n: int) -> None:
+        self._patience.cancel()
         if sys.stderr.isatty():
             from dashboards.process.words import say
 

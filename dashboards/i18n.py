@@ -10,6 +10,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "error": ("error: {text}", "错误：{text}"),
     "interrupted": ("interrupted; finished replications are kept", "已中断；已完成的重复运行会保留"),
     "usage_hint": ("See `{command} --help`.", "请看 `{command} --help`。"),
+    "cannot_use": ("{path}: cannot be read or written: {what}", "{path}：无法读写：{what}"),
     "unknown_language": ("{value!r} is not a language", "不支持语言 {value!r}"),
     "languages_are": ("Give en or zh.", "可选 en 或 zh。"),
     # progress

@@ -36,10 +36,14 @@ def process_model(name: str) -> ProcessModel:
     path = PROCESSES / f"{name}.yaml"
     if not path.is_file():
         path = Path(name)
+    if path.is_dir():
+        raise ScenarioError("is a folder", where=name, hint="Give a file in it.")
+    if not path.is_file() and path.suffix.lower() in (".yaml", ".yml"):
+        raise ScenarioError("there is no such file", where=name)
     if not path.is_file():
         known = process_names()
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}; or give a file."
+        hint = f"Did you mean {near[0]!r}?" if near else "`twin process compare` lists the names; or give a file."
         raise ScenarioError(f"no process {name!r}", hint=hint)
     return load_process(path)
 

@@ -194,7 +194,7 @@ def test_chinese_output_is_chinese_everywhere(here):
         (("run", "ordinary-day", "--replications", "two"), ("--replications",)),
         (("run", "ordinary-day", "--workers", "0"), ("--workers",)),
         (("run", "ordinary-day", "--seed", "-1"), ("--seed",)),
-        (("run", "ordinary-day", "--bogus"), ("--bogus", "twin --help")),
+        (("run", "ordinary-day", "--bogus"), ("--bogus", "twin run --help")),
         (("run",), ("'name'",)),
         (("frobnicate",), ("frobnicate",)),
         (("list", "--language", "fr"), ("'fr' is not a language. Give en or zh.",)),

@@ -98,7 +98,7 @@ def test_columns_may_be_named(tmp_path):
 @pytest.mark.parametrize(
     ("head", "rows", "words"),
     [
-        ("a,b,c\n", ["1,2,3"], "no column is the case. It has a, b, c; call it 'case', or let `twin log convert"),
+        ("a,b,c\n", ["1,2,3"], "no column is the case. It has a, b, c. Say which one it is with `--column case=NAME`"),
         (HEAD, [",a,x,,2026-09-15T10:00:00Z"], "row 2: a row without case"),
         (HEAD, ["1,a,x,5,7"], "numbers are not times"),
         (HEAD, ["1,a,x,2026-13-01T10:00:00Z,2026-09-15T10:00:00Z"], "row 2: '2026-13-01T10:00:00Z' is not a time"),

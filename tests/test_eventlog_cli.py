@@ -92,7 +92,7 @@ def test_summary_shows_variants_and_draws(log, tmp_path, capsys):
         (["check", "{log}", "--column", "case"], "'case' does not name a column. Write ROLE=COLUMN"),
         (["check", "{log}", "--column", "case=nr"], "there is no column 'nr'"),
         (["check", "nowhere.csv"], "nowhere.csv: there is no such file"),
-        (["split", "{log}", "--test", "2"], "is not a split"),
+        (["split", "{log}", "--test", "2"], "2 is not a share"),
         (["convert", "{log}", "log.doc"], "not the name of an event log"),
     ],
 )

@@ -34,6 +34,8 @@ def load_process(path: str | pathlib.Path) -> ProcessModel:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ScenarioError(f"cannot read the process file: {error.strerror}", where=str(file)) from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError("not in UTF-8", where=str(file), hint="Save it as UTF-8 text.") from error
     return parse_process(text, str(file))
 
 
@@ -51,8 +53,8 @@ def parse_process(text: str, file: str = "process") -> ProcessModel:
     try:
         model = ProcessModel.model_validate(_plain(tree))
     except ValidationError as error:
-        # Of the alternatives that a value may be, the one that it came nearest to.
-        deepest = max(error.errors(), key=lambda e: len(e["loc"]))
+        # Of the alternatives that a value may be, the one that it came nearest to; a key misspelt before one missing.
+        deepest = max(error.errors(), key=lambda e: (len(e["loc"]), e["type"] == "extra_forbidden"))
         raise _explain(deepest, tree, file) from error
     for place, what, hint in problems(model):
         raise ScenarioError(what, where=_where(tree, place, file)[0], hint=hint)

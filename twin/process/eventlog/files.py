@@ -34,6 +34,8 @@ def read_log(
         DataError: the file is missing, of an unknown form or damaged.
     """
     file = Path(path)
+    if file.is_dir():
+        raise DataError("is a folder", where=str(file), hint="Give a file in it.")
     form = form_of(file)
     if not file.is_file():
         raise DataError("there is no such file", where=str(file))

@@ -103,11 +103,15 @@ def _as_text(value: Any) -> str | None:
 def _read_json(path: Path) -> _Raw:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", where=str(path)) from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise DataError("not in UTF-8", where=str(path), hint="Save it as UTF-8 text.") from error
     except json.JSONDecodeError as error:
         raise DataError(f"not JSON: {error.msg}", where=f"{path}:{error.lineno}") from error
     hint = "OCEL 2.0 has lists `objects` (id, type) and `events` (id, type, time, attributes, relationships)."
+    if not isinstance(document, dict):
+        raise DataError("not OCEL 2.0: it is no object with keys", where=str(path), hint=hint)
     try:
         objects = {str(thing["id"]): str(thing["type"]) for thing in document["objects"]}
         events, relations = [], []

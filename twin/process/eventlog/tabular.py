@@ -130,6 +130,8 @@ def _head(path: Path) -> tuple[list[str], str]:
     """Names of the columns of a text table, and what separates them."""
     with _opened(path) as stream:
         head = stream.readline().decode("utf-8-sig")
+    if not head.strip():
+        raise DataError("there is nothing in its first line", where=str(path), hint="It names the columns.")
     delimiter = max(_DELIMITERS, key=head.count)
     return [name.strip("\r\n") for name in next(csv.reader([head], delimiter=delimiter), [])], delimiter
 
@@ -178,6 +180,6 @@ def _find_columns(names: Sequence[str], given: Mapping[str, str], path: Path) ->
     for role in _NEEDED:
         if role not in found:
             name = _ALIASES[role][0]
-            hint = f"{has}; call it {name!r}, or let `twin log convert --column {name}=NAME` write the usual names."
+            hint = f"{has}. Say which one it is with `--column {name}=NAME`, or call it {name!r}."
             raise DataError(f"no column is the {role}", str(path), hint)
     return found

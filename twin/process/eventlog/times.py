@@ -20,6 +20,7 @@ _NAIVE = pa.timestamp("us")
 _ZONED = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
 _LIKE = "Write it like 2026-09-15T09:30:00.000+08:00."
 _DATE_FIRST = re.compile(r"^\d{4}[-/]\d")
+_TWO_NUMBERS = r"^\s*(\d{1,2})[./-](\d{1,2})[./-]\d{2}"
 
 
 class Times(NamedTuple):
@@ -111,8 +112,9 @@ def _to_datetime(column: pd.Series, where: str, *, utc: bool) -> pd.Series:
 
     first = str(column.dropna().iloc[0])
     formats = ["ISO8601", "mixed"] if _DATE_FIRST.match(first) else ["mixed"]
+    day_first = not _DATE_FIRST.match(first) and _is_day_first(column, where)
     for form in formats:
-        parsed = pd.to_datetime(column, format=form, utc=utc, errors="coerce", dayfirst=not _DATE_FIRST.match(first))
+        parsed = pd.to_datetime(column, format=form, utc=utc, errors="coerce", dayfirst=day_first)
         bad = parsed.isna() & column.notna()
         if not bad.any():
             return parsed
@@ -122,3 +124,16 @@ def _to_datetime(column: pd.Series, where: str, *, utc: bool) -> pd.Series:
         where=f"{where}, row {row + 2}",
         hint=_LIKE,
     )
+
+
+def _is_day_first(column: pd.Series, where: str) -> bool:
+    """Whether 7/9/2026 is in September, as in most of the world: unless the column has a month after the twelfth."""
+    import pandas as pd
+
+    pairs = column.dropna().astype(str).str.extract(_TWO_NUMBERS).apply(pd.to_numeric)
+    first, second = pairs[0] > 12, pairs[1] > 12
+    if first.any() and second.any():
+        row = int((column.index == second.idxmax()).argmax())
+        what = f"{column.iloc[row]!r} has the month first, and other times of the column have the day first"
+        raise DataError(what, where=f"{where}, row {row + 2}", hint=_LIKE)
+    return not bool(second.any())
