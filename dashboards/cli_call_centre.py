@@ -169,6 +169,8 @@ def parse_months(text: str) -> tuple[int, ...]:
         ends = part.split("-")
         if len(ends) > 2 or not all(e.strip().isdigit() for e in ends):
             raise ScenarioError(f"{text!r} does not name months", where="--months", hint="Write 1-5 or 1,2,4.")
+        if int(ends[0]) > int(ends[-1]):
+            raise ScenarioError(f"{text!r} runs backwards", where="--months", hint="Write the earlier month first.")
         months.update(range(int(ends[0]), int(ends[-1]) + 1))
     if months and not (min(months) >= 1 and max(months) <= 12):
         raise ScenarioError(f"{text!r} has months outside 1 to 12", where="--months")

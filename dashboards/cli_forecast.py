@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dashboards.log_columns import Columns
+from dashboards.targets import folder_to_write
 
 if TYPE_CHECKING:
     from twin.process.discovery import DiscoveredProcess
@@ -64,6 +65,8 @@ def forecast(
     from twin.process.forecasting.spans import instant_of
     from twin.process.forecasting.worlds import end_of
 
+    if out is not None:
+        folder_to_write(out)
     plan = _plan(horizon, step, runs, seed, deadline, calibrate, zone, process)
     show = _Progress(language, zone)
     try:
@@ -127,6 +130,7 @@ def backtest(
     from twin.process.forecasting.evaluate import evaluate
     from twin.process.forecasting.spans import instant_of, span_of, span_text, text_of
 
+    folder_to_write(out)
     plan = _plan(horizon, step, runs, seed, deadline, 0, zone, process)
     show = _Progress(language, zone)
     try:
@@ -196,6 +200,8 @@ def watch(
     from twin.process.forecasting.watch import Watcher, look_once
     from twin.process.forecasting.watch import watch as follow
 
+    if out is not None:
+        folder_to_write(out)
     plan = _plan(horizon, step, runs, seed, deadline, calibrate, zone, process)
     pause = span_of(every, "--every") / 1e9
     teller = _Teller(language, out, zone, json=json)

@@ -25,7 +25,7 @@ FILES = {
     "empty.csv": "",
     "head.csv": HEAD,
     "other.csv": "a,b,c\n1,2,3\n",
-    "gbk.csv": "案例,活动\n".encode("gbk"),
+    "gbk.csv": "案例,活动\n1,开户\n".encode("gbk"),
     "rubbish.xes": bytes(range(256)),
     "cut.csv.gz": gzip.compress((HEAD + ROW * 500).encode())[:60],
     "list.jsonocel": "[1]",
@@ -62,6 +62,14 @@ CASES = [
     ("process convert ok.yaml none/x.yaml", "its folder is not there"),
     ("discover ok.csv --out none/p.yaml", "its folder is not there"),
     ("discover ok.csv --pictures ok.yaml", "is a file where a folder is wanted"),
+    ("simulate-log gbk.yaml --like ok.csv --out x.csv", "gbk.yaml: not in UTF-8"),
+    ("call-centre fit ok.yaml --out c.yaml", "ok.yaml: "),
+    ("call-centre fit gbk.csv --out c.yaml", "gbk.csv: not in UTF-8"),
+    ("call-centre fit empty.csv --out c.yaml", "empty.csv: cannot be read: No columns to parse from file"),
+    ("call-centre fit . --months 5-1 --out c.yaml", "--months: '5-1' runs backwards"),
+    ("call-centre predict gbk.yaml --against ok.csv --month 6", "gbk.yaml: not in UTF-8"),
+    ("forecast ok.csv --horizon 1d --out ok.yaml", "is a file where a folder is wanted"),
+    ("watch gbk.csv --horizon 1d --once", "gbk.csv: not in UTF-8"),
     ("simulate-log ok.yaml --like ok.csv --out none/x.csv", "its folder is not there"),
 ]
 

@@ -215,6 +215,8 @@ def load(path: Path) -> Parameters:
         if not isinstance(content, dict) or content.get("version") != VERSION:
             raise DataError("this is not a parameter file of a call centre", where=str(path), hint="Fit it again.")
         return Parameters.model_validate(content)
+    except UnicodeDecodeError as error:
+        raise DataError("not in UTF-8", where=str(path), hint="Fit it again.") from error
     except YAMLError as error:
         raise DataError("the file is not YAML", where=str(path), hint=str(error).splitlines()[0]) from error
     except ValidationError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -187,7 +188,8 @@ def _read_months(folder: Path, months: Sequence[int] | None) -> tuple[Calls, Rep
     digest, frames = hashlib.sha256(), []
     for file in files:
         digest.update(file.read_bytes())
-        frame = pd.read_csv(file, sep=r"\s+", dtype={"date": str, "vru_entry": str, "vru_exit": str, "q_start": str})
+        texts = dict.fromkeys(("date", "vru_entry", "vru_exit", "q_start"), str)
+        frame = _table(file, sep=r"\s+", dtype=texts)
         missing = [c for c in _RAW if c not in frame.columns]
         if missing:
             raise DataError(f"columns {', '.join(missing)} are missing", where=str(file))
@@ -255,8 +257,21 @@ def _columns(frame: pd.DataFrame, first_day: dt.date) -> Calls:
     )
 
 
+def _table(path: Path, **options: Any) -> pd.DataFrame:
+    """A table of text or Parquet, as pandas reads it."""
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, **options)
+    except UnicodeDecodeError as error:
+        raise DataError("not in UTF-8", where=str(path), hint="Save it as UTF-8 text.") from error
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        what = f"cannot be read: {str(error).strip().splitlines()[0]}"
+        raise DataError(
+            what, where=str(path), hint="A table of calls has a line of names and a row for each."
+        ) from error
+
+
 def _read_table(path: Path) -> tuple[Calls, Report]:
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    frame = _table(path)
     missing = [c for c in TABLE_COLUMNS if c not in frame.columns]
     if missing:
         meaning = f"{missing[0]}: {TABLE_COLUMNS[missing[0]]}"

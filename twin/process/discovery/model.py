@@ -266,8 +266,10 @@ def load_process(path: str | Path) -> DiscoveredProcess:
     """
     try:
         tree = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", where=str(path)) from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise DataError("not in UTF-8", where=str(path), hint="`twin discover LOG --out FILE` writes one.") from error
     except MarkedYAMLError as error:
         raise DataError(f"is not YAML: {error.problem}", where=str(path)) from error
     if not isinstance(tree, dict) or tree.get("kind") != "discovered":

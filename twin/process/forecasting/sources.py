@@ -197,6 +197,7 @@ def _continues(before: dict[str, tuple[int, bytes]], now: dict[str, bytes]) -> b
 def _read_parts(parts: dict[str, bytes], zone: str, columns: Mapping[str, str]) -> list[EventLog]:
     """Logs of the parts; parts of text with one head line are one log, so that starts find ends in other parts."""
     joined: dict[bytes, list[bytes]] = {}
+    first: dict[bytes, str] = {}
     logs = []
     for name, content in parts.items():
         if not name.lower().endswith(_TEXT):
@@ -204,9 +205,10 @@ def _read_parts(parts: dict[str, bytes], zone: str, columns: Mapping[str, str]) 
             continue
         head, _, body = content.partition(b"\n")
         if head.strip():
+            first.setdefault(head.strip(), Path(name).name[: -3 if name.lower().endswith(".gz") else None])
             joined.setdefault(head.strip(), []).append(body)
-    texts = ((head + b"\n", b"".join(bodies)) for head, bodies in joined.items())
-    logs += [_read("log.csv", head + body, zone, columns) for head, body in texts if body]
+    texts = ((first[head], head + b"\n", b"".join(bodies)) for head, bodies in joined.items())
+    logs += [_read(name, head + body, zone, columns) for name, head, body in texts if body]
     if not logs:
         raise SourceAwayError("there is no whole line of events yet")
     return logs
