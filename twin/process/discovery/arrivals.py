@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from twin.process.discovery.columns import DAY, HOUR, MONDAY_SHIFT, WEEK, Float, Int, week_time
@@ -9,7 +11,10 @@ from twin.process.discovery.model import Arrivals
 from twin.randomness import Stream, Streams
 
 HOURS = 168
-_HALF_LIVES = (0.0, 8.0, 4.0, 2.0, 1.0)
+_HALF_LIVES = (0.0, 26.0, 13.0, 8.0, 4.0, 2.0, 1.0)
+_AHEAD = 0.25
+"""Forecasts are tried over a quarter of what lies before them; a trend is taken to go on as long, not longer."""
+_SURE_SLOPE = 3.0
 _MILLION = 1_000_000
 _LEAST_SHOWN = (0.7, 0.3)
 """Stretches in which a log shows fewer of the cases are left out, if half of it remains."""
@@ -36,8 +41,10 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
     times, mass = first[seen], weight[seen]
     profile = profile_of_week(times, mass, begin, max(until, begin + HOUR))
     days, counts, exposure = _daily(times, mass, profile, begin, until)
-    half_life, spread = _choose_half_life(days, counts, exposure)
+    half_life, slope, spread = _choose_level(days, counts, exposure)
     level = _level(days, counts, exposure, days[-1] + 1.0, half_life)
+    if slope:
+        level = _trend_level(*_trend(days, counts, exposure)[:2], days[-1:] + 1.0, np.ones(1))
     level = level if level > 0 else _level(days, counts, exposure, days[-1] + 1.0, 0.0)
     # A log of one instant says nothing of a rate: its cases are taken as one day's.
     level = level if level > 0 else float(mass.sum()) / (DAY / HOUR)
@@ -50,6 +57,9 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
         gaps=np.round(gaps * _MILLION).astype(np.int64),
         block=block,
         level_spread=round(float(spread), 4),
+        growth=round(7.0 * slope, 6),
+        begin=begin,
+        until=until,
     )
 
 
@@ -96,30 +106,79 @@ def _level(days: Float, counts: Float, exposure: Float, at: float, half_life: fl
     return float((weight * counts).sum()) / total if total > 0 else 0.0
 
 
-def _choose_half_life(days: Float, counts: Float, exposure: Float) -> tuple[float, float]:
-    """The half life that best forecast the level of the next quarter from many origins, and its error."""
+def _trend(days: Float, counts: Float, exposure: Float) -> tuple[float, float, float]:
+    """Log-linear rate by Poisson regression: its logarithm on day 0, its slope a day, and |slope| over its error.
+
+    The error is that of counts as dispersed as they are (Pearson's statistic by its degrees of freedom).
+    """
+    use = exposure > 1e-9
+    t, y, e = days[use], counts[use], exposure[use]
+    if len(t) < 3 or y.sum() <= 0:
+        return 0.0, 0.0, 0.0
+    centre = float(t.mean())
+    design = np.stack([np.ones(len(t)), t - centre])
+    beta = np.array([np.log(y.sum() / e.sum()), 0.0])
+    for _ in range(25):
+        mean = e * np.exp(np.clip(beta @ design, -50.0, 50.0))
+        information = (design * mean) @ design.T
+        step = np.linalg.lstsq(information, design @ (y - mean), rcond=None)[0]
+        beta = beta + np.clip(step, -1.0, 1.0)
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    mean = np.maximum(e * np.exp(np.clip(beta @ design, -50.0, 50.0)), 1e-9)
+    dispersion = max(1.0, float(((y - mean) ** 2 / mean).sum()) / max(1, len(t) - 2))
+    spread = float((mean * (t - centre) ** 2).sum())
+    error = np.sqrt(dispersion / max(spread, 1e-9))
+    return float(beta[0] - beta[1] * centre), float(beta[1]), float(abs(beta[1]) / error)
+
+
+def _trend_level(base: float, slope: float, days: Float, exposure: Float) -> float:
+    """Arrivals per operational hour that a trend gives on some days."""
+    total = float(exposure.sum())
+    return float((exposure * np.exp(base + slope * days)).sum()) / total if total > 0 else 0.0
+
+
+def _choose_level(days: Float, counts: Float, exposure: Float) -> tuple[float, float, float]:
+    """The half life that best forecast the level of the next quarter from many origins; a slope; their error.
+
+    A trend (slope of the logarithm a day, 0 = none) must forecast better than the best half life by more than chance
+    explains, and be surely there.
+    """
     span = len(days)
     origins = [o for o in range(int(0.35 * span), int(0.85 * span), max(1, span // 24)) if o >= 5]
     if span < 14 or not origins:
-        return 0.0, 0.0
-    errors: dict[float, Float] = {}
-    for half_life in _HALF_LIVES:
-        logs = []
-        for o in origins:
-            stop = min(span, o + max(3, o // 4))
-            actual = counts[o:stop].sum() / max(exposure[o:stop].sum(), 1e-9)
-            forecast = _level(days[:o], counts[:o], exposure[:o], float(o), half_life)
-            logs.append(np.log(forecast / actual) if actual > 0 and forecast > 0 else np.nan)
-        errors[half_life] = np.abs(logs)
-    best, plain = 0.0, errors[0.0]
+        return 0.0, 0.0, 0.0
+    stops = [min(span, o + max(3, int(_AHEAD * o))) for o in origins]
+    actual = np.array([counts[o:s].sum() / max(exposure[o:s].sum(), 1e-9) for o, s in zip(origins, stops, strict=True)])
+
+    def error(forecast: Callable[[int, int], float]) -> Float:
+        found = np.array([forecast(o, s) for o, s in zip(origins, stops, strict=True)])
+        sound = (actual > 0) & (found > 0)
+        return np.abs(np.log(np.where(sound, found, np.nan) / np.where(sound, actual, 1.0)))
+
+    errors = {
+        half_life: error(lambda o, _, h=half_life: _level(days[:o], counts[:o], exposure[:o], float(o), h))  # type: ignore[misc]
+        for half_life in _HALF_LIVES
+    }
+    best = 0.0
     for half_life, mine in errors.items():
-        gain = (plain - mine)[np.isfinite(plain) & np.isfinite(mine)]
-        # Better than chance explains: errors of overlapping quarters are alike, hence twice the standard error.
-        sure = len(gain) > 1 and gain.mean() > 2.0 * gain.std() / np.sqrt(len(gain))
-        if half_life and sure and np.nanmean(mine) < np.nanmean(errors[best]):
+        if half_life and _surely_less(mine, errors[0.0]) and np.nanmean(mine) < np.nanmean(errors[best]):
             best = half_life
-    seen = errors[best][np.isfinite(errors[best])]
-    return best, 1.2533 * float(seen.mean()) if len(seen) else 0.0
+    chosen, slope = errors[best], 0.0
+    _, steep, sure = _trend(days, counts, exposure)
+    if sure > _SURE_SLOPE:
+        past = {o: _trend(days[:o], counts[:o], exposure[:o])[:2] for o in origins}
+        trend = error(lambda o, s: _trend_level(*past[o], days[o:s], exposure[o:s]))
+        if _surely_less(trend, errors[0.0]) and np.nanmean(trend) < np.nanmean(chosen):
+            chosen, best, slope = trend, 0.0, steep
+    seen = chosen[np.isfinite(chosen)]
+    return best, slope, 1.2533 * float(seen.mean()) if len(seen) else 0.0
+
+
+def _surely_less(mine: Float, plain: Float) -> bool:
+    """Better than chance explains: errors of overlapping quarters are alike, hence twice the standard error."""
+    gain = (plain - mine)[np.isfinite(plain) & np.isfinite(mine)]
+    return len(gain) > 1 and bool(gain.mean() > 2.0 * gain.std() / np.sqrt(len(gain)))
 
 
 def operational(times: Int, profile: Float) -> Float:
@@ -140,6 +199,35 @@ def calendar_time(hours: Float, profile: Float) -> Int:
     inside = (rest - cumulative[cell]) / np.maximum(profile[cell], 1e-12)
     inside = np.clip(inside, 0.0, 1.0)
     return np.asarray(weeks.astype(np.int64) * WEEK + cell * HOUR + (inside * HOUR).astype(np.int64) - MONDAY_SHIFT)
+
+
+def _bounds(fitted: Arrivals) -> tuple[float, float, float, float]:
+    """Slope in an operational hour, and operational hours since 1970: of the end of the log, first and last growth."""
+    profile = np.asarray(fitted.profile)
+    begin, until = operational(np.array([fitted.begin, fitted.until]), profile).tolist()
+    return fitted.growth / HOURS, until, begin - until, _AHEAD * (until - begin)
+
+
+def _grown(hours: Float, fitted: Arrivals) -> Float:
+    """Operational hours in which the trend is taken up: those at which the rate is `per_week` throughout."""
+    if not fitted.growth:
+        return hours
+    slope, zero, low, high = _bounds(fitted)
+    x = hours - zero
+    inside = np.clip(x, low, high)
+    return np.asarray(zero + np.expm1(slope * inside) / slope + (x - inside) * np.exp(slope * inside), np.float64)
+
+
+def _shrunk(hours: Float, fitted: Arrivals) -> Float:
+    """The inverse of `_grown`."""
+    if not fitted.growth:
+        return hours
+    slope, zero, low, high = _bounds(fitted)
+    edge = np.expm1(slope * np.array([low, high])) / slope
+    x = hours - zero
+    inside = np.clip(x, *edge)
+    found = np.log1p(slope * inside) / slope
+    return np.asarray(zero + found + (x - inside) / np.exp(slope * found), np.float64)
 
 
 def _gaps(times: Int, profile: Float) -> Float:
@@ -192,18 +280,18 @@ def draw_arrivals(
     rate = fitted.per_week / HOURS * level
     if rate <= 0:
         return np.zeros(0, np.int64)
-    begin = float(operational(np.array([start]), profile)[0])
+    begin = float(_grown(operational(np.array([start]), profile), fitted)[0])
     if cases is None:
         if end is None:
             raise ValueError("give the number of cases or the end")
-        expected = (float(operational(np.array([end]), profile)[0]) - begin) * rate
+        expected = (float(_grown(operational(np.array([end]), profile), fitted)[0]) - begin) * rate
         count = int(expected + 8.0 * np.sqrt(expected + 1.0) * max(1.0, fitted.block**0.5) + 16)
     else:
         count = cases
     steps = _draw_gaps(fitted, count, streams, part)
     if at_start:
         steps[0] = 0.0
-    times = calendar_time(begin + np.cumsum(steps) / rate, profile)
+    times = calendar_time(_shrunk(begin + np.cumsum(steps) / rate, fitted), profile)
     if at_start and count:
         times[0] = start
     times = np.maximum(times, start)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import ks_2samp
 
+from twin.process.discovery.arrivals import HOURS, profile_of_week
 from twin.process.discovery.backlog import recorded_from
-from twin.process.discovery.columns import Bool, Float, Int, LogColumns
+from twin.process.discovery.columns import HOUR, MONDAY_SHIFT, Bool, Float, Int, LogColumns, week_time
 
 _LEAST_SHOWN = 0.2
 _MOST_WEIGHT = 10.0
+_ENDED = 0.95
+_FEWEST = 20
+_SHORT = 0.25
+_LONGER = (1.0, 1.5, 2.0)
+_CHANCE = 0.001
+_LEAST_CHANCE = 1e-3
 _IMPLAUSIBLE = 5.0
 """Expected number of arrivals at which none is implausible."""
 
@@ -69,8 +77,7 @@ def _completeness(log: LogColumns, cut: int, truncated: bool | None) -> Complete
     """As `completeness`, of cases all of which began while recording was under way."""
     begun = np.ones(log.cases, bool)
     cycle = (log.last - log.first).astype(np.float64)
-    room = np.maximum((cut - log.first).astype(np.float64), cycle)
-    shown = _distribution(cycle, room, room)
+    shown = shown_at(log.first, cycle, cut, log.first)
     if truncated is None:
         truncated = _looks_truncated(log.first, shown, cycle, cut)
     if not truncated:
@@ -102,18 +109,80 @@ def _distribution(cycle: Float, room: Float, at: Float) -> Float:
     return np.asarray(tail[np.searchsorted(values, at, side="right")], np.float64)
 
 
+def shown_at(first: Int, cycle: Float, cut: int, at: Int) -> Float:
+    """Of the cases that began at given instants, the share that had ended by the cut.
+
+    What begins on Friday afternoon does not end by Saturday: of the cases that began at about the same time of other
+    weeks the share is taken that lasted no longer, if nearly all cases last but a small part of the log; else the
+    product-limit estimate of all. Of the later cases alone where cycle times have changed.
+
+    Args:
+        first: first start of each case, ns.
+        cycle: cycle time of each, ns.
+        cut: ns.
+        at: ns, not after the cut.
+    """
+    late = late_cases(first, cycle, cut)
+    usual = float(np.quantile(cycle, _ENDED))
+    sound = np.flatnonzero(late & (first <= cut - usual))
+    age = (cut - at).astype(np.float64)
+    if usual > _SHORT * (cut - int(first.min())) or len(sound) < _FEWEST:
+        return _distribution(cycle[late], np.maximum(cut - first[late], cycle[late]), age)
+    sound = sound[np.argsort(week_time(first[sound]), kind="stable")]
+    near = max(_FEWEST // 4, int(np.sqrt(len(sound))))
+    place = np.searchsorted(week_time(first[sound]), week_time(at))
+    short = age <= float(cycle.max())
+    rows = sound[(place[short, None] - near // 2 + np.arange(near)) % len(sound)]
+    shown = np.ones(len(at))
+    shown[short] = (cycle[rows] <= age[short, None]).mean(axis=1)
+    return shown
+
+
+def late_cases(first: Int, cycle: Float, cut: int) -> Bool:
+    """The cases that tell how long the last ones take: all, or the last quarter if cycle times have changed.
+
+    They have if those of the earlier and of the later half of the cases that had time enough to end differ (test of
+    Kolmogorov and Smirnov): where people are beyond full load queues grow, and what an early case took says nothing.
+    """
+    rank = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    sound = np.flatnonzero(first <= cut - np.quantile(cycle, _ENDED))
+    sound = sound[np.argsort(rank[sound])]
+    half = len(sound) // 2
+    if half < _FEWEST or ks_2samp(cycle[sound[:half]], cycle[sound[half:]]).pvalue > _CHANCE:
+        return np.ones(len(first), bool)
+    return np.asarray(rank >= rank[sound[half + half // 2]])
+
+
 def _looks_truncated(first: Int, shown: Float, cycle: Float, cut: int) -> bool:
     """Whether cases go on beginning until the cut, as far as those that take long would not be seen.
 
-    If arrivals had stopped so that all cases could end, none would have begun in the last stretch. The test is whether
-    so many would be expected there, had arrivals gone on, that none is implausible.
+    Else arrivals went on as ever until the last one, and then stopped, so that all cases could end. To be believed,
+    that must leave a stretch without arrivals in which none would be implausible, had they gone on, and it must be the
+    likelier of the two (of Poisson processes): arrivals that become rarer before they cease are those of a cut log.
+    At night and on Sundays hardly any is expected; but it must be so for arrivals at any hour, too. Where cycle times
+    have changed, the last ones may have been longer still by half, or twice as long: that is tried as well.
     """
-    gap = cut - int(first.max())
-    until = first <= first.max() - np.quantile(cycle, 0.5)
+    last = int(first.max())
+    until = first <= last - np.quantile(cycle, 0.5)
     span = float(first[until].max() - first.min()) if until.any() else 0.0
     if span <= 0:
         return False
-    rate = float((1.0 / np.maximum(shown[until], _LEAST_SHOWN)).sum()) / span
-    steps = np.linspace(0.0, gap, 64)
-    expected = rate * float(np.trapezoid(_distribution(cycle, np.maximum(cut - first, cycle), steps), steps))
-    return expected < _IMPLAUSIBLE
+    mass = 1.0 / np.maximum(shown[until], _LEAST_SHOWN)
+    usual = profile_of_week(first[until], mass, int(first.min()), int(first[until].max()))
+    times = np.arange(int(first.min()), cut, HOUR // 2)
+    mean = float(mass.sum()) / span * (HOUR // 2)
+    after = times > last
+    plain = _distribution(cycle, np.maximum(cut - first, cycle), (cut - times[after]).astype(np.float64))
+    if mean * float(plain.sum()) < _IMPLAUSIBLE:
+        return True
+    rate = mean * usual[(times + MONDAY_SHIFT) // HOUR % HOURS]
+    before = float(rate[~after].sum())
+    for longer in (1.0,) if late_cases(first, cycle, cut).all() else _LONGER:
+        ended, seen = (
+            shown_at(first, cycle, cut, cut - np.round((cut - at) / longer).astype(np.int64)) for at in (times, first)
+        )
+        if float((rate * ended)[after].sum()) < _IMPLAUSIBLE:
+            return True
+        if float(np.log(np.maximum(seen, _LEAST_CHANCE)).sum()) > float((rate * ended).sum()) - before:
+            return True
+    return False

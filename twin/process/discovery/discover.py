@@ -17,6 +17,7 @@ from twin.process.discovery.censoring import Completeness, begun_in_recording, c
 from twin.process.discovery.clock import align_clock
 from twin.process.discovery.columns import SECOND, Bool, Float, Int, LogColumns, columns_of, concurrency, enabling
 from twin.process.discovery.delays import fit_delays, pauses_hold
+from twin.process.discovery.history import fit_history
 from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
 from twin.process.discovery.priorities import Discipline
 from twin.process.discovery.resampling import fit_cases
@@ -131,11 +132,10 @@ def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:
     if not options.mechanistic and base.cases is not None:
         add("resampled", structure="resampled")
     wanted = options.structure
+    # What a structure does not read is left out of its file.
+    unread = {"workforce": {"cases": None}, "timers": {"cases": None, "history": None}, "resampled": {"history": None}}
     found = {name: process for name, process in found.items() if wanted in (None, process.structure)}
-    return {
-        name: process if process.structure == "resampled" else process.model_copy(update={"cases": None})
-        for name, process in found.items()
-    }
+    return {name: process.model_copy(update=unread[process.structure]) for name, process in found.items()}
 
 
 def fit_parts(
@@ -195,6 +195,7 @@ def fit_parts(
         timing=timing,
         workforce=staffed[0] if staffed else None,
         cases=fit_cases(whole, mass, np.flatnonzero(seen.begun)) if options.structure in (None, "resampled") else None,
+        history=fit_history(log, ready, seen, staffed[0].warm_up_weeks) if staffed else None,
         fits=fits,
         notes=[*log.notes, *(_clock_note(*change) for change in changes), *_backlog_note(seen)],
     )

@@ -43,6 +43,9 @@ class Arrivals(Piece):
         gaps: observed gaps in operational time, in millionths of their mean, in the order observed.
         block: so many successive gaps are drawn together.
         level_spread: standard deviation of the logarithm of the ratio of forecast to actual level.
+        growth: of the logarithm of the rate, a week; it holds for the log and a quarter of its length after it.
+        begin: ns from which the log shows arrivals.
+        until: ns until which it does; `per_week` is the level there.
     """
 
     per_week: float
@@ -51,6 +54,9 @@ class Arrivals(Piece):
     gaps: Table
     block: int = 1
     level_spread: float = 0.0
+    growth: float = 0.0
+    begin: int = 0
+    until: int = 0
 
 
 class Routes(Piece):
@@ -182,6 +188,30 @@ class Cases(Piece):
     row: Table = Field(default_factory=no_numbers)
 
 
+class History(Piece):
+    """The log's recent cases, which fill the queues of a simulation that begins soon after the log.
+
+    Attributes:
+        begin: ns from which the log shows arrivals.
+        cut: ns at which it ends.
+        arrival: ms after the cut (that is, below 0), not falling.
+        offset: first instance of each case, one more than cases.
+        activity: of each instance.
+        row: row of each case's attributes.
+        age: ms before the cut, rising.
+        shown: share, in millionths, of the cases that arrived so long before the cut which the log shows.
+    """
+
+    begin: int
+    cut: int
+    arrival: Table
+    offset: Table
+    activity: Table
+    row: Table
+    age: Table
+    shown: Table
+
+
 class Rival(Piece):
     """How one structure did on the inner splits.
 
@@ -242,6 +272,7 @@ class DiscoveredProcess(Piece):
     timing: Timing
     workforce: Workforce | None = None
     cases: Cases | None = None
+    history: History | None = None
     rivals: list[Rival] = Field(default_factory=list)
     replay: dict[str, float] = Field(default_factory=dict)
     fits: list[Fit] = Field(default_factory=list)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _MS = 1_000_000
 _PATIENT = 5 * 365 * DAY
-_WARM_UP_CASES = 1 << 40
+WARM_UP_CASES = 1 << 40
+"""Number of the first case that is drawn for the warm-up."""
 _MOST_ROWS = 1 << 27
 
 
@@ -252,8 +253,3 @@ def warm_up(process: DiscoveredProcess) -> int:
     """How long (ns) before its start a simulation from nothing begins."""
     assert process.workforce is not None
     return int(process.workforce.warm_up_weeks * WEEK)
-
-
-def warm_up_numbers(count: int) -> Int:
-    """Numbers of the cases that arrive during the warm-up."""
-    return _WARM_UP_CASES + np.arange(count)

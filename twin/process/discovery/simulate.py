@@ -14,8 +14,9 @@ from twin.kernels.workforce import walk_cases
 from twin.process.discovery import queueing
 from twin.process.discovery.arrivals import draw_arrivals
 from twin.process.discovery.attributes import as_columns, draw_rows, features_of
-from twin.process.discovery.columns import Float, Int
+from twin.process.discovery.columns import Bool, Float, Int
 from twin.process.discovery.effects import pace_of
+from twin.process.discovery.history import Early, before, joined
 from twin.process.discovery.model import DiscoveredProcess, Samples
 from twin.process.discovery.resampling import resample
 from twin.process.discovery.routes import Trie, trie_of
@@ -143,22 +144,32 @@ def _queue(
             case[rows], ran.activity[rows], ran.who[rows], ran.start[rows], ran.end[rows], when, state.cases,
             _rows(process, state.cases, attributes),
         )  # fmt: skip
-    begin = start - queueing.warm_up(process)
-    early = draw_arrivals(process.arrivals, begin, streams, end=start, part=1)
+    begin, early = _early(process, start, streams)
+    rows = [early.rows.copy(), draw_rows(process, numbers, streams)]
+    rows[0][early.drawn] = draw_rows(process, early.numbers[early.drawn], streams)
     # The arrivals of the warm-up are cases of their own; those of them that begin later than the start count.
-    parts = (queueing.warm_up_numbers(len(early)), numbers)
-    drawn = [draw_rows(process, part, streams) for part in parts]
-    first, later = (
-        queueing.draw_all(process, tables.trie, tables.steered, part, rows, streams)
-        for part, rows in zip(parts, drawn, strict=True)
+    made = queueing.draw_all(
+        process, tables.trie, tables.steered, early.numbers[early.drawn], rows[0][early.drawn], streams
     )
+    known = np.append(early.offset[:-1][~early.drawn], early.offset[-1])
+    first = joined(made, (known, early.activity), early.drawn)
+    later = queueing.draw_all(process, tables.trie, tables.steered, numbers, rows[1], streams)
     routes = (np.concatenate([first[0], first[0][-1] + later[0][1:]]), np.concatenate([first[1], later[1]]))
-    attributes = np.concatenate(drawn)
+    attributes = np.concatenate(rows)
     ran = queueing.run(
-        process, tables.trie, tables.steered, tables.concurrent, np.concatenate([early, when]), np.concatenate(parts),
-        begin, streams, routes=routes, rows=attributes,
+        process, tables.trie, tables.steered, tables.concurrent, np.concatenate([early.arrival, when]),
+        np.concatenate([early.numbers, numbers]), begin, streams, routes=routes, rows=attributes,
     )  # fmt: skip
-    return _from(ran, start, len(when), attributes if process.attributes else None)
+    counts = np.concatenate([early.drawn, np.ones(len(when), bool)])
+    return _from(ran, start, len(when), counts, attributes if process.attributes else None)
+
+
+def _early(process: DiscoveredProcess, start: int, streams: Streams) -> tuple[int, Early]:
+    """When the warm-up begins, and its cases. It does not begin before the log that fills it."""
+    begin = start - queueing.warm_up(process)
+    if process.history is not None and begin < process.history.begin <= start:
+        begin = process.history.begin
+    return begin, before(process, begin, start, queueing.WARM_UP_CASES, streams)
 
 
 def _rows(process: DiscoveredProcess, opened: int, drawn: Int) -> Int | None:
@@ -166,15 +177,15 @@ def _rows(process: DiscoveredProcess, opened: int, drawn: Int) -> Int | None:
     return np.concatenate([np.full(opened, -1, np.int64), drawn]) if process.attributes else None
 
 
-def _from(ran: queueing.Ran, start: int, count: int, attributes: Int | None) -> Simulated:
-    """The first cases, by their first start, that begin at `start` or later, numbered in that order."""
+def _from(ran: queueing.Ran, start: int, count: int, counts: Bool, attributes: Int | None) -> Simulated:
+    """The first cases that count, by their first start, of those that begin at `start` or later, in that order."""
     sizes = np.diff(ran.offset)
     case = np.repeat(np.arange(len(sizes)), sizes)
     far = np.iinfo(np.int64).max
     begins = np.full(len(sizes), far)
     np.minimum.at(begins, case[ran.ended], ran.start[ran.ended])
     order = np.argsort(begins, kind="stable")
-    order = order[(begins[order] >= start) & (begins[order] < far)][:count]
+    order = order[(begins[order] >= start) & (begins[order] < far) & counts[order]][:count]
     number = np.full(len(sizes), -1, np.int64)
     number[order] = np.arange(len(order))
     rows = np.flatnonzero(ran.ended & (number[case] >= 0))
@@ -329,7 +340,10 @@ def simulate_like(
         if held < count or stop <= float(done.arrival[-1]) or count >= _MOST_LIKE * cases:
             break
         count *= _GROWTH
-    kept = needed <= stop
+    # Where many end at the stop (stamps may be days), the first arrivals are kept.
+    kept = np.zeros(held, bool)
+    kept[np.argsort(needed, kind="stable")[:cases]] = True
+    kept &= needed <= stop
     return done.part(kept, kept[done.case])
 
 
