@@ -78,13 +78,25 @@ def test_command_writes_page_picture_and_table_and_goes_on_from_what_it_kept(fol
     assert "better than naive replay" in capsys.readouterr().out
 
 
+def _heap(path, cases):
+    """A log whose cases all begin and end together, so that no cut in time leaves a test part."""
+    same = [f"{case},{h},ann,2026-03-02T1{h}:00:00Z,2026-03-02T1{h}:30:00Z" for case in range(cases) for h in (0, 1)]
+    path.write_text("case_id,activity,resource,start_time,end_time\n" + "\n".join(same) + "\n")
+    return str(path)
+
+
+def test_log_that_no_cut_in_time_divides_is_divided_by_case_and_says_so(folder, tmp_path):
+    assert run(folder, tmp_path, "--logs", _heap(tmp_path / "heap.csv", 20)) == 0
+    page = (tmp_path / "process-accuracy.md").read_text()
+    assert "Divided by case" in page
+    assert "Training part 16 cases, 32 activities; test part 4 cases, 8 activities" in page
+
+
 def test_log_that_cannot_be_divided_is_left_out_with_a_reason(folder, tmp_path, capsys):
-    heap = tmp_path / "heap.csv"
-    same = [f"{case},{h},ann,2026-03-02T1{h}:00:00Z,2026-03-02T1{h}:30:00Z" for case in range(9) for h in (0, 1)]
-    heap.write_text("case_id,activity,resource,start_time,end_time\n" + "\n".join(same) + "\n")
-    assert run(folder, tmp_path, "--logs", "Production", str(heap)) == 0
+    heap = _heap(tmp_path / "heap.csv", 1)
+    assert run(folder, tmp_path, "--logs", "Production", heap) == 0
     assert "Left out: heap, because" in (tmp_path / "process-accuracy.md").read_text()
-    assert run(folder, tmp_path, "--logs", str(heap)) == 2
+    assert run(folder, tmp_path, "--logs", heap) == 2
     assert "left out: heap" in capsys.readouterr().err
 
 

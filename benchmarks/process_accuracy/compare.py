@@ -34,6 +34,7 @@ class Result:
         discover_s: CPU seconds of discovery.
         simulate_s: CPU seconds of one simulated log.
         follow_up: share of the test part's time that follows its last arrival.
+        protocol: how the parts came about.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class Result:
     discover_s: float = 0.0
     simulate_s: float = 0.0
     follow_up: float = 0.0
+    protocol: str = ""
 
     def mean(self, metric: str) -> float:
         """Over the simulated logs."""
@@ -69,7 +71,7 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
     """
     from twin.process.discovery import Options, as_log, discover, simulate_like
 
-    train, test = task.parts()
+    train, test, protocol = task.parts()
     profile = LogProfile.of(test)
     began = time.process_time()
     process = discover(train, options=Options(name=task.name, seed=seed))
@@ -84,11 +86,12 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
         runs=found,
         replay=distances(profile, replay(train, test)),
         halves=_between_halves(test),
-        figures=published(figures, task.published),
+        figures=published(figures, task.published) if protocol == task.protocol else [],
         structure=str(process.structure),
         discover_s=learnt - began,
         simulate_s=(ended - learnt) / runs,
         follow_up=_follow_up(test),
+        protocol=protocol,
     )
 
 

@@ -69,7 +69,7 @@ def _place(folder: Path, task: Task, runs: int, seed: int) -> Path:
     """The file of a result; its name holds a digest of all that the result depends on."""
     digest = hashlib.sha256(f"{task.protocol} {runs} {seed}".encode())
     code = sorted(path for part in _CODE for path in _TWIN.glob(part))
-    for file in (*code, _HERE / "compare.py", task.train, *([task.test] if task.test else [])):
+    for file in (*code, _HERE / "compare.py", _HERE / "tasks.py", task.train, *([task.test] if task.test else [])):
         digest.update(file.read_bytes())
     return folder / f"{re.sub('[^0-9A-Za-z_-]+', '_', task.name)}-{digest.hexdigest()[:16]}.json"
 
@@ -87,6 +87,7 @@ def _store(places: dict[Task, Path], result: Result | LeftOut) -> Result | LeftO
             "discover_s": result.discover_s,
             "simulate_s": result.simulate_s,
             "follow_up": result.follow_up,
+            "protocol": result.protocol,
         }
         whole = place.with_suffix(".part")
         whole.write_text(json.dumps(what, indent=1), encoding="utf-8")
@@ -103,11 +104,12 @@ def _load(place: Path, task: Task, figures: Path) -> Result:
         runs=[_distances(run) for run in what["runs"]],
         replay=_distances(what["replay"]),
         halves=what["halves"],
-        figures=published(figures, task.published),
+        figures=published(figures, task.published) if what["protocol"] == task.protocol else [],
         structure=what["structure"],
         discover_s=what["discover_s"],
         simulate_s=what["simulate_s"],
         follow_up=what["follow_up"],
+        protocol=what["protocol"],
     )
 
 

@@ -156,7 +156,7 @@ def _section(result: Result) -> list[str]:
         "",
         f"## {name}",
         "",
-        f"{result.task.protocol.capitalize()}. Training part {cases:,} cases, {rows:,} activities; test part "
+        f"{result.protocol.capitalize()}. Training part {cases:,} cases, {rows:,} activities; test part "
         f"{test_cases:,} cases, {test_rows:,} activities; {result.follow_up:.0%} of its time follow its last arrival. "
         f"{len(result.runs)} simulated logs. Structure: {result.structure}. Discovery took {result.discover_s:.1f} s, "
         f"a simulated log {result.simulate_s:.2f} s.",
@@ -194,7 +194,7 @@ def _write_table(results: Sequence[Result], path: Path) -> None:
         rows.writerow(["log", "division", "metric", "of", "mean", "sd", "runs", "source"])
         for result in results:
             for metric in NAMES:
-                where = [result.task.name, result.task.protocol, metric]
+                where = [result.task.name, result.protocol, metric]
                 of_twin = [f"{result.mean(metric):.6g}", f"{result.sd(metric):.6g}", len(result.runs)]
                 rows.writerow([*where, "twin", *of_twin, "measured"])
                 rows.writerow([*where, "replay", f"{result.replay.as_dict()[metric]:.6g}", "", 1, "measured"])

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
 from twin.errors import DataError
 from twin.measures.log_distances import NAMES
 from twin.process.eventlog.files import FORMS, read_log
-from twin.process.eventlog.log import EventLog
+from twin.process.eventlog.log import CASE, EventLog
 from twin.process.eventlog.split import split
 
 SHARE = 0.8
@@ -57,11 +60,39 @@ class Task:
             return "train and test part as shipped"
         return f"split by time, {SHARE:.0%} of the activities; cases across the cut left out"
 
-    def parts(self) -> tuple[EventLog, EventLog]:
-        """Training and test part."""
+    def parts(self) -> tuple[EventLog, EventLog, str]:
+        """Training and test part, and how they came about.
+
+        A log whose cases nearly all lie across any cut (a day's calls, each begun when the day began) has no test part
+        by time: it is divided by case.
+        """
         if self.test is not None:
-            return read_log(self.train), read_log(self.test)
-        return split(read_log(self.train), SHARE)
+            return read_log(self.train), read_log(self.test), self.protocol
+        log = read_log(self.train)
+        try:
+            return *split(log, SHARE), self.protocol
+        except DataError:
+            how = (
+                f"divided by case, the first {SHARE:.0%} of the cases by their start, as a cut by time leaves no whole"
+            )
+            return *by_case(log, SHARE), f"{how} case for one of the parts"
+
+
+def by_case(log: EventLog, share: float) -> tuple[EventLog, EventLog]:
+    """The cases that began first, and the others.
+
+    Raises:
+        DataError: there are fewer than two cases.
+    """
+    case = np.asarray(log.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False))
+    # A log is in order of the cases' first instants.
+    cases = int(case.max(initial=-1)) + 1
+    if cases < 2:
+        raise DataError("a log of one case cannot be divided", hint="It takes at least two cases.")
+    early = case < min(max(1, round(share * cases)), cases - 1)
+    return EventLog(log.table.filter(pa.array(early)), log.notes), EventLog(
+        log.table.filter(pa.array(~early)), log.notes
+    )
 
 
 @dataclass(frozen=True)

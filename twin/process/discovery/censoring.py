@@ -130,7 +130,8 @@ def shown_at(first: Int, cycle: Float, cut: int, at: Int) -> Float:
         return _distribution(cycle[late], np.maximum(cut - first[late], cycle[late]), age)
     sound = sound[np.argsort(week_time(first[sound]), kind="stable")]
     near = max(_FEWEST // 4, int(np.sqrt(len(sound))))
-    place = np.searchsorted(week_time(first[sound]), week_time(at))
+    begins = week_time(first[sound])
+    place = (np.searchsorted(begins, week_time(at), "left") + np.searchsorted(begins, week_time(at), "right")) // 2
     short = age <= float(cycle.max())
     rows = sound[(place[short, None] - near // 2 + np.arange(near)) % len(sound)]
     shown = np.ones(len(at))

@@ -20,6 +20,8 @@ _SHARES = (0.75, 0.6, 0.45)
 _MANY = 10_000
 """A log of so many activities is split once: its held-out part is large enough. Shorter ones are split thrice."""
 _RUNS = 8
+_ENOUGH = 60_000
+"""Simulated activities that are enough to compare rivals, in two runs at least: in large logs runs hardly differ."""
 _HALVINGS = 10
 _LEAST_NOISE = 0.01
 """Differences of a hundredth (an hour's hundredth, or an NGD's) never count, however regular a log is."""
@@ -62,7 +64,7 @@ def compare(
     for name, process in rivals.items():
         report(name)
         table = []
-        for run in range(_RUNS):
+        for run in range(max(2, min(_RUNS, _ENOUGH // len(columns.case)))):
             done = simulate_like(
                 process,
                 start=int(columns.first.min()),

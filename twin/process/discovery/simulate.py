@@ -145,17 +145,16 @@ def _queue(
             _rows(process, state.cases, attributes),
         )  # fmt: skip
     begin, early = _early(process, start, streams)
-    rows = [early.rows.copy(), draw_rows(process, numbers, streams)]
-    rows[0][early.drawn] = draw_rows(process, early.numbers[early.drawn], streams)
+    fresh = early.numbers[early.drawn]
+    drawn = [early.rows.copy(), draw_rows(process, numbers, streams)]
+    drawn[0][early.drawn] = draw_rows(process, fresh, streams)
     # The arrivals of the warm-up are cases of their own; those of them that begin later than the start count.
-    made = queueing.draw_all(
-        process, tables.trie, tables.steered, early.numbers[early.drawn], rows[0][early.drawn], streams
-    )
+    made = queueing.draw_all(process, tables.trie, tables.steered, fresh, drawn[0][early.drawn], streams)
     known = np.append(early.offset[:-1][~early.drawn], early.offset[-1])
     first = joined(made, (known, early.activity), early.drawn)
-    later = queueing.draw_all(process, tables.trie, tables.steered, numbers, rows[1], streams)
+    later = queueing.draw_all(process, tables.trie, tables.steered, numbers, drawn[1], streams)
     routes = (np.concatenate([first[0], first[0][-1] + later[0][1:]]), np.concatenate([first[1], later[1]]))
-    attributes = np.concatenate(rows)
+    attributes = np.concatenate(drawn)
     ran = queueing.run(
         process, tables.trie, tables.steered, tables.concurrent, np.concatenate([early.arrival, when]),
         np.concatenate([early.numbers, numbers]), begin, streams, routes=routes, rows=attributes,

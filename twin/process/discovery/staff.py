@@ -9,7 +9,7 @@ import numpy as np
 
 from twin.process.discovery.attributes import Feature
 from twin.process.discovery.batching import begun_alone
-from twin.process.discovery.columns import HOUR, MINUTE, SECOND, WEEK, Bool, Float, Int, LogColumns, week_time
+from twin.process.discovery.columns import HOUR, MINUTE, MONDAY_SHIFT, SECOND, WEEK, Bool, Float, Int, LogColumns
 from twin.process.discovery.effects import fit_effects, hour_table, hours_of, pace_of
 from twin.process.discovery.model import Workforce
 from twin.process.discovery.pieces import Batching, ServiceEffect
@@ -97,7 +97,7 @@ def _without_effects(log: LogColumns, work: Int, features: list[Feature]) -> tup
 
 def _warm_up(log: LogColumns) -> float:
     """As long as the log, so that a backlog that grew there has grown as far."""
-    return float(np.clip(np.round((log.end.max() - log.start.min()) / WEEK), 1, _LONGEST_WARM_UP))
+    return float(np.clip(np.ceil((log.end.max() - log.start.min()) / WEEK), 1, _LONGEST_WARM_UP))
 
 
 def fit_calendars(log: LogColumns) -> Bool:
@@ -116,21 +116,23 @@ def fit_calendars(log: LogColumns) -> Bool:
     counts = np.zeros((r, len(log.activities)))
     np.add.at(counts, (who, log.activity[known]), 1.0)
     main = counts.argmax(axis=1)
+    # A half hour in which one works counts once, however many stamps it holds.
+    cells = np.unique(person * (1 << 40) + (stamps + MONDAY_SHIFT) // SLOT)
+    person, cell = cells >> 40, cells & ((1 << 40) - 1)
+    edges = np.searchsorted(person, np.arange(r + 1))
+    shared = {a: _calendar(cell[main[person] == a]) for a in np.unique(main[2 * counts.sum(axis=1) < _FEW_STAMPS])}
     calendars = np.zeros((r, SLOTS), bool)
     for p in range(r):
-        rows = person == p
-        if 2 * counts[p].sum() < _FEW_STAMPS:
-            rows = main[person] == main[p]
-        calendars[p] = _calendar(stamps[rows])
+        few = 2 * counts[p].sum() < _FEW_STAMPS
+        calendars[p] = shared[main[p]] if few else _calendar(cell[edges[p] : edges[p + 1]])
     return calendars
 
 
-def _calendar(stamps: Int) -> Bool:
-    slot = week_time(stamps) // SLOT
-    week = (stamps + 3 * 24 * HOUR) // WEEK
-    cells = np.unique(np.stack([week, slot], axis=1), axis=0)
-    weeks = max(1, len(np.unique(week)))
-    seen = np.bincount(cells[:, 1], minlength=SLOTS)
+def _calendar(cells: Int) -> Bool:
+    """Half hours of the week, from the half hours since a Monday long ago at which work was seen."""
+    cells = np.unique(cells)
+    weeks = max(1, len(np.unique(cells // SLOTS)))
+    seen = np.bincount(cells % SLOTS, minlength=SLOTS)
     on = seen >= max(1.0, _SHARE * weeks * min(1.0, seen[seen > 0].mean() / weeks * 2))
     grid = on.reshape(7, 48)
     for day in grid:
