@@ -44,7 +44,7 @@ def fit_history(log: LogColumns, ready: Int, seen: Completeness, weeks: float) -
     return History(
         begin=int(arrival.min()),
         cut=cut,
-        arrival=(arrival[order] - cut) // _MS,
+        arrival=-((cut - arrival[order]) // _MS),
         offset=offset,
         activity=log.activity[rows],
         row=order.astype(np.int64),
