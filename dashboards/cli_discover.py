@@ -70,9 +70,13 @@ def discover(
         process = fit(recorded, options=options)
     process.save(out)
     if pictures is not None:
+        from dashboards.report.style import lettering, picture_language
         from twin.process.discovery.pictures import draw
 
-        for path in [*draw(process, pictures), *_maps(process, recorded, pictures, seed, language)]:
+        shown = picture_language(language)
+        with lettering(shown):
+            drawn = draw(process, pictures, shown)
+        for path in [*drawn, *_maps(process, recorded, pictures, seed, language)]:
             console.note(say("discover_picture", language, path=path))
     if json:
         console.out_json(summary(process))

@@ -108,10 +108,16 @@ def summary(
     from twin.process.eventlog.summary import draw
     from twin.process.eventlog.summary import summary as sum_up
 
+    if picture is not None:
+        file_to_write(picture)
     held = _read(log, column, zone, case_type, language)
     found = sum_up(held, top)
     if picture is not None:
-        draw(held, picture)
+        from dashboards.report.style import lettering, picture_language
+
+        spoken = picture_language(language)
+        with lettering(spoken):
+            draw(held, picture, spoken)
     if json:
         console.out_json({**found, "notes": held.notes, **({"picture": picture} if picture else {})})
         return

@@ -60,7 +60,7 @@ def check(
     """
     from dashboards import console
     from dashboards.process.files import load
-    from dashboards.process.words import say
+    from dashboards.process.words import joined, say
     from twin.process.features import general_features
 
     loaded = load(file, parameters, pool, history)
@@ -85,7 +85,7 @@ def check(
     rows = [(name, _staff(p, language), p.calendar or say("always", language)) for name, p in model.pools.items()]
     heads = [say(k, language) for k in ("pool", "staff", "hours")]
     console.print_table(console.simple_table(heads, rows))
-    shown = ", ".join(dict.fromkeys(w.partition(": ")[2] for w in why))
+    shown = joined([say(f"kind_{k}", language) for k in dict.fromkeys(w.partition(": ")[2] for w in why)], language)
     console.out(say("general", language, why=shown) if why else say("fast", language))
     _notes(loaded, language)
 

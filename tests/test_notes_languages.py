@@ -10,6 +10,9 @@ import pytest
 
 import twin
 from dashboards.cli import app, execute
+from dashboards.process.words import say
+from twin.process import features
+from twin.process.nodes import NODE_KINDS
 from twin.process.notes import NOTES, note, told
 
 VALUES = {"place": "Check (by hand)", "name": "'A: b'", "names": "'x', 'y'", "column": "'start'", "n": "1,234"}
@@ -46,6 +49,15 @@ def test_notes_are_made_of_keys_only():
                 to_notes = ast.unparse(node.func.value).endswith("notes")
                 assert not (to_notes and isinstance(what, ast.Constant | ast.JoinedStr)), f"{source}:{node.lineno}"
     assert used | {"some_times", "some_times_in", "times", "times_in"} >= set(NOTES)
+
+
+def test_features_of_processes_have_words():
+    tree = ast.parse(Path(features.__file__).read_text(encoding="utf-8"))
+    inner = [f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name.startswith("_")]
+    assert len(inner) == 2
+    named = {c.value for f in inner for c in ast.walk(f) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
+    for key in (named - {"pause"}) | set(NODE_KINDS) | {"deadline", "calendar", "scale"}:
+        assert say(f"kind_{key}", "zh") != say(f"kind_{key}", "en")
 
 
 def test_commands_say_their_notes_in_chinese(tmp_path, capsys):

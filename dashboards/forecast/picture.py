@@ -44,7 +44,7 @@ def fan_chart(found: Forecast, language: str, truth: Any = None, zone: str = "UT
             _fan(flat[place], found, m, language, truth, zone)
         for axis in flat[len(shown) :]:
             axis.set_visible(False)
-        locator = mdates.AutoDateLocator(maxticks=7, tz=zone_of(zone))
+        locator = mdates.AutoDateLocator(minticks=3, maxticks=7, tz=zone_of(zone))
         flat[0].xaxis.set_major_locator(locator)
         flat[0].xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone_of(zone)))
         fig.legend(*flat[0].get_legend_handles_labels(), loc="outside upper center", fontsize=8, ncols=6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dashboards.i18n import LANGUAGES
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -37,16 +39,30 @@ _WORDS: dict[str, tuple[str, str]] = {
         "still at the first replication; after an installation or update, kernels are compiled first (a minute or two)",
         "首次重复尚未完成；安装或更新后首次运行需先编译内核（约一两分钟）",
     ),
+    "kind_deadline": ("deadlines", "时限"),
+    "kind_members": ("people who differ", "人员各异"),
+    "kind_preempt": ("work that interrupts work", "抢占"),
+    "kind_at_end_of_shift": ("work that rests after the shift", "下班后暂停"),
+    "kind_calendar": ("delays by a calendar", "按日历的延时"),
+    "kind_scale": ("times by the case", "时长随案例变化"),
+    "kind_retry": ("trying again", "重试"),
+    "kind_skills": ("skills", "技能"),
+    "kind_by_member": ("times by the person", "时长因人而异"),
+    "kind_by_hour": ("times by the hour", "时长随时段变化"),
+    "kind_boundary": ("events on borders", "边界事件"),
+    "kind_repeat": ("several instances", "多实例"),
+    "kind_batch": ("batches", "批处理"),
+    "kind_queue_limit": ("queues with a limit", "队列上限"),
     "kind_task": ("task", "任务"),
     "kind_choice": ("choice", "选择"),
     "kind_delay": ("delay", "延时"),
     "kind_window": ("window", "时间窗"),
     "kind_end": ("end", "结束"),
-    "kind_fork": ("fork", "并行分支"),
-    "kind_join": ("join", "并行汇合"),
-    "kind_inclusive_split": ("inclusive_split", "相容分支"),
-    "kind_inclusive_join": ("inclusive_join", "相容汇合"),
-    "kind_race": ("race", "事件竞争"),
+    "kind_fork": ("parallel branches", "并行分支"),
+    "kind_join": ("parallel join", "并行汇合"),
+    "kind_inclusive_split": ("inclusive branches", "相容分支"),
+    "kind_inclusive_join": ("inclusive join", "相容汇合"),
+    "kind_race": ("waiting for the first of several events", "事件竞争"),
     "progress": ("replication {done} of {n}", "重复 {done}/{n}"),
     "sound": ("{name}: sound", "{name}：可以运行"),
     "kind": ("node kind", "节点类型"),
@@ -56,7 +72,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "always": ("always", "全天"),
     "unlimited": ("unlimited", "不限"),
     "arrivals": ("arrivals", "到达"),
-    "general": ("runs in the general kernel, because of {why}", "在通用内核中运行：{why}"),
+    "general": (
+        "runs in the general kernel (slower than the fast one), because of {why}",
+        "因以下要素在通用内核中运行（慢于快速内核）：{why}",
+    ),
     "fast": ("runs in the fast kernel", "在快速内核中运行"),
     "caption_days": ("replications: {n}, of {days} days each", "{n} 次重复，每次 {days} 天"),
     "caption_cases": ("replications: {n}, of {cases} cases each", "{n} 次重复，每次 {cases} 例"),
@@ -66,3 +85,8 @@ _WORDS: dict[str, tuple[str, str]] = {
 def say(key: str, language: str = "en", **values: object) -> str:
     """A word or sentence in a language."""
     return _WORDS[key][LANGUAGES.index(language)].format(**values)
+
+
+def joined(words: Sequence[str], language: str) -> str:
+    """Words one after another."""
+    return ("、" if language == "zh" else ", ").join(words)

@@ -66,6 +66,14 @@ def picture_language(language: str) -> str:
 
 
 @contextmanager
+def lettering(language: str) -> Iterator[None]:
+    """The fonts of a language and nothing else, for pictures that have a look of their own."""
+    font = chinese_font() if language == "zh" else None
+    with mpl.rc_context({"font.family": [font, "DejaVu Sans"], "axes.unicode_minus": False} if font else {}):
+        yield
+
+
+@contextmanager
 def look(language: str) -> Iterator[None]:
     """The settings under which every picture is drawn."""
     fonts = ["DejaVu Sans"]

@@ -54,8 +54,24 @@ def summary(log: EventLog, top: int = _TOP) -> dict[str, Any]:
     return found
 
 
-def draw(log: EventLog, path: Path) -> None:
+_WORDS = {
+    "begun": ("cases begun", "新到案例"),
+    "ended": ("cases ended", "办结案例"),
+    "under_way": ("cases under way at the end of the day (grey)", "日终在办案例（灰色）"),
+    "a_day": ("cases a day", "每日案例"),
+    "hour": ("hour of day (UTC)", "时刻（UTC）"),
+    "started": ("activities started", "开始的活动"),
+}
+_DAYS = (("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), ("周一", "周二", "周三", "周四", "周五", "周六", "周日"))
+
+
+def draw(log: EventLog, path: Path, language: str = "en") -> None:
     """A picture (PNG or SVG) of cases begun, ended and under way day by day, and of events by hour of the week (UTC).
+
+    Args:
+        log: what to draw.
+        path: of the picture.
+        language: en or zh, which needs a font that has its characters.
 
     Raises:
         DataError: the name has another ending, or the log has no times.
@@ -70,23 +86,24 @@ def draw(log: EventLog, path: Path) -> None:
         raise DataError("a log without times has no picture", where=str(path))
     first, last = int(begins.min()) // _DAY_US, int(ends.max()) // _DAY_US
     arrived, done = (np.bincount(t // _DAY_US - first, minlength=last - first + 1) for t in (begins, ends))
+    words = {key: texts[language == "zh"] for key, texts in _WORDS.items()}
     day = np.arange(first, last + 1).astype("datetime64[D]")
     figure = Figure(figsize=(9, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, height_ratios=[3, 2])
-    upper.step(day, arrived, where="post", label="cases begun", linewidth=1)
-    upper.step(day, done, where="post", label="cases ended", linewidth=1)
+    upper.step(day, arrived, where="post", label=words["begun"], linewidth=1)
+    upper.step(day, done, where="post", label=words["ended"], linewidth=1)
     beside = upper.twinx()
     beside.fill_between(day, np.cumsum(arrived - done), step="post", alpha=0.15, color="tab:gray")
-    beside.set_ylabel("cases under way at the end of the day (grey)")
-    upper.set_ylabel("cases a day")
+    beside.set_ylabel(words["under_way"])
+    upper.set_ylabel(words["a_day"])
     upper.legend(loc="upper left", fontsize=8)
     starts = _micros(log.table[START])
     hours = (starts // _HOUR_US + 3 * 24) % 168  # hour 0 of the Unix count was on a Thursday
     image = lower.imshow(np.bincount(hours, minlength=168).reshape(7, 24), aspect="auto", cmap="Blues")
-    lower.set_yticks(range(7), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
-    lower.set_xlabel("hour of day (UTC)")
-    figure.colorbar(image, ax=lower, label="activities started")
+    lower.set_yticks(range(7), _DAYS[language == "zh"])
+    lower.set_xlabel(words["hour"])
+    figure.colorbar(image, ax=lower, label=words["started"])
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
 
