@@ -23,7 +23,7 @@ QUARTER = 900_000_000_000
 QUARTERS_OF_WEEK = 672
 
 # Kinds of row.
-TOKEN, INSTANCE, CARRIER, EVENT, DEADLINE, BATCH_TIMER = range(6)
+TOKEN, INSTANCE, CARRIER, EVENT, DEADLINE, BATCH_TIMER = np.arange(6)
 # What a row is doing.
 TRANSIT, WAITING, SERVING, RESTING, RETRYING, JOINED, BLOCKED, GATHERING, ITEM, HOSTING, PAUSED, ARMED = range(12)
 
@@ -83,10 +83,12 @@ B_CAPACITY, B_DUTY = 0, 1
 (S_CHECK, S_CHECK_TAIL, S_LOG, S_PAUSES, S_WEEKDAY, S_TROUBLE, S_TROUBLE_NODE) = range(16, 23)
 STATE_SIZE = 23
 
-# Actions; an entry of `agenda` is (action, row or pool or case or node, argument, serial).
-# The first concern a row, and are void when it is gone.
-(GO, ENTER, ROUTE, WORK, START, FINISH, LEAVE, PAUSE, INSTANCES) = range(9)
-(FREE, SEEK, ADMIT, CLOSE, FIRE, PACE, TRIM, RETIRE) = range(9, 17)
+# Actions; an entry of `agenda` is (action, row or pool or member or node or case, argument, serial).
+# The first concern a row, the last a case, and are void when it is gone.
+# Not plain numbers: each of those that is an argument would give a compiled function of its own.
+(GO, ENTER, ROUTE, WORK, START, FINISH, LEAVE, PAUSE, INSTANCES) = np.arange(9)
+(FREE, SEEK, ADMIT, FIRE, PACE, TRIM) = np.arange(9, 15)
+CLOSE, RETIRE = np.arange(15, 17)
 AGENDA_COLUMNS = 4
 MARGIN = 16
 

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.kernels import inlined
+from twin.kernels import inlined_part, part
 from twin.kernels.timers import NEVER, SLOT_BITS, set_leaf
 from twin.kernels.tokens_layout import *
 
 
-@inlined
-def arm(state, tree, r, at):
+@part
+def arm(w, r, at):
     """Set or move the timer of a row."""
+    state = w.state
     sequence = state[S_SEQUENCE]
     state[S_SEQUENCE] = sequence + 1
-    set_leaf(tree, state[S_LEAVES], r, at, (sequence << SLOT_BITS) | r)
+    set_leaf(w.tree, state[S_LEAVES], r, at, (sequence << SLOT_BITS) | r)
 
 
-@inlined
-def disarm(state, tree, r):
+@part
+def disarm(w, r):
     """Remove the timer of a row, if it has one."""
-    if tree[2 * (state[S_LEAVES] + r)] != NEVER:
-        set_leaf(tree, state[S_LEAVES], r, NEVER, np.int64(0))
+    tree, leaves = w.tree, w.state[S_LEAVES]
+    if tree[2 * (leaves + r)] != NEVER:
+        set_leaf(tree, leaves, r, NEVER, np.int64(0))
 
 
-@inlined
-def push(state, agenda, action, whom, argument, serial):
+@inlined_part
+def push(w, action, whom, argument, serial):
     """Put an action on the agenda; the last put is done first."""
+    state, agenda = w.state, w.agenda
     i = state[S_AGENDA]
     agenda[i, 0] = action
     agenda[i, 1] = whom
@@ -35,15 +38,34 @@ def push(state, agenda, action, whom, argument, serial):
     state[S_AGENDA] = i + 1
 
 
-@inlined
-def new_row(state, row, kind, case):
+@inlined_part
+def plan_row(w, action, r, argument):
+    """Put an action of a row on the agenda; it is void if the row is gone by then."""
+    push(w, action, r, argument, w.row[r, R_SERIAL])
+
+
+@inlined_part
+def plan_case(w, action, c, argument):
+    """Put an action of a case on the agenda; it is void if the case is gone by then."""
+    push(w, action, c, argument, w.case[c, C_SERIAL])
+
+
+@inlined_part
+def has_room(w, actions):
+    """Whether so many actions can be put on the agenda."""
+    return w.state[S_AGENDA] + actions + MARGIN <= w.agenda.shape[0]
+
+
+@part
+def new_row(w, kind, case):
     """Take a free row; its lists are empty and it holds no server."""
+    state, row = w.state, w.row
     r = state[S_FREE_ROW]
     state[S_FREE_ROW] = row[r, R_NEXT]
     state[S_FREE_ROWS] -= 1
     row[r, R_KIND] = kind
     row[r, R_STATE] = TRANSIT
-    row[r, 2] = case
+    row[r, R_CASE] = case
     row[r, R_SERIAL] = state[S_SERIAL]
     state[S_SERIAL] += 1
     row[r, R_START] = row[r, R_POOL] = row[r, R_MEMBER] = row[r, R_ALARMS] = row[r, R_HOST] = row[r, R_EDGE] = -1
@@ -52,16 +74,17 @@ def new_row(state, row, kind, case):
     return r
 
 
-@inlined
-def free_row(state, row, r):
+@inlined_part
+def free_row(w, r):
     """Give a row back; actions planned for it become void."""
+    state, row = w.state, w.row
     row[r, R_SERIAL] = -1
     row[r, R_NEXT] = state[S_FREE_ROW]
     state[S_FREE_ROW] = r
     state[S_FREE_ROWS] += 1
 
 
-@inlined
+@inlined_part
 def append(row, ends, i, head, tail, r):
     """Put a row at the end of the list with ends[i, head] and ends[i, tail]."""
     before = ends[i, tail]
@@ -74,7 +97,7 @@ def append(row, ends, i, head, tail, r):
     ends[i, tail] = r
 
 
-@inlined
+@inlined_part
 def unlink(row, ends, i, head, tail, r):
     """Take a row out of a list."""
     before = row[r, R_PREVIOUS]
@@ -89,7 +112,7 @@ def unlink(row, ends, i, head, tail, r):
         ends[i, tail] = before
 
 
-@inlined
+@part
 def insert_in_order(row, ends, i, r):
     """Put a row into a queue by lane and order of coming, searching from the front."""
     after = ends[i, 0]
@@ -112,9 +135,10 @@ def insert_in_order(row, ends, i, r):
         ends[i, 1] = r
 
 
-@inlined
-def join_case(row, case, c, r):
+@inlined_part
+def join_case(w, c, r):
     """Put a row at the end of the list of its case."""
+    row, case = w.row, w.case
     before = case[c, C_TAIL]
     row[r, R_CASE_NEXT] = -1
     row[r, R_CASE_PREVIOUS] = before
@@ -125,9 +149,10 @@ def join_case(row, case, c, r):
     case[c, C_TAIL] = r
 
 
-@inlined
-def leave_case(row, case, c, r):
+@inlined_part
+def leave_case(w, c, r):
     """Take a row out of the list of its case."""
+    row, case = w.row, w.case
     before = row[r, R_CASE_PREVIOUS]
     after = row[r, R_CASE_NEXT]
     if before >= 0:
@@ -140,9 +165,31 @@ def leave_case(row, case, c, r):
         case[c, C_TAIL] = before
 
 
-@inlined
-def flag(state, case, c):
+@inlined_part
+def rows_of(w, c):
+    """Number of rows of a case."""
+    row, rows = w.row, 0
+    x = w.case[c, C_HEAD]
+    while x >= 0:
+        rows += 1
+        x = row[x, R_CASE_NEXT]
+    return rows
+
+
+@part
+def new_token(w, c, n):
+    """Another token of a case, at a node (-1: before any)."""
+    x = new_row(w, TOKEN, c)
+    w.row[x, R_NODE] = n
+    join_case(w, c, x)
+    w.case[c, C_TOKENS] += 1
+    return x
+
+
+@inlined_part
+def flag(w, c):
     """Have the joins of a case looked at when the event is over."""
+    state, case = w.state, w.case
     if not case[c, C_FLAG]:
         case[c, C_FLAG] = 1
         case[c, C_NEXT] = -1
@@ -153,13 +200,23 @@ def flag(state, case, c):
         state[S_CHECK_TAIL] = c
 
 
-@inlined
-def free_alarms(state, tree, row, r):
+@inlined_part
+def free_alarms(w, r):
     """Remove the boundary timers of a token."""
+    row = w.row
     x = row[r, R_ALARMS]
     while x >= 0:
         after = row[x, R_CASE_NEXT]
-        disarm(state, tree, x)
-        free_row(state, row, x)
+        disarm(w, x)
+        free_row(w, x)
         x = after
     row[r, R_ALARMS] = -1
+
+
+@inlined_part
+def unblock(w, r):
+    """A token no longer waits for room."""
+    row = w.row
+    unlink(row, w.node, row[r, R_LEFT], N_BLOCKED_HEAD, N_BLOCKED_TAIL, r)
+    w.state[S_BLOCKED] -= 1
+    row[r, R_LEFT] = 0

@@ -14,6 +14,7 @@ from twin.kernels import tokens as kernel
 from twin.kernels import tokens_layout as k
 from twin.kernels.durations import HISTOGRAM_BINS
 from twin.kernels.timers import NEVER, SLOT_MASK
+from twin.kernels.tokens_world import World
 from twin.process.attributes import CaseClasses, factor
 from twin.process.calendar import WorkCalendar
 from twin.process.compile import windows
@@ -359,40 +360,45 @@ class TokenNetwork(ProcessNetwork):
 
     def _call(self, until: int) -> int:
         p, s = self._tokens, self._streams
-        return int(
-            kernel.advance(
-                until,
-                s.key,
-                s.replication,
-                _STREAMS,
-                p.graph,
-                p.laws,
-                (len(self.model.deadlines), p.lanes),
-                p.hours,
-                (self._member, p.rate, p.member_law, p.able, self._member_busy),
-                self._calendars,
-                self._windows,
-                self._instants,
-                self._border,
-                self._arrival,
-                self._arrival_factor,
-                self._state,
-                self._row,
-                self._case,
-                self._factor,
-                self._visits,
-                self._tree,
-                self._agenda,
-                self._pool,
-                self._area,
-                self._lists,
-                self._runs,
-                (self._count, self._total, self._histogram),
-                self._deadline,
-                self._outcome,
-                self._record,
-                self._log,
-                self._pauses,
-                self._logged,
-            )
+        world = World(
+            s.key,
+            s.replication,
+            _STREAMS,
+            *p.graph,
+            laws=p.laws,
+            n_deadlines=len(self.model.deadlines),
+            lanes=p.lanes,
+            hours=p.hours,
+            rate=p.rate,
+            member_law=p.member_law,
+            able=p.able,
+            calendars=self._calendars,
+            windows=self._windows,
+            instants=self._instants,
+            borders=self._border,
+            arrival=self._arrival,
+            arrival_factor=self._arrival_factor,
+            state=self._state,
+            row=self._row,
+            case=self._case,
+            factors=self._factor,
+            visits=self._visits,
+            tree=self._tree,
+            agenda=self._agenda,
+            pool=self._pool,
+            area=self._area,
+            lists=self._lists,
+            runs=self._runs,
+            member=self._member,
+            member_busy=self._member_busy,
+            count=self._count,
+            total=self._total,
+            histogram=self._histogram,
+            deadlines=self._deadline,
+            outcome=self._outcome,
+            record=self._record,
+            log=self._log,
+            pauses=self._pauses,
+            logged=self._logged,
         )
+        return int(kernel.advance(until, tuple(world)))
