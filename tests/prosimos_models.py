@@ -103,6 +103,15 @@ def office():
     return _one_task(tasks={"A": {"r": law}}, staff={"r": 2}, gap=gap, hours=hours, arrivals=OFFICE)
 
 
+def part_time():
+    """Three people with hours of their own: a case waits for whoever was free first, at work or not."""
+    laws = dict.fromkeys(("daily", "mornings", "mondays"), dist("expon", 1800, 0, FAR))
+    hours = {"daily": OFFICE, "mornings": [("MONDAY", "FRIDAY", "08:00:00", "10:00:00")]}
+    hours["mondays"] = [("MONDAY", "MONDAY", "13:00:00", "18:00:00")]
+    staff, gap = dict.fromkeys(laws, 1), dist("expon", 4000, 0, FAR)
+    return _one_task(tasks={"A": laws}, staff=staff, gap=gap, hours=hours, arrivals=OFFICE)
+
+
 def rare():
     """Gaps longer than a working day: they run on at night."""
     law, gap = dist("fix", 3600), dist("uniform", 30_000, 90_000)
@@ -180,7 +189,7 @@ def batch_at_once():
     return _batched("Parallel", rule, [{"key": "4", "value": 0.5}])
 
 
-_ALL = (queue, office, rare, differing, shifted, gateways, rework, timer, batch_in_a_row, batch_at_once)
+_ALL = (queue, office, part_time, rare, differing, shifted, gateways, rework, timer, batch_in_a_row, batch_at_once)
 MODELS = {f.__name__: f for f in _ALL}
 CASES = 600
 

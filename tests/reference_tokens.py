@@ -51,6 +51,7 @@ class Person:
     most: int
     calendar: str | None
     duty: bool = True
+    takes: bool = True
     hand: list = field(default_factory=list)
     load: int = 0
     idle: int = 0
@@ -159,7 +160,7 @@ class ReferenceTokens:
                 person = Person(individual, name, spec, spec.at_once or pool.at_once, spec.calendar or pool.calendar)
                 person.spec_pool = pool
                 person.idle = len(self.people)
-                person.duty = person.calendar is None
+                person.duty = person.takes = person.calendar is None
                 self.people.append(person)
 
     # Ways, draws, conditions.
@@ -328,14 +329,19 @@ class ReferenceTokens:
             if person.calendar is None or self.open(person.calendar, self.now) == person.duty:
                 continue
             person.duty = not person.duty
-            if person.duty:
+            first_free = self.model.pools[person.pool].given_to == "first_free"
+            person.takes = person.duty or first_free
+            if person.duty and not first_free:
                 self.idles += 1
                 person.idle = self.idles
             if self.model.pools[person.pool].at_end_of_shift == "pause":
                 person.paused = not person.duty
                 for token in list(person.hand):
-                    if person.duty and token.state == "paused":
+                    if person.duty and token.state in ("paused", "held"):
+                        held = token.state == "held"
                         self.start(token)
+                        if held:
+                            self.admit(token.node)
                     elif not person.duty and token.state == "serving":
                         self.pause(token, until_next_shift=True)
             if person.duty:
@@ -643,7 +649,7 @@ class ReferenceTokens:
 
     def available(self, name):
         task = self.model.nodes[name]
-        return [p for p in self.people if p.pool == task.pool and p.duty and p.load < p.most and self.able(p, task)]
+        return [p for p in self.people if p.pool == task.pool and p.takes and p.load < p.most and self.able(p, task)]
 
     def server_free(self, name):
         pool = self.model.nodes[name].pool
@@ -652,7 +658,15 @@ class ReferenceTokens:
         return self.busy[pool] < self.capacity[pool]
 
     def waiting(self, name):
-        return sum(t.node == name for t in self.queue[self.model.nodes[name].pool])
+        return sum(t.node == name for t in [*self.queue[self.model.nodes[name].pool], *self.held()])
+
+    def held(self):
+        """Given to people who are not at work."""
+        return [t for p in self.people for t in p.hand if t.state == "held"]
+
+    def queue_lengths(self):
+        held = Counter(t.pool for t in self.held())
+        return {p: len(q) + held[p] for p, q in self.queue.items()}
 
     def pick_person(self, token):
         free = self.available(token.node)
@@ -788,14 +802,27 @@ class ReferenceTokens:
             case.active += wait
             case.felt += wait
 
+    def hold(self, token):
+        """Given to somebody who is not at work, it waits for his hours."""
+        fresh = token.state not in ("waiting", "held") and token.started is None
+        token.state = "held"
+        token.member.hand.append(token)
+        if fresh and token.kind != "batch":
+            self.patience(token, self.model.nodes[token.node])
+
     def start(self, token):
         node = self.model.nodes[token.node]
+        if token.member is not None and not token.member.duty and self.model.pools[token.pool].given_to == "first_free":
+            self.hold(token)
+            return
         if token.started is None:
             if token.kind == "batch":
-                parts = token.items if node.batch.service == "item" else token.items[:1]
+                in_turn, token.visit = node.batch.mode == "sequential", token.items[0].visit
+                parts = token.items if node.batch.service == "item" and not in_turn else token.items[:1]
                 token.work = sum(self.work_of(item, token.member) for item in parts)
                 for item in token.items:
                     item.timer = -1
+                for item in token.items[: 1 if in_turn else None]:
                     self.begin(item)
             else:
                 token.timer = -1
@@ -874,7 +901,7 @@ class ReferenceTokens:
             if person is None:
                 if self.busy[pool] >= self.capacity[pool]:
                     return
-            elif not person.duty or person.load >= person.most:
+            elif not person.takes or person.load >= person.most:
                 return
             fit = [t for t in self.queue[pool] if person is None or self.able(person, self.model.nodes[t.node])]
             if not fit:
@@ -1001,7 +1028,12 @@ class ReferenceTokens:
             self.count_named(unit, self.now - unit.since)
         after = []
         releases = True
-        for token in reversed(unit.items) if unit.kind == "batch" else [unit]:
+        in_turn = unit.kind == "batch" and node.batch.mode == "sequential"
+        done = [unit]
+        if unit.kind == "batch":
+            done = unit.items[:1] if in_turn else list(reversed(unit.items))
+            unit.items = unit.items[len(done) :]
+        for token in done:
             case = token.case
             self.counts[name]["completions"] += 1
             self.write(token, unit, 1)
@@ -1028,7 +1060,10 @@ class ReferenceTokens:
                 releases = False
                 after.append((token, lambda t=token: self.route(t)))
         unit.started, unit.lost = None, 0
-        if releases:
+        if in_turn and unit.items:
+            unit.state = "moving"
+            self.start(unit)
+        elif releases:
             unit.pool = unit.member = None
             self.free(pool, person)
         for token, action in after:
@@ -1137,14 +1172,18 @@ class ReferenceTokens:
                 self.batch_timer[name].timer = -1
         elif state == "item":
             unit, token.host = token.host, None
-            if unit.started is not None:
+            in_turn = self.model.nodes[name].batch.mode == "sequential"
+            begun = unit.started is not None and (unit.items[0] is token or not in_turn)
+            if begun:
                 case.active += (self.now - unit.started) * self.model.nodes[name].active
                 self.write(token, unit, 0)
             unit.items.remove(token)
+            if unit.items and begun and in_turn:
+                return self.turn_to_next(unit)
             if unit.items:
                 return []
             state = unit.state
-        elif state in ("serving", "waiting", "paused") and token.started is not None:
+        elif state in ("serving", "waiting", "paused", "held") and token.started is not None:
             self.write(token, token, 0)
         pool, person, actions = unit.pool, unit.member, []
         if state == "waiting":
@@ -1152,13 +1191,28 @@ class ReferenceTokens:
             actions.append(lambda: self.admit(name))
         elif state == "serving":
             self.stop(unit)
-        if state in ("serving", "paused") and person is not None:
+        if state in ("serving", "paused", "held") and person is not None:
             person.hand.remove(unit)
         unit.timer = -1
-        if state in ("serving", "paused") or (state == "blocked" and pool is not None):
+        if state == "held":
+            actions.append(lambda: self.admit(name))
+        if unit.kind == "batch" and state == "moving" and pool is not None:
+            actions.append(lambda: self.free(pool, person))
+        if state in ("serving", "paused", "held") or (state == "blocked" and pool is not None):
             actions.append(lambda: self.free(pool, person))
         unit.pool = unit.member = unit.started = None
         return actions
+
+    def turn_to_next(self, unit):
+        """The one of a batch that was worked on is given up: the next begins."""
+        serving = unit.state == "serving"
+        if serving:
+            self.stop(unit)
+            if unit.member is not None:
+                unit.member.hand.remove(unit)
+            unit.state = "moving"
+        unit.started, unit.lost = None, 0
+        return [lambda: self.start(unit) if unit.items else None] if serving else []
 
     def write(self, token, unit, complete):
         member = -1 if unit.member is None else self.people.index(unit.member)

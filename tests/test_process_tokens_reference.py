@@ -70,7 +70,7 @@ def agree(model, arrivals, seed, step):
         )
     assert {n: [d.broken, d.kept] for n, d in statistics.deadlines.items()} == reference.deadlines
     assert network.in_system == reference.inside
-    assert network.queue_lengths() == {p: len(q) for p, q in reference.queue.items()}
+    assert network.queue_lengths() == reference.queue_lengths()
     return network
 
 

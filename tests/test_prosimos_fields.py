@@ -146,8 +146,7 @@ def test_batches_by_size_wait_and_hour(tmp_path):
     assert task.batch.service == "batch"
     assert task.service.default.mean == 60 * 0.5 * 4 * SECOND
     serial = read(tmp_path, simple(batch_processing=[{**batch, "type": "Sequential"}]))
-    assert serial.model.nodes["A"].batch.service == "item"
-    assert any("whole batch" in note for note in serial.notes)
+    assert (serial.model.nodes["A"].batch.service, serial.model.nodes["A"].batch.mode) == ("item", "sequential")
     both = {**batch, "firing_rules": [[rule("size", ">=", 4), rule("large_wt", ">=", 60)]]}
     with pytest.raises(DataError, match="together"):
         read(tmp_path, simple(batch_processing=[both]))

@@ -171,6 +171,7 @@ class Builder:
                         {"at": ["10:00", "15:30"], "days": "mon-fri"},
                         {"size": 2, "at": "12:00", "service": "item"},
                         {"longest_wait": "30 min", "service": "item"},
+                        {"size": 3, "longest_wait": "1 h", "service": "item", "mode": "sequential"},
                     ]
                 )
             )
@@ -184,6 +185,7 @@ class Builder:
             ][: draw(st.integers(1, 2))]
 
 
+FIRST_FREE = {"at_end_of_shift": "pause", "given_to": "first_free"}
 varied_half = st.just({"default": 0.5, "cases": [{"when": {"attribute": "risk", "in": ["low"]}, "value": 0.5}]})
 
 
@@ -222,7 +224,7 @@ def models(draw):
         "team": {
             "allocation": draw(st.sampled_from(["longest_idle", "preferred", "random"])),
             "preempt": draw(st.sampled_from([True, False, "repeat"])),
-            "at_end_of_shift": draw(st.sampled_from(["pause", "finish"])),
+            **draw(st.sampled_from([{}, {"at_end_of_shift": "pause"}, FIRST_FREE])),
             "calendar": "office",
             "members": [
                 {

@@ -26,6 +26,7 @@ QUARTERS_OF_WEEK = 672
 TOKEN, INSTANCE, CARRIER, EVENT, DEADLINE, BATCH_TIMER = np.arange(6)
 # What a row is doing.
 TRANSIT, WAITING, SERVING, RESTING, RETRYING, JOINED, BLOCKED, GATHERING, ITEM, HOSTING, PAUSED, ARMED = range(12)
+HELD = 12  # given to a member who is not at work
 
 # Columns of `row` (int64).
 (R_KIND, R_STATE, R_CASE, R_NODE, R_ENTERED, R_START, R_SERVICE, R_WORK) = range(8)
@@ -52,6 +53,8 @@ N_DEADLINES, N_RETRY_LAW = 40, 41
 NODE_COLUMNS = 42
 # N_FULL: what happens when the queue is full (an edge: who comes goes there).
 NO_LIMIT, BLOCK, REFUSE = -3, -2, -1
+# N_PER_ITEM: a batch has one service time; or those of its items, after which all go on, or each after its own.
+PER_BATCH, SUMMED, IN_TURN = 0, 1, 2
 # N_REPEAT.
 ONCE, SEQUENTIAL, PARALLEL = 0, 1, 2
 
@@ -64,14 +67,16 @@ EVENT_COLUMNS = 5
 # Columns of `pool` (int64).
 P_CAPACITY, P_BUSY, P_QUEUE, P_TOUCHED = 0, 1, 2, 3
 (P_NAMED, P_FIRST, P_END, P_LISTS, P_REQUIRES, P_RUNS, P_PREEMPT, P_PAUSE, P_RULE) = range(4, 13)
-POOL_COLUMNS = 13
+P_FREE_FIRST = 13  # whether work is given to members who are not at work, too
+POOL_COLUMNS = 14
 LONGEST_IDLE, PREFERRED, ANY = 0, 1, 2
 RESUME, RESTART = 1, 2
 A_QUEUE, A_BUSY, A_STAFFED = 0, 1, 2
 AREA_COLUMNS = 3
 # Columns of `member` (int64).
 M_POOL, M_DUTY, M_LOAD, M_MOST, M_IDLE, M_HEAD, M_TAIL, M_PAUSED = range(8)
-MEMBER_COLUMNS = 8
+M_TAKES = 8  # whether he is given work
+MEMBER_COLUMNS = 9
 
 # Columns of `border` (int64): instant, what changes, whose, to what.
 B_TIME, B_KIND, B_WHOSE, B_VALUE = range(4)

@@ -32,7 +32,7 @@ def seek(w, p, m):
     if m < 0:
         idle = not pool[p, P_NAMED] and pool[p, P_BUSY] < pool[p, P_CAPACITY]
     else:
-        idle = member[m, M_DUTY] > 0 and member[m, M_LOAD] < member[m, M_MOST]
+        idle = member[m, M_TAKES] > 0 and member[m, M_LOAD] < member[m, M_MOST]
     if not idle:
         return DONE
     best = where = NONE
@@ -117,12 +117,14 @@ def change_staff(w):
         p = member[whose, M_POOL]
         touch(w, p)
         member[whose, M_DUTY] = value
+        if value or not pool[p, P_FREE_FIRST]:
+            member[whose, M_TAKES] = value
         pool[p, P_CAPACITY] += 1 if value else -1
         if pool[p, P_PAUSE]:
             push(w, TRIM, p, whose, 0)
         elif value:
             push(w, SEEK, p, whose, 0)
-        if value:
+        if value and not pool[p, P_FREE_FIRST]:
             state[S_IDLE] += 1
             member[whose, M_IDLE] = state[S_IDLE]
 
@@ -158,21 +160,21 @@ def _trim_member(w, p, m):
             if member[m, M_LOAD] > 0:
                 w.pool[p, P_BUSY] += 1
         push(w, SEEK, p, m, 0)
-        _plan_all(w, m, PAUSED, START, 0)
+        _plan_all(w, m, PAUSED, HELD, START, 0)
     elif not member[m, M_PAUSED]:
         member[m, M_PAUSED] = 1
         if member[m, M_LOAD] > 0:
             w.pool[p, P_BUSY] -= 1
-        _plan_all(w, m, SERVING, PAUSE, 1)
+        _plan_all(w, m, SERVING, SERVING, PAUSE, 1)
     return DONE
 
 
 @inlined_part
-def _plan_all(w, m, state, action, argument):
-    """Put an action of everything in that state that a member has in hand on the agenda."""
+def _plan_all(w, m, state, or_state, action, argument):
+    """Put an action of everything in one of two states that a member has in hand on the agenda."""
     row = w.row
     x = w.member[m, M_TAIL]
     while x >= 0:
-        if row[x, R_STATE] == state:
+        if row[x, R_STATE] == state or row[x, R_STATE] == or_state:
             plan_row(w, action, x, argument)
         x = row[x, R_PREVIOUS]

@@ -29,6 +29,7 @@ from twin.kernels.tokens_lists import (
     plan_case,
     plan_row,
     push,
+    unlink,
 )
 from twin.kernels.tokens_nodes import draw_instance
 from twin.kernels.tokens_staff import (
@@ -39,7 +40,7 @@ from twin.kernels.tokens_staff import (
     take_member,
     victim,
 )
-from twin.kernels.tokens_withdraw import break_off
+from twin.kernels.tokens_withdraw import break_off, count_waiting, forget_service
 
 
 @inlined_part
@@ -145,6 +146,11 @@ def start(w, r):
     p = row[r, R_POOL]
     m = row[r, R_MEMBER]
     now = w.state[S_NOW]
+    if m >= 0 and pool[p, P_FREE_FIRST] and not w.member[m, M_DUTY]:
+        _hold(w, r)
+        return DONE
+    if row[r, R_STATE] == HELD:
+        count_waiting(w, r, -1)
     if row[r, R_START] < 0:
         _begin(w, r)
     elif w.logged and w.state[S_PAUSES] == w.pauses.shape[0]:
@@ -160,11 +166,22 @@ def start(w, r):
             append(row, w.runs, pool[p, P_RUNS] + row[r, R_LANE] - 1, 0, 1, r)
         arm(w, r, now + row[r, R_WORK])
     else:
-        if row[r, R_STATE] != PAUSED:
+        if row[r, R_STATE] != PAUSED and row[r, R_STATE] != HELD:
             append(row, w.member, m, M_HEAD, M_TAIL, r)
         arm(w, r, now + duration_at(row[r, R_WORK], w.rate[m, w.member[m, M_LOAD]]))
     row[r, R_STATE] = SERVING
     return DONE
+
+
+@part
+def _hold(w, r):
+    """A row waits for the hours of the member to whom it is given."""
+    row = w.row
+    if row[r, R_STATE] == TRANSIT and row[r, R_KIND] != CARRIER:
+        _be_patient(w, r)
+    row[r, R_STATE] = HELD
+    append(row, w.member, row[r, R_MEMBER], M_HEAD, M_TAIL, r)
+    count_waiting(w, r, 1)
 
 
 @inlined_part
@@ -176,7 +193,7 @@ def _begin(w, r):
     if row[r, R_KIND] == CARRIER:
         amount = _begin_batch(w, r)
     else:
-        if row[r, R_STATE] == WAITING:
+        if row[r, R_STATE] == WAITING or row[r, R_STATE] == HELD:
             disarm(w, r)
         amount = _work_of(w, r, m)
         served_wait(w, n, row[r, R_CASE], now - row[r, R_ENTERED])
@@ -186,16 +203,19 @@ def _begin(w, r):
 
 @part
 def _begin_batch(w, r):
-    """Service of a batch begins: waits of its items end; its work in all."""
+    """Service of a batch, or of the next of its items in turn, begins: waits end; the work on it."""
     row, node = w.row, w.node
     n = row[r, R_NODE]
+    row[r, R_VISIT] = row[row[r, R_HEAD], R_VISIT]
     amount = np.int64(0)
     x = row[r, R_HEAD]
     while x >= 0:
+        first = x == row[r, R_HEAD]
         disarm(w, x)
-        if x == row[r, R_HEAD] or node[n, N_PER_ITEM]:
+        if first or node[n, N_PER_ITEM] == SUMMED:
             amount += _work_of(w, x, row[r, R_MEMBER])
-        served_wait(w, n, row[x, R_CASE], w.state[S_NOW] - row[x, R_ENTERED])
+        if first or node[n, N_PER_ITEM] != IN_TURN:
+            served_wait(w, n, row[x, R_CASE], w.state[S_NOW] - row[x, R_ENTERED])
         x = row[x, R_NEXT]
     return amount
 
@@ -280,7 +300,15 @@ def finish(w, r):
         credit_named(w, n, owner_of(w, r), m, w.state[S_NOW] - row[r, R_SINCE], w.member[m, M_LOAD])
     row[r, R_STATE] = TRANSIT
     if kind == CARRIER:
-        _finish_batch(w, r)
+        if node[n, N_PER_ITEM] == IN_TURN:
+            _finish_item(w, r, row[r, R_HEAD])
+            if row[r, R_LEFT] > 0:
+                forget_service(row, r)
+                plan_row(w, START, r, 0)
+                return DONE
+            free_row(w, r)
+        else:
+            _finish_batch(w, r)
         push(w, FREE, p, m, 0)
         return DONE
     _count_end(w, r, r)
@@ -293,20 +321,13 @@ def finish(w, r):
     else:
         plan_row(w, ROUTE, r, 0)
         row[r, R_LEFT] = 0
-        _forget_service(row, r)
+        forget_service(row, r)
         return DONE
     if kind == TOKEN:
         row[r, R_POOL] = row[r, R_MEMBER] = -1
-        _forget_service(row, r)
+        forget_service(row, r)
     push(w, FREE, p, m, 0)
     return DONE
-
-
-@inlined_part
-def _forget_service(row, r):
-    """A row is no longer in service."""
-    row[r, R_START] = row[r, R_LOOSE] = -1
-    row[r, R_LOST] = 0
 
 
 @inlined_part
@@ -343,18 +364,26 @@ def _next_instance(w, x):
 @part
 def _finish_batch(w, unit):
     """The items of a batch go their ways in the order in which they came, so the last is put first."""
+    x = w.row[unit, R_TAIL]
+    while x >= 0:
+        before = w.row[x, R_PREVIOUS]
+        _finish_item(w, unit, x)
+        x = before
+    free_row(w, unit)
+
+
+@part
+def _finish_item(w, unit, x):
+    """One of a batch goes its way."""
     row, case = w.row, w.case
     n = row[unit, R_NODE]
-    x = row[unit, R_TAIL]
-    while x >= 0:
-        c = row[x, R_CASE]
-        after = row[x, R_PREVIOUS]
-        _count_end(w, x, unit)
-        if w.node[n, N_ACTIVE]:
-            case[c, C_ACTIVE] += w.state[S_NOW] - row[unit, R_START]
-        case[c, C_WAIT] += row[unit, R_LOST]
-        row[x, R_HOST] = -1
-        row[x, R_STATE] = TRANSIT
-        plan_row(w, LEAVE if tired(w, x, n, row[unit, R_SERVICE]) else ROUTE, x, 0)
-        x = after
-    free_row(w, unit)
+    c = row[x, R_CASE]
+    _count_end(w, x, unit)
+    if w.node[n, N_ACTIVE]:
+        case[c, C_ACTIVE] += w.state[S_NOW] - row[unit, R_START]
+    case[c, C_WAIT] += row[unit, R_LOST]
+    unlink(row, row, unit, R_HEAD, R_TAIL, x)
+    row[unit, R_LEFT] -= 1
+    row[x, R_HOST] = -1
+    row[x, R_STATE] = TRANSIT
+    plan_row(w, LEAVE if tired(w, x, n, row[unit, R_SERVICE]) else ROUTE, x, 0)

@@ -32,9 +32,9 @@ def work_done(elapsed, rate):
 
 @inlined_part
 def may_take(w, n, m):
-    """Whether a member is there, has room and is able to do a task."""
+    """Whether a member is given work now, has room and is able to do a task."""
     member = w.member
-    return member[m, M_DUTY] > 0 and member[m, M_LOAD] < member[m, M_MOST] and w.able[w.node[n, N_ABLE], m]
+    return member[m, M_TAKES] > 0 and member[m, M_LOAD] < member[m, M_MOST] and w.able[w.node[n, N_ABLE], m]
 
 
 @inlined_part
@@ -48,7 +48,7 @@ def free_member(w, r):
     found = 0
     for m in range(pool[p, P_FIRST], pool[p, P_END]):
         load = member[m, M_LOAD]
-        if not member[m, M_DUTY] or load >= member[m, M_MOST] or not able[k, m]:
+        if not member[m, M_TAKES] or load >= member[m, M_MOST] or not able[k, m]:
             continue
         if best < 0 or load < member[best, M_LOAD]:
             best = np.int64(m)

@@ -8,7 +8,7 @@ from twin.kernels import inlined_part, part
 from twin.kernels.tokens_batches import ungather
 from twin.kernels.tokens_counts import credit_counted, credit_named, log_row, owner_of, touch
 from twin.kernels.tokens_layout import *
-from twin.kernels.tokens_lists import disarm, free_alarms, free_row, push, unblock, unlink
+from twin.kernels.tokens_lists import disarm, free_alarms, free_row, plan_row, push, unblock, unlink
 from twin.kernels.tokens_staff import queue_of, take_from_run, work_left
 
 
@@ -32,7 +32,7 @@ def withdraw(w, r):
         unblock(w, r)
     elif what == GATHERING:
         ungather(w, r)
-    elif w.logged and row[r, R_START] >= 0 and (what == SERVING or what == WAITING or what == PAUSED):
+    elif w.logged and row[r, R_START] >= 0 and (what == SERVING or what == WAITING or what == PAUSED or what == HELD):
         log_row(w, r, r, 0)
     _leave_server(w, r, what)
 
@@ -42,10 +42,12 @@ def _take_from_batch(w, r):
     """One of a batch is given up; the batch goes on with the others, if there are any."""
     row, now = w.row, w.state[S_NOW]
     unit = row[r, R_HOST]
+    in_turn = w.node[row[r, R_NODE], N_PER_ITEM] == IN_TURN
+    begun = row[unit, R_START] >= 0 and (r == row[unit, R_HEAD] or not in_turn)
     row[r, R_HOST] = -1
     unlink(row, row, unit, R_HEAD, R_TAIL, r)
     row[unit, R_LEFT] -= 1
-    if row[unit, R_START] >= 0:
+    if begun:
         if w.node[row[r, R_NODE], N_ACTIVE]:
             w.case[row[r, R_CASE], C_ACTIVE] += now - row[unit, R_START]
         if w.logged:
@@ -54,6 +56,28 @@ def _take_from_batch(w, r):
         disarm(w, unit)
         _leave_server(w, unit, row[unit, R_STATE])
         free_row(w, unit)
+    elif begun and in_turn:
+        _turn_to_next(w, unit)
+
+
+@inlined_part
+def _turn_to_next(w, unit):
+    """The one of a batch that was worked on is given up: the next begins."""
+    row = w.row
+    if row[unit, R_STATE] == SERVING:
+        disarm(w, unit)
+        break_off(w, unit)
+        take_from_run(w, unit)
+        row[unit, R_STATE] = TRANSIT
+        plan_row(w, START, unit, 0)
+    forget_service(row, unit)
+
+
+@inlined_part
+def forget_service(row, r):
+    """A row is no longer in service."""
+    row[r, R_START] = row[r, R_LOOSE] = -1
+    row[r, R_LOST] = 0
 
 
 @part
@@ -67,9 +91,12 @@ def _leave_server(w, unit, what):
     elif what == SERVING:
         break_off(w, unit)
         take_from_run(w, unit)
-    elif what == PAUSED:
+    elif what == PAUSED or what == HELD:
         take_from_run(w, unit)
-    if what == SERVING or what == PAUSED or (what == BLOCKED and p >= 0):
+        if what == HELD:
+            count_waiting(w, unit, -1)
+    # A row in transit that has a server is a batch that turns to its next item.
+    if what == SERVING or what == PAUSED or what == HELD or ((what == BLOCKED or what == TRANSIT) and p >= 0):
         push(w, FREE, p, m, 0)
     row[unit, R_POOL] = -1
     row[unit, R_MEMBER] = -1
@@ -78,16 +105,23 @@ def _leave_server(w, unit, what):
 
 @inlined_part
 def leave_queue(w, r):
-    """A row no longer waits in its queue, which has room."""
-    row, pool, node = w.row, w.pool, w.node
-    p = row[r, R_POOL]
-    n = row[r, R_NODE]
-    touch(w, p)
+    """A row no longer waits in its queue."""
+    row = w.row
     lane = np.int64(0) if row[r, R_EDGE] == -2 else row[r, R_LANE]
     unlink(row, w.lists, queue_of(w, r, lane), 0, 1, r)
-    pool[p, P_QUEUE] -= 1
-    node[n, N_WAITING] -= 1
-    if node[n, N_FULL] == BLOCK and w.state[S_BLOCKED] > 0:
+    count_waiting(w, r, -1)
+
+
+@part
+def count_waiting(w, r, more):
+    """One more (1) or less (-1) waits at a task, in its queue or given to a member who is not at work."""
+    node = w.node
+    p = w.row[r, R_POOL]
+    n = w.row[r, R_NODE]
+    touch(w, p)
+    w.pool[p, P_QUEUE] += more
+    node[n, N_WAITING] += more
+    if more < 0 and node[n, N_FULL] == BLOCK and w.state[S_BLOCKED] > 0:
         push(w, ADMIT, n, 0, 0)
 
 

@@ -83,3 +83,7 @@ class World(NamedTuple):
     log: Any
     pauses: Any
     logged: Any
+
+
+GRAPH = World._fields[3:15]
+"""Fields that say what the process is: from `node` to `number`."""

@@ -127,6 +127,8 @@ class Batch(Part):
         longest_wait: of the first in the batch.
         at: times of day, on `days`; all who are there then go.
         service: one service time per batch (that of its first case), or those of its items one after the other.
+        mode: all begin and go on together; or `sequential`: one after the other by the same member, in the order in
+            which they came, and each begins and goes on by itself.
     """
 
     size: int | None = Field(default=None, ge=1)
@@ -134,6 +136,7 @@ class Batch(Part):
     at: tuple[int, ...] = ()
     days: DaySet = "every"
     service: Literal["batch", "item"] = "batch"
+    mode: Literal["parallel", "sequential"] = "parallel"
 
     @field_validator("longest_wait", mode="before")
     @classmethod
@@ -156,6 +159,8 @@ class Batch(Part):
             raise ValueError("a batch needs size, longest_wait or at")
         if self.size != 1 and self.longest_wait is None and not self.at:
             raise ValueError("whoever is left would wait for ever; give longest_wait or at")
+        if self.mode == "sequential" and self.service == "batch":
+            raise ValueError("one after the other, each has a service time of its own; give service: item")
         return self
 
 

@@ -101,6 +101,7 @@ class Calendar(Part):
         return self
 
 
+GivenTo = Literal["on_duty", "first_free"]
 Pace = tuple[Annotated[float, Field(gt=0)], ...]
 
 
@@ -166,6 +167,8 @@ class Pool(Part):
             over (`repeat`).
         at_end_of_shift: work under way is finished, or paused until somebody is there again.
         allocation: who of the free takes a case: who has been idle longest, the first listed, or any.
+        given_to: who counts as free: members `on_duty`; or `first_free`, whoever has nothing in hand, at work or not
+            (from his first hours on): a case then waits for the hours of its member even if others are at work.
         cost_per_hour: fen, of time at work.
         at_once, pace: as for members, of all who say nothing else.
     """
@@ -178,6 +181,7 @@ class Pool(Part):
     preempt: bool | Literal["resume", "repeat"] = False
     at_end_of_shift: Literal["finish", "pause"] = "finish"
     allocation: Literal["longest_idle", "preferred", "random"] = "longest_idle"
+    given_to: GivenTo = "on_duty"
     cost_per_hour: int = 0
     at_once: int = Field(default=1, ge=1, le=64)
     pace: Pace | None = None
@@ -202,6 +206,8 @@ class Pool(Part):
             raise ValueError("shifts say their hours themselves; calendar goes with staff or members")
         if self.at_once > 1 and not (self.members or isinstance(self.staff, int)):
             raise ValueError("at_once needs members, or staff as a number")
+        if self.given_to == "first_free" and not (self.members and self.at_end_of_shift == "pause"):
+            raise ValueError("given_to: first_free needs members whose work pauses; give at_end_of_shift: pause")
         if self.pace is not None:
             _check_pace(self.at_once, self.pace)
         names = [n for m in self.members for n in m.names]

@@ -14,7 +14,7 @@ from twin.kernels import tokens as kernel
 from twin.kernels import tokens_layout as k
 from twin.kernels.durations import HISTOGRAM_BINS
 from twin.kernels.timers import NEVER, SLOT_MASK
-from twin.kernels.tokens_world import World
+from twin.kernels.tokens_world import GRAPH, World
 from twin.process.attributes import CaseClasses, factor
 from twin.process.calendar import WorkCalendar
 from twin.process.compile import windows
@@ -44,6 +44,11 @@ _STREAMS = np.asarray(
     np.int64,
 )
 """In the order of `twin.kernels.tokens_layout`."""
+_CHANGING = (
+    *["arrival", "arrival_factor", "state", "row", "case", "visits", "tree", "agenda", "pool", "area", "lists", "runs"],
+    *["member", "member_busy", "count", "total", "histogram", "outcome", "record", "log", "pauses"],
+)
+"""Fields of the kernel's world that are called here as there."""
 _STATE = (
     *["_state", "_node", "_row", "_case", "_factor", "_visits", "_tree", "_agenda", "_pool", "_area", "_lists"],
     *["_runs", "_member", "_member_busy", "_count", "_total", "_histogram", "_deadline"],
@@ -117,7 +122,7 @@ class TokenNetwork(ProcessNetwork):
                 self._pool[i, k.P_CAPACITY] = k.UNLIMITED if pool.staff == "unlimited" else pool.staff
         for m in range(len(self._tokens.staff.names)):
             if self._tokens.staff.calendar(m, self.model) is None:
-                self._member[m, k.M_DUTY] = 1
+                self._member[m, [k.M_DUTY, k.M_TAKES]] = 1
                 self._pool[self._member[m, k.M_POOL], k.P_CAPACITY] += 1
         self._state[k.S_IDLE] = len(self._member)
         self._member[:, k.M_IDLE] = np.arange(len(self._member))
@@ -360,11 +365,12 @@ class TokenNetwork(ProcessNetwork):
 
     def _call(self, until: int) -> int:
         p, s = self._tokens, self._streams
+        changing = {name: getattr(self, f"_{name}") for name in _CHANGING}
         world = World(
-            s.key,
-            s.replication,
-            _STREAMS,
-            *p.graph,
+            key=s.key,
+            replication=s.replication,
+            streams=_STREAMS,
+            **dict(zip(GRAPH, p.graph, strict=True)),
             laws=p.laws,
             n_deadlines=len(self.model.deadlines),
             lanes=p.lanes,
@@ -376,29 +382,9 @@ class TokenNetwork(ProcessNetwork):
             windows=self._windows,
             instants=self._instants,
             borders=self._border,
-            arrival=self._arrival,
-            arrival_factor=self._arrival_factor,
-            state=self._state,
-            row=self._row,
-            case=self._case,
             factors=self._factor,
-            visits=self._visits,
-            tree=self._tree,
-            agenda=self._agenda,
-            pool=self._pool,
-            area=self._area,
-            lists=self._lists,
-            runs=self._runs,
-            member=self._member,
-            member_busy=self._member_busy,
-            count=self._count,
-            total=self._total,
-            histogram=self._histogram,
             deadlines=self._deadline,
-            outcome=self._outcome,
-            record=self._record,
-            log=self._log,
-            pauses=self._pauses,
             logged=self._logged,
+            **changing,
         )
         return int(kernel.advance(until, tuple(world)))

@@ -285,7 +285,9 @@ def _task(item: Task, i: int, node: Ints, law: Ints, retry: Floats, g: Graph, po
         _repeat(item, row, g)
     if item.batch is not None:
         batch = item.batch
-        row[k.N_SIZE], row[k.N_PER_ITEM] = batch.size or 0, batch.service == "item"
+        row[k.N_SIZE], row[k.N_PER_ITEM] = batch.size or 0, k.SUMMED if batch.service == "item" else k.PER_BATCH
+        if batch.mode == "sequential":
+            row[k.N_PER_ITEM] = k.IN_TURN
         row[k.N_LONGEST] = -1 if batch.longest_wait is None else batch.longest_wait
     if item.queue_limit is not None:
         limit = item.queue_limit

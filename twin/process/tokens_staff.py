@@ -70,6 +70,7 @@ class Pools:
             row = self.table[i]
             row[k.P_PREEMPT] = 0 if not pool.preempt else k.RESTART if pool.preempt == "repeat" else k.RESUME
             row[k.P_PAUSE], row[k.P_RULE] = pool.at_end_of_shift == "pause", _RULES[pool.allocation]
+            row[k.P_FREE_FIRST] = pool.given_to == "first_free"
             mine = [m for m, p in enumerate(staff.pools) if p == name]
             row[k.P_NAMED] = bool(pool.individuals)
             row[k.P_FIRST], row[k.P_END] = (mine[0], mine[-1] + 1) if mine else (0, 0)

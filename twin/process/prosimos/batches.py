@@ -27,8 +27,6 @@ def read_batch(entry: Entry, service: Distribution, notes: list[str]) -> tuple[B
     kind = entry["type"].text.lower()
     if kind not in ("sequential", "parallel", "concurrent"):
         raise entry["type"].fail(f"{entry['type'].value!r} is not a type", "Types: Sequential, Parallel.")
-    if kind != "parallel":
-        notes.append(note("batch_in_row", place=entry.place))
     values: dict[str, Any] = {}
     rules = entry.get("firing_rules")
     sizes = _sizes(entry)
@@ -46,8 +44,8 @@ def read_batch(entry: Entry, service: Distribution, notes: list[str]) -> tuple[B
         values["longest_wait"] = _FOREVER
     size = values.get("size") or 2
     factor = _factor(entry, size) * (size if kind == "parallel" else 1)
-    service_of = "batch" if kind == "parallel" else "item"
-    return Batch.model_validate({**values, "service": service_of}), scaled(service, factor)
+    how = {"service": "batch"} if kind == "parallel" else {"service": "item", "mode": "sequential"}
+    return Batch.model_validate({**values, **how}), scaled(service, factor)
 
 
 def _sizes(entry: Entry) -> dict[int, float]:

@@ -1,8 +1,8 @@
 """Reads a BPMN diagram with the JSON parameters of Prosimos, Simod or Apromore into a process model.
 
-Where Prosimos 2.1.0 and the house differ: a task goes to whoever of its resources is free and at work (Prosimos gives
-it to the one who will be free first, even if he is off duty while another is free); an urgent case overtakes those
-that wait (Prosimos plans all urgent cases before all others, also those that come later).
+As in Prosimos 2.1.0, a task goes to whoever of its resources is free first, even if he is off duty while another is at
+work (`given_to: first_free`). Where the two differ: an urgent case overtakes those that wait (Prosimos plans all urgent
+cases before all others, also those that come later).
 """
 
 from __future__ import annotations
