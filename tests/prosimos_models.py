@@ -243,8 +243,11 @@ def _main(out, runs, names):
         Path(out).write_text(json.dumps(found, indent=1))
 
 
-def own(name, folder, runs):
-    """What `_run` measures of a model's activities, by this house: means and standard errors over replications."""
+def own(name, folder, runs, given_to=None):
+    """What `_run` measures of a model's activities, by this house: means and standard errors over replications.
+
+    `given_to` is another rule for who gets a case than the one that Prosimos has.
+    """
     import numpy as np
 
     from twin.process.prosimos.read import read_prosimos
@@ -252,6 +255,9 @@ def own(name, folder, runs):
 
     paths = write(name, folder) if name in MODELS else (Path(name), Path(name).with_suffix(".json"))
     model = read_prosimos(*paths).model
+    if given_to is not None:
+        pools = {n: pool.model_copy(update={"given_to": given_to}) for n, pool in model.pools.items()}
+        model = model.model_copy(update={"pools": pools})
     tasks = [n for n, node in model.nodes.items() if node.kind == "task"]
     rows = []
     for found in simulate(model, Plan(cases=CASES, replications=runs)).statistics:

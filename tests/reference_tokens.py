@@ -330,8 +330,9 @@ class ReferenceTokens:
                 continue
             person.duty = not person.duty
             first_free = self.model.pools[person.pool].given_to == "first_free"
-            person.takes = person.duty or first_free
-            if person.duty and not first_free:
+            came = person.duty and not person.takes
+            person.takes = person.duty or (first_free and person.takes)
+            if came:
                 self.idles += 1
                 person.idle = self.idles
             if self.model.pools[person.pool].at_end_of_shift == "pause":

@@ -22,7 +22,7 @@ def differences(known, found):
     }
 
 
-@pytest.mark.parametrize("name", ["queue", "differing", "gateways", "rework", "timer"])
+@pytest.mark.parametrize("name", ["queue", "differing", "gateways", "rework", "timer", "part_time", "batch_in_a_row"])
 def test_results_are_those_of_prosimos(name, tmp_path):
     found = differences(REFERENCE[name], own(name, tmp_path, 40))
     assert all(far < _FAR for far in found.values()), found
@@ -37,11 +37,17 @@ def test_results_with_hours_and_limits_are_those_of_prosimos(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["prosimos_Insurance_Claims", "prosimos_Loan_Application"])
+@pytest.mark.parametrize("name", ["prosimos_Insurance_Claims", "prosimos_Loan_Application", "prosimos_BPIC_2012_W"])
 def test_recorded_models_run_as_in_prosimos(name, shared_data, tmp_path):
     file = shared_data / "process" / "models" / f"{name}.bpmn"
     found = differences(REFERENCE[name], own(str(file), tmp_path, 20))
     assert all(far < _FAR for far in found.values()), found
+
+
+def test_wrong_rule_of_allocation_is_seen(tmp_path):
+    # With the house's own default nobody waits for people who are not there.
+    found = differences(REFERENCE["part_time"], own("part_time", tmp_path, 30, given_to="on_duty"))
+    assert found["cycle_s"] > _FAR
 
 
 def test_wrong_model_is_seen(tmp_path):

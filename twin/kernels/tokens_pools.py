@@ -117,6 +117,7 @@ def change_staff(w):
         p = member[whose, M_POOL]
         touch(w, p)
         member[whose, M_DUTY] = value
+        takes = member[whose, M_TAKES]
         if value or not pool[p, P_FREE_FIRST]:
             member[whose, M_TAKES] = value
         pool[p, P_CAPACITY] += 1 if value else -1
@@ -124,7 +125,7 @@ def change_staff(w):
             push(w, TRIM, p, whose, 0)
         elif value:
             push(w, SEEK, p, whose, 0)
-        if value and not pool[p, P_FREE_FIRST]:
+        if value and not takes:
             state[S_IDLE] += 1
             member[whose, M_IDLE] = state[S_IDLE]
 
