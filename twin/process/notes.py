@@ -155,9 +155,11 @@ NOTES: dict[str, tuple[str, str]] = {
         "task {name} of the parameters is not in the diagram",
         "参数中的任务 {name} 不在图中",
     ),
-    "batch_in_row": (
-        "{place}: every case goes on when the whole batch is done, not after its own part",
-        "{place}：整批完成后各案例才继续，而非各自完成后",
+    "given_to_first_free": (
+        "pool {pool}: as in Prosimos, a case goes to whoever is free first, at work or not, and may wait for his hours "
+        "while others are at work; given_to: on_duty in the process file gives it to one at work",
+        "人员组 {pool}：与 Prosimos 相同，案例交给最先空闲的人，不论其是否在岗，因此可能要等他上班，即使另有人在岗；"
+        "在流程文件中写 given_to: on_duty，则只交给在岗的人",
     ),
     "batch_only": ("{place}: nothing of it is done outside batches", "{place}：不在批次之外处理"),
     "batch_mean": ("{place}: batches are of the mean size, {n}", "{place}：批次大小取均值 {n}"),

@@ -13,6 +13,7 @@ from typing import Any
 from twin.process.bpmn.graph import Diagram, Kind
 from twin.process.bpmn.parameters import Parameters, Work
 from twin.process.distributions import Distribution
+from twin.process.notes import note
 from twin.process.parts import BySegment
 from twin.process.staff import GivenTo, Member, Pool
 
@@ -50,10 +51,7 @@ def staffing(
         members = _members([resources[r] for r in ids])
         given_to: GivenTo = "first_free" if len({resources[r].calendar for r in ids}) > 1 else "on_duty"
         if given_to == "first_free":
-            found.notes.append(
-                f"pool {name!r}: as in Prosimos, a case goes to whoever is free first, at work or not, and may wait "
-                "for his hours while others are at work; given_to: on_duty in the process file gives it to one at work"
-            )
+            found.notes.append(note("given_to_first_free", pool=repr(name)))
         found.pools[name] = Pool(members=tuple(members.values()), at_end_of_shift="pause", given_to=given_to)
         for task in group:
             found.works[task] = _work(
