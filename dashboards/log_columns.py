@@ -61,7 +61,20 @@ def read_given(
     from twin.process.eventlog.files import read_log
     from twin.process.eventlog.tabular import has_columns
 
+    _check_zone(zone)
     columns = columns_given(column, language)
     if if_present and not has_columns(path, columns.values()):
         columns = {}
     return read_log(path, columns=columns, case_type=case_type, zone=zone)
+
+
+def _check_zone(zone: str) -> None:
+    """Whether there is such a zone, also where no time of the log needs it."""
+    import zoneinfo
+
+    from twin.errors import DataError
+
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(f"{zone!r} is not a time zone", "--zone", "Write it like Asia/Shanghai.") from error

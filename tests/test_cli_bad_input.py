@@ -46,6 +46,7 @@ CASES = [
     ("log check gbk.jsonocel", "gbk.jsonocel: not in UTF-8"),
     ("log check mixed.csv", "column 'start', row 3: '9/27/2026 9:00' has the month first"),
     ("log check .", "is a folder"),
+    ("log check ok.csv --zone Mars/City", "--zone: 'Mars/City' is not a time zone. Write it like Asia/Shanghai."),
     ("log check nobody.csv", "nobody.csv: there is no such file"),
     ("log split ok.csv --test 2", "--test: 2 is not a share"),
     ("log split ok.csv --out ok.yaml", "ok.yaml: is a file where a folder is wanted"),
@@ -107,12 +108,14 @@ def test_failure_of_the_disk_is_one_error(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("texts", "months"),
     [(("7/9/2026 9:00", "8/9/2026 9:00"), (9, 9)), (("9/7/2026 9:00", "9/27/2026 9:00"), (9, 9))],
+    ids=["unsure", "month first"],
 )
 def test_all_times_of_a_column_have_day_and_month_in_one_order(tmp_path, texts, months):
     rows = "".join(f"1,a,x,{text},{text}\n" for text in texts)
     (tmp_path / "log.csv").write_text(HEAD + rows, encoding="utf-8")
     log = read_log(tmp_path / "log.csv")
     assert tuple(t.month for t in log.table["start"].to_pylist()) == months
+    assert any("such as '7/9/2026 9:00' are read with the day first" in n for n in log.notes) == (texts[0][0] == "7")
 
 
 def test_log_without_a_column_says_what_there_is(tmp_path):

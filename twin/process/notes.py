@@ -15,6 +15,10 @@ NOTES: dict[str, tuple[str, str]] = {
         "{all} 个{what}中有 {n} 个未注明时区，按 UTC 处理；其余已注明。",
     ),
     "no_zone": ("{what} name no zone and are taken as {zone}.", "{what}未注明时区，按 {zone} 处理。"),
+    "day_first": (
+        "{what} such as {text} are read with the day first, as none of them tells.",
+        "{what}（如 {text}）无法区分日与月，按日在前读取。",
+    ),
     "times": ("Times", "时间"),
     "some_times": ("times", "时间"),
     "times_in": ("Times in {column}", "{column} 列的时间"),

@@ -30,19 +30,22 @@ class Times(NamedTuple):
         instants: UTC; null where the text is empty.
         naive: how many texts name no zone.
         mixed: whether others do; those that do not are then taken as UTC.
+        unsure: a text whose day and month no other text of the column tells apart; the day is taken to stand first.
     """
 
     instants: pa.Array
     naive: int
     mixed: bool
+    unsure: str = ""
 
     def notes(self, column: str, zone: str) -> list[str]:
         """What had to be assumed, in words; `column` is empty where the format has no columns."""
         key, values = ("times_in", {"column": repr(column)}) if column else ("times", {})
+        found = [note("day_first", what=note(key, **values), text=repr(self.unsure))] if self.unsure else []
         if self.mixed:
             n, of = f"{self.naive:,}", f"{len(self.instants):,}"
-            return [note("mixed_zones", n=n, all=of, what=note(f"some_{key}", **values))]
-        return [note("no_zone", what=note(key, **values), zone=zone)] if self.naive else []
+            return [*found, note("mixed_zones", n=n, all=of, what=note(f"some_{key}", **values))]
+        return [*found, note("no_zone", what=note(key, **values), zone=zone)] if self.naive else found
 
 
 def parse_times(texts: pa.ChunkedArray | pa.Array, where: str, zone: str = "UTC") -> Times:
@@ -70,9 +73,10 @@ def parse_times(texts: pa.ChunkedArray | pa.Array, where: str, zone: str = "UTC"
     zoned = column.dropna().astype(str).str.contains(_ZONED)
     some, naive = bool(zoned.any()), int((~zoned).sum())
     instants = _to_datetime(column, where, utc=some)
+    unsure = _unsure(column)
     if some:  # where only some times name a zone, those that do not are taken as UTC
-        return Times(pa.array(instants, TIME, safe=False), naive, naive > 0)
-    return Times(_in_zone(pa.array(instants, _NAIVE, safe=False), zone, where), naive, False)
+        return Times(pa.array(instants, TIME, safe=False), naive, naive > 0, unsure)
+    return Times(_in_zone(pa.array(instants, _NAIVE, safe=False), zone, where), naive, False, unsure)
 
 
 def _plain_times(texts: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, bool] | None:
@@ -126,11 +130,23 @@ def _to_datetime(column: pd.Series, where: str, *, utc: bool) -> pd.Series:
     )
 
 
-def _is_day_first(column: pd.Series, where: str) -> bool:
-    """Whether 7/9/2026 is in September, as in most of the world: unless the column has a month after the twelfth."""
+def _numbers(column: pd.Series) -> pd.DataFrame:
+    """The first two numbers of times such as 7/9/2026; of others none."""
     import pandas as pd
 
-    pairs = column.dropna().astype(str).str.extract(_TWO_NUMBERS).apply(pd.to_numeric)
+    return column.dropna().astype(str).str.extract(_TWO_NUMBERS).apply(pd.to_numeric)
+
+
+def _unsure(column: pd.Series) -> str:
+    """A time such as 7/9/2026 in a column of which no time tells the day from the month."""
+    pairs = _numbers(column).dropna()
+    differing = pairs[pairs[0] != pairs[1]]
+    return "" if differing.empty or (pairs > 12).any(axis=None) else str(column[differing.index[0]])
+
+
+def _is_day_first(column: pd.Series, where: str) -> bool:
+    """Whether 7/9/2026 is in September, as in most of the world: unless the column has a month after the twelfth."""
+    pairs = _numbers(column)
     first, second = pairs[0] > 12, pairs[1] > 12
     if first.any() and second.any():
         row = int((column.index == second.idxmax()).argmax())
