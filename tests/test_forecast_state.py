@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -173,18 +171,19 @@ def test_enabled_times_equal_brute_force(rows):
 
 
 def goes_on_slowly(duration, over, x):
-    """The estimate of one context, step by step: half a case never ends; cut ones are at risk for half their step."""
-    edges = sorted({0.0, max(duration), *(d for d, o in zip(duration, over, strict=True) if o)})
-    survival = [1.0]
-    for low, high in itertools.pairwise(edges):
-        here = [o for d, o in zip(duration, over, strict=True) if low < d <= high or d == 0.0 == low]
-        later = sum(d > high for d in duration)
-        left = 0.5 + later + sum(here) + 0.5 * (len(here) - sum(here))
-        survival.append(survival[-1] * (1 - sum(here) / left))
-    quarter, half, last, now = np.interp([edges[-1] / 4, edges[-1] / 2, edges[-1], x], edges, survival)
+    """The product-limit estimate of one context with half a case that never ends, and its extrapolation."""
+
+    def survival(age):
+        out = 1.0
+        for t in sorted({d for d, o in zip(duration, over, strict=True) if o and d <= age}):
+            at_risk = sum(d >= t for d in duration) + 0.5
+            out *= 1 - sum(o and d == t for d, o in zip(duration, over, strict=True)) / at_risk
+        return out
+
+    quarter, half, last = (survival(max(duration) * share) for share in (0.25, 0.5, 1.0))
     n = len(duration)
     rate = min((half - last + 0.5 / n) / (quarter - half + 1 / n), 0.5)
-    return max(1 - last * (1 - min((half / last - 1) * rate / (1 - rate), 0.5)) / now, 0.0)
+    return max(1 - last * (1 - min((half / last - 1) * rate / (1 - rate), 0.5)) / survival(x), 0.0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=20), st.integers(0, 10))
@@ -192,8 +191,7 @@ def test_chance_to_go_on_equals_brute_force(sample, x):
     duration, over = zip(*sample, strict=True)
     fit = Contexts(np.zeros((len(sample), 0), np.int64), np.array(duration, float), np.array(over, bool))
     found = float(fit.goes_on(np.zeros((1, 0), np.int64), np.array([float(x)]))[0])
-    expected = goes_on_slowly(duration, over, x) if max(duration) > 0 else 0.0
-    assert found == pytest.approx(expected, abs=1e-9)
+    assert found == pytest.approx(goes_on_slowly(duration, over, x), abs=1e-9)
 
 
 def test_chance_to_go_on_meets_a_known_mixture():

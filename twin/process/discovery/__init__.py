@@ -8,6 +8,7 @@ state = state_of(columns_of(log), t, activities=process.activities, resources=pr
 simulate_columns(process, start=t, end=t + month, state=state, streams=Streams(1, replication))
 """
 
+from twin.process.discovery.attributes import rows_like
 from twin.process.discovery.columns import LogColumns, columns_of
 from twin.process.discovery.discover import Options, discover
 from twin.process.discovery.model import DiscoveredProcess, load_process
@@ -26,6 +27,7 @@ __all__ = [
     "discover",
     "load_process",
     "routes_of",
+    "rows_like",
     "simulate",
     "simulate_columns",
     "simulate_like",

@@ -7,6 +7,7 @@ the case (a variant's number) are none.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -201,6 +202,47 @@ def draw_rows(process: DiscoveredProcess, numbers: Int, streams: Streams) -> Int
     u = streams.uniform(Stream.WORK_CASE, numbers, _DRAW)
     found = np.searchsorted(total, u * total[-1], side="right")
     return np.minimum(found, len(total) - 1).astype(np.int64)
+
+
+def rows_like(process: DiscoveredProcess, log: EventLog, names: Sequence[str]) -> Int:
+    """Observed cases that are like some cases of a log in the attributes that have an effect; -1 = nothing has any.
+
+    Args:
+        process: with what was observed.
+        log: as far as it is known.
+        names: of its cases.
+    """
+    staff = process.workforce.effects if process.workforce else []
+    by = {effect.by for effect in process.steering}
+    by |= {effect.by for effect in (*process.timing.effects, *staff) if not effect.clock}
+    used = [attribute for attribute in process.attributes if attribute.name in by]
+    if not used or not len(names):
+        return np.full(len(names), -1, np.int64)
+    position = {name: i for i, name in enumerate(names)}
+    case = np.array([position.get(str(name or "unknown"), -1) for name in log.table[CASE].to_pylist()], np.int64)
+    alike = np.zeros((len(names), len(used[0].value)))
+    for attribute in used:
+        values: list[Any] = [None] * (len(names) + 1)
+        column = log.table[attribute.name].to_pylist() if attribute.name in log.attributes else []
+        for c, value in zip(case.tolist(), column, strict=False):
+            values[c] = value if values[c] is None else values[c]
+        alike += _levels_like(attribute, values[:-1])[:, None] == levels_of(attribute)
+    return np.asarray(alike.argmax(axis=1), np.int64)
+
+
+def _levels_like(attribute: Attribute, values: list[Any]) -> Int:
+    """The level of new values."""
+    out = np.full(len(values), attribute.missing, np.int64)
+    level = dict(zip(attribute.texts, attribute.level_of_text, strict=True))
+    for i, value in enumerate(values):
+        if value is None:
+            continue
+        if attribute.kind == "category":
+            out[i] = level.get(str(value), -1)
+        else:
+            below = float(value) - 0.5 * 10.0**-attribute.decimals
+            out[i] = np.searchsorted(np.array(attribute.edges), below, side="left")
+    return out
 
 
 def as_columns(process: DiscoveredProcess, rows: Int) -> dict[str, pa.Array]:

@@ -137,7 +137,7 @@ def run(
         activity = np.concatenate([p_activity, activity])
         taken = np.concatenate([p_taken, taken])
         numbers = np.concatenate([np.arange(state.cases), numbers])
-        rows = np.concatenate([np.full(state.cases, -1, np.int64), rows])
+        rows = np.concatenate([state.attributes, rows])
     total = len(activity)
     case_of = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
     hourly = hour_table(staff.effects, process.activities)

@@ -210,9 +210,8 @@ def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start:
     longest = routes.longest
     if state is not None and state.cases:
         longest = max(longest, int(np.diff(state.offset).max()) + 8)
-    attributes = np.concatenate(
-        [np.full(opened, -1, np.int64), draw_rows(process, opened + np.arange(len(when)), streams)]
-    )
+    held = np.zeros(0, np.int64) if state is None else state.attributes
+    attributes = np.concatenate([held, draw_rows(process, opened + np.arange(len(when)), streams)])
     steered = tables.steered
     scratch = [np.zeros(longest + 1, np.int64) for _ in range(4)]
     per_case = max(4.0, process.source.events / max(process.source.cases, 1)) * 1.4

@@ -28,6 +28,7 @@ class WorkState:
         resource: index into the process's resources, -1 = unknown.
         start: ns, not after `now`, not falling within a case.
         end: ns, not after `now`; -1 = under way.
+        row: of the observed case whose attributes each case has, -1 = not known; None = of no case.
     """
 
     now: int
@@ -37,6 +38,12 @@ class WorkState:
     resource: Int
     start: Int
     end: Int
+    row: Int | None = None
+
+    @property
+    def attributes(self) -> Int:
+        """`row`, for every case."""
+        return np.full(self.cases, -1, np.int64) if self.row is None else self.row
 
     @property
     def cases(self) -> int:
@@ -90,4 +97,5 @@ def only(state: WorkState, cases: NDArray[np.bool_]) -> WorkState:
         resource=state.resource[rows],
         start=state.start[rows],
         end=state.end[rows],
+        row=None if state.row is None else state.row[cases],
     )

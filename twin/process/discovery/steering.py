@@ -247,7 +247,8 @@ def steered_of(process: DiscoveredProcess, features: list[Feature]) -> Steered:
     by_name = {feature.name: feature for feature in features}
     effects = [effect for effect in process.steering if effect.by in by_name]
     if not effects:
-        return Steered(np.full(1, -1, np.int64), np.ones((1, k + 1, k + 1)))
+        rows = len(features[0].level) if features else 0
+        return Steered(np.full(rows + 1, -1, np.int64), np.ones((1, k + 1, k + 1)))
     names = sorted({effect.by for effect in effects})
     combined = np.stack([by_name[name].level for name in names], axis=1)
     kept, profile = np.unique(combined, axis=0, return_inverse=True)

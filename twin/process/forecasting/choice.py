@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twin.errors import DataError, ScenarioError
-from twin.process.discovery import DiscoveredProcess, Options, discover
+from twin.process.discovery import DiscoveredProcess, Options, discover, rows_like
 from twin.process.eventlog.log import CASE, EventLog
 from twin.process.forecasting.arrivals import fit_arrivals
 from twin.process.forecasting.columns import Floats
-from twin.process.forecasting.drift import Drift, drift_of
+from twin.process.forecasting.drift import drift_of
 from twin.process.forecasting.ensemble import Question, run
 from twin.process.forecasting.future import TwinModel
 from twin.process.forecasting.measures import MEASURES, series
@@ -69,10 +69,14 @@ def model_at(state: State, process: DiscoveredProcess, until: int, known: EventL
         state: where cases are.
         process: how they go on.
         until: ns.
-        known: the log at the instant, to learn from how the process changes; None = it does not.
+        known: the log at the instant, to learn from how the process changes, and the attributes of the open cases from;
+            None = neither.
     """
-    drift = Drift() if known is None else drift_of(known, state)
-    return TwinModel(process, state, fit_arrivals(state.born, state.instant), until, drift)
+    arrivals = fit_arrivals(state.born, state.instant)
+    if known is None:
+        return TwinModel(process, state, arrivals, until)
+    names = [state.columns.cases[i] for i in state.open_cases.tolist()]
+    return TwinModel(process, state, arrivals, until, drift_of(known, state), rows_like(process, known, names))
 
 
 def discover_at(

@@ -3,9 +3,8 @@
 Two things make a run's chances differ from the expected ones. What is fitted to so many cases is uncertain (`ending`:
 the Bayesian bootstrap). And the process is not the same in every week: at some instants of the past more, at others
 fewer of the quiet cases went on than the log let expect. That is measured at blocks of the past as a shift of the log
-odds: a random effect that fades from block to block, whose spread and memory are found by maximum likelihood. What the
-latest blocks leave of it is expected now; a future draws its shift around that from Student's law with as many degrees
-of freedom as there were blocks.
+odds, whose spread between blocks beyond chance is found by maximum likelihood (a random effect); a future draws its
+shift from Student's law with as many degrees of freedom as there were blocks.
 """
 
 from __future__ import annotations
@@ -26,8 +25,6 @@ _FEWEST = 3
 """Blocks without which nothing is learned about change."""
 _LEAST = 1.0
 """Information (the sum of p (1 - p)) that a block needs."""
-_MEMORIES = (0.0, 0.4, 0.7, 0.9)
-"""Of a shift, from one block to the next."""
 _SPREADS = np.concatenate([[0.0], np.geomspace(0.02, 2.0, 40)])
 _EDGE = 1e-6
 
@@ -37,12 +34,10 @@ class Drift:
     """Shift of the log odds of being open, as against what the log lets expect.
 
     Attributes:
-        mean: expected now.
-        spread: its standard deviation.
+        spread: its standard deviation between blocks of the past.
         blocks: of the past that showed it.
     """
 
-    mean: float = 0.0
     spread: float = 0.0
     blocks: int = 0
 
@@ -55,7 +50,7 @@ class Drift:
         drawn = _uncertain(state, streams)
         if self.spread > 0:
             u = streams.uniform(Stream.FORECAST_STATE, np.zeros(1, np.int64), 2)[0]
-            drawn = _moved(drawn, self.mean + self.spread * float(stdtrit(self.blocks, u)))
+            drawn = _moved(drawn, self.spread * float(stdtrit(self.blocks, u)))
         # What counts as ended stays so.
         out[judged.cases] = np.where(out[judged.cases] > 0, drawn, 0.0)
         return out
@@ -76,12 +71,8 @@ def drift_of(known: EventLog, state: State) -> Drift:
     now = dict(zip(state.columns.cases, state.chance.tolist(), strict=True))
     instants = range(state.instant - _BLOCKS * gap, state.instant, gap)
     shifts = [_shift(state_at(known, instant), begun, now) for instant in instants]
-    seen = sum(shift is not None for shift in shifts)
-    if seen < _FEWEST:
-        return Drift()
-    fits = [(*_filtered(shifts, memory, spread), spread) for memory in _MEMORIES for spread in _SPREADS.tolist()]
-    _, mean, variance, spread = min(fits)
-    return Drift(mean, float(np.sqrt(variance)), seen) if spread > 0 else Drift(blocks=seen)
+    seen = np.array([shift for shift in shifts if shift is not None])
+    return Drift(_spread(*seen.T), len(seen)) if len(seen) >= _FEWEST else Drift()
 
 
 def _uncertain(state: State, streams: Streams) -> Floats:
@@ -124,14 +115,8 @@ def _moved(p: Floats, shift: float) -> Floats:
     return np.asarray(np.where((p <= 0) | (p >= 1), p, moved))
 
 
-def _filtered(shifts: list[tuple[float, float] | None], memory: float, spread: float) -> tuple[float, float, float]:
-    """Deviance of shifts (with the variances of their errors) that fade, and mean and variance of the next one."""
-    loss, mean, variance = 0.0, 0.0, spread * spread
-    for shift in shifts:
-        if shift is not None:
-            total = variance + shift[1]
-            loss += float(np.log(total)) + (shift[0] - mean) ** 2 / total
-            gain = variance / total
-            mean, variance = mean + gain * (shift[0] - mean), (1.0 - gain) * variance
-        mean, variance = memory * mean, memory * memory * variance + (1.0 - memory * memory) * spread * spread
-    return loss, mean, variance
+def _spread(shifts: Floats, variances: Floats) -> float:
+    """Spread of shifts about zero beyond their own errors, by maximum likelihood."""
+    total = _SPREADS[:, None] ** 2 + variances
+    loss = (np.log(total) + shifts**2 / total).sum(axis=1)
+    return float(_SPREADS[int(np.argmin(loss))])

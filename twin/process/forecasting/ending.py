@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from twin.process.forecasting.columns import Bools, Floats, Ints
 
@@ -38,8 +39,8 @@ class Asked:
     """Chances that are asked for, prepared so that they can be computed with many weights.
 
     Attributes:
-        edges: of the steps of time, from 0.
-        step: of each observation.
+        edges: of the steps of time, the first below 0.
+        step: of each observation: the one in which it ended, or the last that it outlasted (-1 = none).
         over: whether it ended in its step.
         rows: by length of context, the row of each observation in that length's table, -1 = in none.
         parent: by length, the row of each row's shorter context.
@@ -71,22 +72,22 @@ class Asked:
             survival = self._table(row, w, survival[parent], prior)
             if length == 0:
                 rate = self._thinning(survival[0], float(w.sum()))
-        half = self._at(survival, np.full(len(survival), self.edges[-1] / 2), np.arange(len(survival)))
+        half = survival[:, self._place(self.edges[-1] / 2)]
         last = survival[:, -1]
         later = np.minimum((half / np.maximum(last, 1e-300) - 1.0) * rate / (1.0 - rate), 0.5)
         never = (last * (1.0 - later))[self.place]
-        now = self._at(survival, self.age, self.place)
+        now = survival[self.place, self._place(self.age)]
         return np.asarray(np.clip(1.0 - never / np.maximum(now, 1e-300), 0.0, 1.0))
 
     def _table(self, row: Ints, weights: Floats, prior: Floats, strength: float) -> Floats:
         """Survival (context, edge) from that of the shorter contexts and the observations."""
         bins = len(self.edges) - 1
-        held = row >= 0
+        held = (row >= 0) & (self.step >= 0)
         key = row[held] * bins + self.step[held]
         size = len(prior) * bins
         ended = np.bincount(key, np.where(self.over[held], weights[held], 0.0), size).reshape(-1, bins)
-        cut = np.bincount(key, np.where(self.over[held], 0.0, weights[held]), size).reshape(-1, bins)
-        left = np.cumsum((ended + cut)[:, ::-1], axis=1)[:, ::-1] - cut / 2
+        all_ = np.bincount(key, weights[held], size).reshape(-1, bins)
+        left = np.cumsum(all_[:, ::-1], axis=1)[:, ::-1]
         hazard = (strength * -np.diff(prior, axis=1) + ended) / (strength * prior[:, :-1] + left)
         out = np.ones((len(prior), bins + 1))
         np.cumprod(1.0 - np.clip(hazard, 0.0, 1.0), axis=1, out=out[:, 1:])
@@ -94,14 +95,12 @@ class Asked:
 
     def _thinning(self, survival: Floats, n: float) -> float:
         """What ends between a half and the whole of the longest time, over what ends between a quarter and a half."""
-        quarter, half, whole = np.interp(self.edges[-1] * np.array([0.25, 0.5, 1.0]), self.edges, survival)
+        quarter, half, whole = survival[self._place(self.edges[-1] * np.array([0.25, 0.5, 1.0]))]
         return float(min((half - whole + 0.5 / n) / (quarter - half + 1.0 / n), _THINNEST))
 
-    def _at(self, survival: Floats, age: Floats, place: Ints) -> Floats:
-        """Survival of some rows at some ages, by straight lines between the edges."""
-        k = np.clip(np.searchsorted(self.edges, age, side="right") - 1, 0, len(self.edges) - 2)
-        part = np.clip((age - self.edges[k]) / (self.edges[k + 1] - self.edges[k]), 0.0, 1.0)
-        return np.asarray(survival[place, k] * (1.0 - part) + survival[place, k + 1] * part)
+    def _place(self, age: ArrayLike) -> Ints:
+        """The last edge that is not after an age."""
+        return np.asarray(np.searchsorted(self.edges, age, side="right") - 1, np.int64)
 
 
 class Contexts:
@@ -119,8 +118,9 @@ class Contexts:
         self._keys = self._all(contexts)
         ends = np.sort(duration[over])
         usual = np.quantile(ends, np.linspace(0, 1, _BINS), method="nearest") if len(ends) else ends
-        self._edges = np.unique(np.concatenate([[0.0], usual, ends[-_TOP:], [duration.max(initial=0.0)]]))
-        self._step = np.maximum(np.searchsorted(self._edges, duration, side="left") - 1, 0)
+        self._edges = np.unique(np.concatenate([[-1.0], usual, ends[-_TOP:], [duration.max(initial=0.0)]]))
+        ended, outlasted = (np.searchsorted(self._edges, duration, side=side) for side in ("left", "right"))
+        self._step = np.where(over, ended - 1, outlasted - 2)
 
     def goes_on(self, contexts: Ints, age: Floats) -> Floats:
         """Probability that what has been quiet for `age` in these contexts goes on."""

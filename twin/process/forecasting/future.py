@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class TwinModel:
         arrivals: how many come.
         until: ns until which they come.
         drift: how chances to be open differ from future to future.
+        rows: of observed cases that the open ones are like in their attributes; None = not known.
         work: the state as the simulation takes it.
         past: the rows of the open cases, in the order of `work`; resources have the numbers of the process.
     """
@@ -38,12 +39,13 @@ class TwinModel:
     arrivals: ArrivalModel
     until: int
     drift: Drift = field(default_factory=Drift)
+    rows: Ints | None = None
     work: WorkState = field(init=False)
     past: Columns = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", _past(self.process, self.state))
-        object.__setattr__(self, "work", _work_state(self.process, self.state, self.past))
+        object.__setattr__(self, "work", replace(_work_state(self.process, self.state, self.past), row=self.rows))
 
     def future(self, streams: Streams) -> tuple[World, Ints]:
         """One future, and when the open cases end in it (see `ensemble.Model`)."""
@@ -204,5 +206,6 @@ def _taken(work: WorkState, cases: Ints) -> WorkState:
     offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     rows = np.repeat(work.offset[cases] - offset[:-1], sizes) + np.arange(offset[-1])
     names = tuple(work.names[i] for i in cases.tolist())
+    row = None if work.row is None else work.row[cases]
     columns = (getattr(work, name)[rows] for name in ("activity", "resource", "start", "end"))
-    return WorkState(work.now, names, offset, *columns)
+    return replace(WorkState(work.now, names, offset, *columns), row=row)
