@@ -250,3 +250,21 @@ def test_recorded_models_read_and_survive(shared_data, tmp_path):
         assert again.pools == first.pools
         assert again.calendars == first.calendars
         assert set(again.nodes) == set(first.nodes)
+
+
+def test_people_with_different_hours_are_given_work_as_in_prosimos(tmp_path):
+    rules = {}
+    for name in ("part_time", "differing"):
+        imported = read_prosimos(*cases.write(name, tmp_path))
+        rules[name] = next(iter(imported.model.pools.values())).given_to
+        assert any("given_to: on_duty" in note for note in imported.notes) == (rules[name] == "first_free")
+    assert rules == {"part_time": "first_free", "differing": "on_duty"}
+
+
+def test_export_says_what_prosimos_does_otherwise(tmp_path):
+    model = read_prosimos(*cases.write("part_time", tmp_path)).model
+    paths = tmp_path / "out.bpmn", tmp_path / "out.json"
+    assert not any("Prosimos gives" in note for note in write_prosimos(model, *paths))
+    assert next(iter(read_prosimos(*paths).model.pools.values())).given_to == "first_free"
+    pools = {n: p.model_copy(update={"given_to": "on_duty"}) for n, p in model.pools.items()}
+    assert any("Prosimos gives" in note for note in write_prosimos(model.model_copy(update={"pools": pools}), *paths))

@@ -159,6 +159,14 @@ NOTES: dict[str, tuple[str, str]] = {
         "task {name} of the parameters is not in the diagram",
         "参数中的任务 {name} 不在图中",
     ),
+    "batch_in_row": (
+        "{place}: every case goes on after its own part, not when the whole batch is done",
+        "{place}：各案例完成自身部分后即继续，而非整批完成后",
+    ),
+    "given_to_on_duty": (
+        "pool {pool}: Prosimos gives a case to whoever is free first, at work or not",
+        "人员组 {pool}：Prosimos 把案例交给最先空闲的人，不论其是否在岗",
+    ),
     "given_to_first_free": (
         "pool {pool}: as in Prosimos, a case goes to whoever is free first, at work or not, and may wait for his hours "
         "while others are at work; given_to: on_duty in the process file gives it to one at work",

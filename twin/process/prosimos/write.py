@@ -91,7 +91,7 @@ def parameters_of(model: ProcessModel, exported: Exported) -> dict[str, Any]:
         "event_distribution": [
             {"event_id": i, **write_law(wait)} for i, wait in exported.waits.items() if i in exported.diagram.elements
         ],
-        "batch_processing": [_batch(i, node.batch) for i, node in works.items() if node.batch is not None],
+        "batch_processing": [_batch(i, n.batch, exported.notes) for i, n in works.items() if n.batch is not None],
         "case_attributes": [
             row for name, a in model.attributes.items() for row in attribute_rows(name, a, exported.notes)
         ],
@@ -117,6 +117,8 @@ class _Staff:
 
     def _rows(self, name: str, pool: Pool) -> list[dict[str, Any]]:
         if pool.members:
+            if pool.given_to == "on_duty" and len({m.calendar or pool.calendar for m in pool.members}) > 1:
+                self.notes.append(note("given_to_on_duty", pool=repr(name)))
             return [
                 self._row(
                     f"{name}/{m.name}",
@@ -199,8 +201,10 @@ def _gateways(exported: Exported) -> list[dict[str, Any]]:
     return rows
 
 
-def _batch(identity: str, batch: Batch) -> dict[str, Any]:
+def _batch(identity: str, batch: Batch, notes: list[str]) -> dict[str, Any]:
     rules = []
+    if batch.service == "item" and batch.mode == "parallel":
+        notes.append(note("batch_in_row", place=identity))
     if batch.size is not None:
         rules.append([_test("size", "=", batch.size)])
     if batch.longest_wait is not None and batch.longest_wait < 365 * 86_400 * SECOND:
