@@ -43,8 +43,13 @@ fast. The option is private to Numba; a version without it fails at import, and 
 inlined = numba.njit(cache=True, _nrt=False, forceinline=True)
 """Decorator of a helper that is copied into every kernel that calls it: a call would pass some seventy words."""
 
+_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") != "0"
+
 part = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """Decorator of a function that only kernels call: not copied into them, and not compiled for calls from Python."""
 
-inlined_part = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
-"""Decorator of a helper that only kernels call, and that is copied into them."""
+inlined_part = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=not _CHECKED)
+"""Decorator of a helper that only kernels call, and that is copied into them.
+
+Where bounds are checked speed does not matter, and large functions full of checks would compile for minutes.
+"""
