@@ -62,6 +62,15 @@ def quantile(table, row, u):
 
 
 @njit(cache=True)
+def work_of(seed, replication, number, counter, table, row, pace, hourly):
+    """How much work (ns) an instance is: a quantile of its row times its paces, or -pace ms where that is known."""
+    if pace < 0.0:
+        return int(-pace) * MS
+    u = uniform(seed, replication, TIME, number, counter)
+    return int(quantile(table, row, u) * pace * hourly) * MS
+
+
+@njit(cache=True)
 def next_opening(opens, at):
     """The next instant, after `at`, at which somebody comes on duty; -1 if nobody ever does."""
     slot = (at + MONDAY_SHIFT) // SLOT
@@ -94,7 +103,8 @@ def run_workforce(
     Instances of case c are offset[c] .. offset[c + 1] - 1. Those given as DONE or RUNNING (with `start`, `end`, `who`)
     or WAITING or DELAYED (with `ready`) are a state to begin from, that of the first `open_cases` cases; the others
     arrive at `arrival`. Unless `first_waits`, a case arrives when it was seen to begin: its first instance goes before
-    all others. Services are those of `service` times pace[t] times hourly[activity, hour of the day at the start].
+    all others. Services are those of `service` times pace[t] times hourly[activity, hour of the day at the start], or
+    known: -pace[t] ms.
 
     Instances of an activity with b_rule are held in pool[:, activity] (first, last, number; linked by `mate`) until
     b_size of them are there, the oldest has waited b_wait, or it is one of b_minute[b_offset[a] : b_offset[a + 1]] of
@@ -203,10 +213,10 @@ def run_workforce(
                     status[best] = RUNNING
                     c = case_of[best]
                     draw = (best - offset[c]) * STEP
-                    u = uniform(seed, replication, TIME, case_number[c], draw + U_SERVICE)
-                    work = (
-                        int(quantile(service, s_group[a * people + r], u) * pace[best] * hourly[a, hour_of(now)]) * MS
-                    )
+                    hour = hourly[a, hour_of(now)]
+                    row = s_group[a * people + r]
+                    number = case_number[c]
+                    work = work_of(seed, replication, number, draw + U_SERVICE, service, row, pace[best], hour)
                     end[best] = work_end(calendar, r, now, work, pauses)
                     size = push(times, sequences, items, place, size, end[best], sequence, best)
                     sequence += 1
@@ -219,9 +229,8 @@ def run_workforce(
                         end[m] = end[best]
                         if b_together[a] == 0:
                             c = case_of[m]
-                            u = uniform(seed, replication, TIME, case_number[c], (m - offset[c]) * STEP + U_SERVICE)
-                            hour = hourly[a, hour_of(now)]
-                            work = int(quantile(service, s_group[a * people + r], u) * pace[m] * hour) * MS
+                            draw = (m - offset[c]) * STEP + U_SERVICE
+                            work = work_of(seed, replication, case_number[c], draw, service, row, pace[m], hour)
                             end[m] = work_end(calendar, r, now, work, pauses)
                         size = push(times, sequences, items, place, size, end[m], sequence, m)
                         sequence += 1
@@ -305,9 +314,10 @@ def run_workforce(
                     who[t] = r
                     start[t] = now
                     status[t] = RUNNING
-                    u = uniform(seed, replication, TIME, case_number[c], draw + U_SERVICE)
+                    hour = hourly[a, hour_of(now)]
                     row = s_group[a * people + (r if r >= 0 else 0)]
-                    work = int(quantile(service, row, u) * pace[t] * hourly[a, hour_of(now)]) * MS
+                    number = case_number[c]
+                    work = work_of(seed, replication, number, draw + U_SERVICE, service, row, pace[t], hour)
                     end[t] = work_end(calendar, r, now, work, pauses) if r >= 0 else now + work
                     size = push(times, sequences, items, place, size, end[t], sequence, t)
                     sequence += 1
@@ -320,8 +330,8 @@ def run_workforce(
                         end[m] = end[t]
                         if b_together[a] == 0:
                             e = case_of[m]
-                            u = uniform(seed, replication, TIME, case_number[e], (m - offset[e]) * STEP + U_SERVICE)
-                            work = int(quantile(service, row, u) * pace[m] * hourly[a, hour_of(now)]) * MS
+                            draw = (m - offset[e]) * STEP + U_SERVICE
+                            work = work_of(seed, replication, case_number[e], draw, service, row, pace[m], hour)
                             end[m] = work_end(calendar, r, now, work, pauses) if r >= 0 else now + work
                         size = push(times, sequences, items, place, size, end[m], sequence, m)
                         sequence += 1

@@ -9,6 +9,7 @@ import numpy as np
 from twin.process.discovery import queueing
 from twin.process.discovery.columns import MINUTE, Bool, Float, Int, LogColumns, enabling
 from twin.process.discovery.routes import trie_of
+from twin.process.discovery.staff import work_done
 from twin.process.discovery.steering import steered_of
 from twin.randomness import Streams
 
@@ -86,7 +87,7 @@ def _simulated_waits(
 
 
 def _again(process: DiscoveredProcess, log: LogColumns, ready: Int, side: Bool, seed: int) -> LogColumns:
-    """The cases of the log, arriving when they did and on the routes they took, worked on by the workforce."""
+    """The cases of the log, arriving when they did, on the routes they took, as much work as they were."""
     k = len(log.activities)
     arrival = ready[log.offset[:-1]]
     order = np.argsort(arrival, kind="stable")
@@ -99,6 +100,7 @@ def _again(process: DiscoveredProcess, log: LogColumns, ready: Int, side: Bool, 
         process, tables, none, side.astype(np.int64), arrival[order], np.arange(log.cases), int(arrival.min()),
         Streams(seed), routes=(offset, log.activity[rows]),
         rows=order if process.attributes else None,
+        work=work_done(log, process.workforce)[rows] // _MS if process.workforce else None,
     )  # fmt: skip
     case = np.repeat(np.arange(log.cases), sizes)
     kept = np.flatnonzero(ran.ended)

@@ -195,13 +195,13 @@ def fit_parts(
         timing=timing,
         workforce=staffed[0] if staffed else None,
         cases=fit_cases(whole, mass, np.flatnonzero(seen.begun)) if options.structure in (None, "resampled") else None,
-        history=fit_history(log, ready, seen, staffed[0].warm_up_weeks) if staffed else None,
         fits=fits,
         notes=[*log.notes, *(_clock_note(*change) for change in changes), *_backlog_note(seen)],
     )
     staff = process.workforce
     if staff is not None and staff.pauses and not pauses_hold(process, log, ready, side, options.seed):
         process.workforce = without_pauses(staff, log, seen.weight, features)
+    process.history = fit_history(log, ready, seen, process.workforce) if process.workforce is not None else None
     delayed = None
     if staffed and (options.compare or options.structure == "workforce"):
         delayed, observed, plain = fit_delays(process, log, ready, by, side, options.seed)

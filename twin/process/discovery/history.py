@@ -13,7 +13,8 @@ import numpy as np
 from twin.process.discovery.arrivals import draw_arrivals
 from twin.process.discovery.censoring import Completeness, shown_at
 from twin.process.discovery.columns import WEEK, Bool, Float, Int, LogColumns
-from twin.process.discovery.model import DiscoveredProcess, History
+from twin.process.discovery.model import DiscoveredProcess, History, Workforce
+from twin.process.discovery.staff import work_done
 from twin.randomness import Stream, Streams
 
 _MS = 1_000_000
@@ -24,19 +25,19 @@ _KEPT = 7
 """Counter of the draws that thin arrivals, of the stream of arrivals; 4 to 6 are those of the warm-up."""
 
 
-def fit_history(log: LogColumns, ready: Int, seen: Completeness, weeks: float) -> History:
-    """The cases that arrived in the last weeks of a log, when they did, with the routes they took.
+def fit_history(log: LogColumns, ready: Int, seen: Completeness, staff: Workforce) -> History:
+    """The cases that arrived in the last weeks of a log, when they did, with their routes and their work.
 
     Args:
         log: the log.
         ready: when each instance could begin, ns.
         seen: what the log does not show.
-        weeks: how many.
+        staff: says how many weeks, and which time is work.
     """
     cut = int(log.end.max())
     arrival = ready[log.offset[:-1]]
     order = np.argsort(arrival, kind="stable")
-    order = order[arrival[order] >= cut - int(weeks * WEEK)]
+    order = order[arrival[order] >= cut - int(staff.warm_up_weeks * WEEK)]
     sizes = np.diff(log.offset)[order]
     offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     rows = np.repeat(log.offset[:-1][order] - offset[:-1], sizes) + np.arange(offset[-1])
@@ -47,6 +48,7 @@ def fit_history(log: LogColumns, ready: Int, seen: Completeness, weeks: float) -
         arrival=-((cut - arrival[order]) // _MS),
         offset=offset,
         activity=log.activity[rows],
+        work=work_done(log, staff)[rows] // _MS,
         row=order.astype(np.int64),
         age=np.round(ages / _MS).astype(np.int64),
         shown=np.round(shown * _MILLION).astype(np.int64),
@@ -74,6 +76,7 @@ class Early:
         drawn: positions of those without a known route.
         offset: first instance of each known route, of the others none.
         activity: of each.
+        work: of each, ms.
     """
 
     arrival: Int
@@ -82,6 +85,7 @@ class Early:
     drawn: Bool
     offset: Int
     activity: Int
+    work: Int
 
 
 def before(process: DiscoveredProcess, begin: int, start: int, first_number: int, streams: Streams) -> Early:
@@ -115,8 +119,8 @@ def before(process: DiscoveredProcess, begin: int, start: int, first_number: int
         ends = np.cumsum(sizes[~drawn])
         taken = np.repeat(history.offset[:-1][at] - (ends - sizes[~drawn]), sizes[~drawn]) + np.arange(int(ends[-1]))
     offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    activity = history.activity[taken] if history is not None else taken
-    return Early(times[order], numbers, rows, drawn, offset, activity)
+    activity, work = (history.activity[taken], history.work[taken]) if history is not None else (taken, taken)
+    return Early(times[order], numbers, rows, drawn, offset, activity, work)
 
 
 def _share_shown(history: History, at: Int) -> Float:

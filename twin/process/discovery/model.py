@@ -197,6 +197,7 @@ class History(Piece):
         arrival: ms after the cut (that is, below 0), not falling.
         offset: first instance of each case, one more than cases.
         activity: of each instance.
+        work: ms of each instance, without time off.
         row: row of each case's attributes.
         age: ms before the cut, rising.
         shown: share, in millionths, of the cases that arrived so long before the cut which the log shows.
@@ -207,6 +208,7 @@ class History(Piece):
     arrival: Table
     offset: Table
     activity: Table
+    work: Table
     row: Table
     age: Table
     shown: Table

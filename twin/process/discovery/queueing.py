@@ -107,6 +107,7 @@ def run(
     routes: tuple[Int, Int] | None = None,
     rows: Int | None = None,
     ahead: tuple[Int, Int, Int] | None = None,
+    work: Int | None = None,
 ) -> Ran:
     """Run cases that arrive at given instants (sorted) through the workforce.
 
@@ -123,6 +124,7 @@ def run(
         routes: offsets and activities of the arriving cases; None = drawn.
         rows: of the attributes of the arriving cases, -1 = none; None = none has any.
         ahead: what the cases under way did and will do, as `routes_ahead` has it; None = drawn.
+        work: without a state, ms of work of each instance of the routes, -1 = drawn; None = all are.
     """
     staff = process.workforce
     assert staff is not None
@@ -142,6 +144,9 @@ def run(
     case_of = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
     hourly = hour_table(staff.effects, process.activities)
     pace = pace_of(staff.effects, process.activities, features_of(process.attributes), activity, rows[case_of])
+    if work is not None:
+        # Half a millisecond keeps nothing apart from drawn.
+        pace = np.where(work >= 0, -(work + 0.5), pace)
     status, ready, start, end = (np.zeros(total, np.int64) for _ in range(4))
     who = np.full(total, -1, np.int64)
     if state is not None and state.cases:

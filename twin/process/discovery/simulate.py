@@ -152,12 +152,15 @@ def _queue(
     made = queueing.draw_all(process, tables.trie, tables.steered, fresh, drawn[0][early.drawn], streams)
     known = np.append(early.offset[:-1][~early.drawn], early.offset[-1])
     first = joined(made, (known, early.activity), early.drawn)
+    unknown = (made[0], np.full(len(made[1]), -1, np.int64))
+    work = joined(unknown, (known, early.work), early.drawn)[1]
     later = queueing.draw_all(process, tables.trie, tables.steered, numbers, drawn[1], streams)
+    work = np.concatenate([work, np.full(len(later[1]), -1, np.int64)])
     routes = (np.concatenate([first[0], first[0][-1] + later[0][1:]]), np.concatenate([first[1], later[1]]))
     attributes = np.concatenate(drawn)
     ran = queueing.run(
         process, tables.trie, tables.steered, tables.concurrent, np.concatenate([early.arrival, when]),
-        np.concatenate([early.numbers, numbers]), begin, streams, routes=routes, rows=attributes,
+        np.concatenate([early.numbers, numbers]), begin, streams, routes=routes, rows=attributes, work=work,
     )  # fmt: skip
     counts = np.concatenate([early.drawn, np.ones(len(when), bool)])
     return _from(ran, start, len(when), counts, attributes if process.attributes else None)

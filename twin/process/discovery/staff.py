@@ -177,6 +177,16 @@ def _working_time(log: LogColumns, calendar: Bool) -> tuple[bool, Int]:
     return (True, np.maximum(work, 0)) if pauses else (False, wall)
 
 
+def work_done(log: LogColumns, staff: Workforce) -> Int:
+    """Work (ns) of each instance: without the time off in which it rested."""
+    wall = log.end - log.start
+    if not staff.pauses:
+        return wall
+    calendar = staff.calendar.reshape(-1, SLOTS).astype(bool)
+    who = np.maximum(log.resource, 0)
+    return np.where(log.resource >= 0, covered(log.start, log.end, who, calendar), wall)
+
+
 def _median_log(values: Int, rows: Int, activity: Int, k: int) -> Float:
     found = np.full(k, np.nan)
     for a in range(k):
