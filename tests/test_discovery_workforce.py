@@ -12,6 +12,12 @@ MINUTE_MS = 60_000
 MONDAY = 4 * 86_400_000_000_000  # 1970-01-05
 
 
+def _pace(case, offset):
+    """Factors of services; below zero, the work itself."""
+    number = case + np.arange(len(case)) - offset[case]
+    return np.where(number % 5 == 2, -(workforce_twin.KNOWN_WORK + 0.5), 0.5 + 0.25 * (number % 4))
+
+
 def model(rng, people=3, k=3, *, pauses, oldest, first_waits, concurrent=False, limit=1):
     calendar = np.zeros((people, SLOTS), np.int64)
     for p in range(people):
@@ -34,7 +40,7 @@ def model(rng, people=3, k=3, *, pauses, oldest, first_waits, concurrent=False, 
         pauses=pauses,
         s_group=np.arange(k * people),
         service=service,
-        pace=lambda case, offset: 0.5 + 0.25 * ((case + np.arange(len(case)) - offset[case]) % 4),
+        pace=_pace,
         hourly=1.0 + 0.01 * np.arange(24) * np.arange(1, k + 1)[:, None],
         w_group=groups,
         delay=delay,

@@ -18,6 +18,14 @@ def quantile(row, u):
     return int(row[-1]) if low >= len(row) - 1 else int(row[low]) + int((place - low) * int(row[low + 1] - row[low]))
 
 
+KNOWN_WORK = 1_200_000
+"""ms of the instances whose work is known."""
+
+
+def known(c, i):
+    return (c + i) % 5 == 2
+
+
 def finish(calendar, who, at, work, pauses):
     if not pauses:
         return at + work
@@ -63,13 +71,15 @@ def run(model, arrival, routes, seed):
         hour = (now + SHIFT) // (2 * SLOT) % 24
         work = quantile(model.service[model.s_group[a * people + who]], draw(c, i, U_SERVICE))
         work = int(work * factor * float(model.hourly[a][hour])) * MS
+        if known(c, i):
+            work = KNOWN_WORK * MS
         order += 1
         started[c, i] = (who, now, finish(model.calendar, who, now, work, model.pauses))
         running.append((started[c, i][2], order, c, i))
 
     def urgency(entry):
         ready, number, c, i = entry
-        if not model.first_waits and i == 0:
+        if not model.first_waits and i == 0 and known(c, i):
             return (-1, 0, 0, number)
         key = arrival[c] if model.oldest_case else ready
         a = routes[c][i]

@@ -102,9 +102,9 @@ def run_workforce(
 
     Instances of case c are offset[c] .. offset[c + 1] - 1. Those given as DONE or RUNNING (with `start`, `end`, `who`)
     or WAITING or DELAYED (with `ready`) are a state to begin from, that of the first `open_cases` cases; the others
-    arrive at `arrival`. Unless `first_waits`, a case arrives when it was seen to begin: its first instance goes before
-    all others. Services are those of `service` times pace[t] times hourly[activity, hour of the day at the start], or
-    known: -pace[t] ms.
+    arrive at `arrival`. Unless `first_waits`, a case of known work arrives when it was seen to begin: its first
+    instance goes before all others. Services are those of `service` times pace[t] times hourly[activity, hour of the
+    day at the start], or known: -pace[t] ms.
 
     Instances of an activity with b_rule are held in pool[:, activity] (first, last, number; linked by `mate`) until
     b_size of them are there, the oldest has waited b_wait, or it is one of b_minute[b_offset[a] : b_offset[a + 1]] of
@@ -376,7 +376,7 @@ def run_workforce(
                 status[t] = DELAYED
                 ready[t] = now + wait
                 urgency[t] = begins if oldest_case != 0 else ready[t]
-                if first_waits == 0 and t == offset[c]:
+                if first_waits == 0 and t == offset[c] and pace[t] < 0.0:
                     urgency[t] = -1
                 size = push(times, sequences, items, place, size, ready[t], sequence, t)
                 sequence += 1

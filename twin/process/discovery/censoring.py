@@ -16,7 +16,7 @@ _MOST_WEIGHT = 10.0
 _ENDED = 0.95
 _FEWEST = 20
 _SHORT = 0.25
-_LONGER = (1.0, 1.5, 2.0)
+_LONGER = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
 _CHANCE = 0.001
 _LEAST_CHANCE = 1e-3
 _IMPLAUSIBLE = 5.0
@@ -80,6 +80,8 @@ def _completeness(log: LogColumns, cut: int, truncated: bool | None) -> Complete
     shown = shown_at(log.first, cycle, cut, log.first)
     if truncated is None:
         truncated = _looks_truncated(log.first, shown, cycle, cut)
+    if truncated:
+        shown = shown_at(log.first, cycle, cut, log.first, last_longer(log.first, cycle, cut))
     if not truncated:
         return Completeness(np.ones(log.cases), np.ones(log.cases), False, begun)
     arrivals = 1.0 / np.maximum(shown, _LEAST_SHOWN)
@@ -109,7 +111,7 @@ def _distribution(cycle: Float, room: Float, at: Float) -> Float:
     return np.asarray(tail[np.searchsorted(values, at, side="right")], np.float64)
 
 
-def shown_at(first: Int, cycle: Float, cut: int, at: Int) -> Float:
+def shown_at(first: Int, cycle: Float, cut: int, at: Int, longer: float = 1.0) -> Float:
     """Of the cases that began at given instants, the share that had ended by the cut.
 
     What begins on Friday afternoon does not end by Saturday: of the cases that began at about the same time of other
@@ -121,21 +123,22 @@ def shown_at(first: Int, cycle: Float, cut: int, at: Int) -> Float:
         cycle: cycle time of each, ns.
         cut: ns.
         at: ns, not after the cut.
+        longer: how much longer the last cases take than those that tell.
     """
     late = late_cases(first, cycle, cut)
     usual = float(np.quantile(cycle, _ENDED))
     sound = np.flatnonzero(late & (first <= cut - usual))
     age = (cut - at).astype(np.float64)
     if usual > _SHORT * (cut - int(first.min())) or len(sound) < _FEWEST:
-        return _distribution(cycle[late], np.maximum(cut - first[late], cycle[late]), age)
+        return _distribution(cycle[late], np.maximum(cut - first[late], cycle[late]), age / longer)
     sound = sound[np.argsort(week_time(first[sound]), kind="stable")]
     near = max(_FEWEST // 4, int(np.sqrt(len(sound))))
     begins = week_time(first[sound])
     place = (np.searchsorted(begins, week_time(at), "left") + np.searchsorted(begins, week_time(at), "right")) // 2
-    short = age <= float(cycle.max())
+    short = age <= longer * float(cycle.max())
     rows = sound[(place[short, None] - near // 2 + np.arange(near)) % len(sound)]
     shown = np.ones(len(at))
-    shown[short] = (cycle[rows] <= age[short, None]).mean(axis=1)
+    shown[short] = (longer * cycle[rows] <= age[short, None]).mean(axis=1)
     return shown
 
 
@@ -177,13 +180,40 @@ def _looks_truncated(first: Int, shown: Float, cycle: Float, cut: int) -> bool:
     if mean * float(plain.sum()) < _IMPLAUSIBLE:
         return True
     rate = mean * usual[(times + MONDAY_SHIFT) // HOUR % HOURS]
-    before = float(rate[~after].sum())
     for longer in (1.0,) if late_cases(first, cycle, cut).all() else _LONGER:
-        ended, seen = (
-            shown_at(first, cycle, cut, cut - np.round((cut - at) / longer).astype(np.int64)) for at in (times, first)
-        )
+        ended, seen = (shown_at(first, cycle, cut, at, longer) for at in (times, first))
         if float((rate * ended)[after].sum()) < _IMPLAUSIBLE:
             return True
-        if float(np.log(np.maximum(seen, _LEAST_CHANCE)).sum()) > float((rate * ended).sum()) - before:
+        if _likely(seen, rate * ended) > -float(rate[~after].sum()):
             return True
     return False
+
+
+def _likely(shown: Float, expected: Float) -> float:
+    """Logarithm of the likelihood of arrivals shown with given chances, but for what does not depend on these."""
+    return float(np.log(np.maximum(shown, _LEAST_CHANCE)).sum() - expected.sum())
+
+
+def last_longer(first: Int, cycle: Float, cut: int) -> float:
+    """How much longer the last cases before a cut take than those that tell, where cycle times have changed.
+
+    Of logs many times as long as a cycle: in others what is rare and what takes long cannot be told apart.
+
+    The likeliest of some factors, given how arrivals become rarer before the cut.
+    """
+    late = late_cases(first, cycle, cut)
+    if late.all() or np.quantile(cycle, _ENDED) > _SHORT * (cut - int(first.min())):
+        return 1.0
+    # The rate is that of late cases nearly all of which are shown.
+    told = late & (first <= cut - _LONGER[-1] * np.quantile(cycle[late], _ENDED))
+    if told.sum() < _FEWEST:
+        told = first <= cut - np.quantile(cycle[late], _ENDED)
+    begin, stop = int(first[told].min()), int(first[told].max())
+    usual = profile_of_week(first[told], np.ones(int(told.sum())), begin, stop)
+    times = np.arange(stop, cut, HOUR // 4)
+    rate = float(told.sum()) / (stop - begin) * usual[(times + MONDAY_SHIFT) // HOUR % HOURS] * (HOUR // 4)
+    rest = first[first > stop]
+    likely = [
+        _likely(shown_at(first, cycle, cut, rest, f), rate * shown_at(first, cycle, cut, times, f)) for f in _LONGER
+    ]
+    return _LONGER[int(np.argmax(likely))]

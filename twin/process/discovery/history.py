@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.process.discovery.arrivals import draw_arrivals
-from twin.process.discovery.censoring import Completeness, shown_at
+from twin.process.discovery.censoring import Completeness, last_longer, shown_at
 from twin.process.discovery.columns import WEEK, Bool, Float, Int, LogColumns
 from twin.process.discovery.model import DiscoveredProcess, History, Workforce
 from twin.process.discovery.staff import work_done
@@ -62,7 +62,9 @@ def _shown(log: LogColumns, cut: int, truncated: bool) -> tuple[Float, Float]:
         return np.array([0.0, last, last + 1.0]), np.array([0.0, 0.0, 1.0])
     cycle = (log.last - log.first).astype(np.float64)
     ages = np.linspace(0.0, float(cycle.max()) + 1.0, _AGES)
-    return ages, shown_at(log.first, cycle, cut, cut - np.round(ages).astype(np.int64))
+    longer = last_longer(log.first, cycle, cut)
+    ages *= longer
+    return ages, shown_at(log.first, cycle, cut, cut - np.round(ages).astype(np.int64), longer)
 
 
 @dataclass(frozen=True)
