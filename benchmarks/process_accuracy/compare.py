@@ -67,7 +67,7 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
     """Everything of one log.
 
     As the published comparisons do, a simulator is told when the first case of the test part begins and how many cases
-    there are, and nothing else of the test part; it starts with no work in hand.
+    there are, and nothing else of the test part.
     """
     from twin.process.discovery import Options, as_log, discover, simulate_like
 

@@ -127,8 +127,9 @@ _METHOD = """## What is compared
 
 A process is discovered on the training part alone. A simulated log begins when the first case of the test part begins
 and holds as many cases as the test part: that, and nothing else of the test part, is told to the simulator, as in the
-published comparisons. The simulation starts with no work in hand. Where the training part shows only cases that ended
-before its recording stopped, so do the simulated logs; how long recording goes on after the last arrival is not told
+published comparisons. Staff begin with the work that the training part leaves. Where the training part shows only
+cases that ended before its recording stopped, so do the simulated logs; how long recording goes on after the last
+arrival is not told
 and assumed to be a fifth of the time. Where the training part begins with cases under way, its recording was cut by
 time: simulated logs then stop between two arrivals, and show unfinished cases as far as they got. A test part recorded
 otherwise (see each log) costs accuracy in cycle times, on the time line and in the control flow. The five distances
