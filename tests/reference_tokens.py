@@ -108,6 +108,7 @@ class Case:
     segment: Segment
     values: dict
     born: int
+    number: int
     tokens: list = field(default_factory=list)
     visits: Counter = field(default_factory=Counter)
     clocks: dict = field(default_factory=dict)
@@ -126,7 +127,7 @@ class ReferenceTokens:
         order = [model.start, *(n for n in model.nodes if n != model.start)]
         self.index = {n: i for i, n in enumerate(order)}
         self.heap: list = []
-        self.sequence = self.orders = self.turns = self.inside = 0
+        self.sequence = self.orders = self.turns = self.inside = self.cases = 0
         self.outcomes: list = []
         self.log: list = []
         self.pauses: list = []
@@ -361,7 +362,9 @@ class ReferenceTokens:
             Segment(int(requests.attribute[i])),
             {k: v[i] for k, v in values.items()},
             self.now,
+            self.cases,
         )
+        self.cases += 1
         if self.model.case_patience is not None:
             law = self.of(self.model.case_patience.patience, case)
             case.limit = self.duration(law, self.draw(Stream.PROCESS_PATIENCE, case, 0)[0])
@@ -907,7 +910,8 @@ class ReferenceTokens:
             fit = [t for t in self.queue[pool] if person is None or self.able(person, self.model.nodes[t.node])]
             if not fit:
                 break
-            best = min(fit, key=lambda t: (not t.resting_lane, t.lane, t.order))
+            oldest = spec.queue == "oldest_case"
+            best = min(fit, key=lambda t: (not t.resting_lane, t.lane, t.case.number if oldest else 0, t.order))
             self.queue[pool].remove(best)
             name = best.node
             if person is None:

@@ -10,7 +10,7 @@ from process_models import requests_at
 from test_process_tokens_theory import general, sojourn
 from theory import DisagreementError, agree, birth_death, each, replicate
 
-from twin.clock import DAY, HOUR, MINUTE
+from twin.clock import DAY, HOUR, MINUTE, SECOND
 from twin.kernels import tokens_layout as k
 from twin.process.calendar import WorkCalendar
 from twin.process.network import ProcessNetwork
@@ -231,3 +231,18 @@ def test_factors_by_hour_and_by_attribute_multiply_the_service_time():
     network.submit(requests_at([10 * HOUR, 12 * HOUR, 13 * HOUR]), {"pages": [2.0, 4.0, 100.0]})
     ends = network.advance(DAY).time
     assert ends.tolist() == [10 * HOUR + 10 * MINUTE, 12 * HOUR + 22.5 * MINUTE, 13 * HOUR + 20 * MINUTE]
+
+
+@pytest.mark.parametrize(("queue", "ends"), [("first_come", [40, 50, 60]), ("oldest_case", [30, 40, 60])])
+def test_oldest_case_goes_first_where_the_pool_says_so(queue, ends):
+    # Two steps of 10 s by one person; cases come at 0, 5 and 6 s, so that who wants his second step meets newer cases.
+    model = general(f"""start: a
+pools: {{p: {{members: [{{name: x}}], queue: {queue}}}}}
+nodes:
+  a: {{kind: task, pool: p, service: 10 s, next: b}}
+  b: {{kind: task, pool: p, service: 10 s, next: done}}
+  done: {{kind: end}}
+""")
+    network = ProcessNetwork(model, Streams(1), WorkCalendar())
+    network.submit(requests_at(np.array([0, 5, 6]) * SECOND))
+    assert (network.advance(HOUR).time // SECOND).tolist() == ends

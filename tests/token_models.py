@@ -211,7 +211,11 @@ def models(draw):
         "holidays": draw(st.sampled_from(["none", "trading"])),
     }
     pools = {
-        "few": {"staff": draw(st.integers(1, 2)), "preempt": draw(st.sampled_from([True, False, "repeat"]))},
+        "few": {
+            "staff": draw(st.integers(1, 2)),
+            "preempt": draw(st.sampled_from([True, False, "repeat"])),
+            "queue": draw(st.sampled_from(["first_come", "oldest_case"])),
+        },
         "shifts": {
             "at_end_of_shift": pause,
             "preempt": draw(st.booleans()),
@@ -223,6 +227,7 @@ def models(draw):
         "urgent": {"staff": 2, "calendar": "office", "preempt": draw(st.booleans()), "at_end_of_shift": pause},
         "team": {
             "allocation": draw(st.sampled_from(["longest_idle", "preferred", "random"])),
+            "queue": draw(st.sampled_from(["first_come", "oldest_case"])),
             "preempt": draw(st.sampled_from([True, False, "repeat"])),
             **draw(st.sampled_from([{}, {"at_end_of_shift": "pause"}, FIRST_FREE])),
             "calendar": "office",

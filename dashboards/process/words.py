@@ -42,6 +42,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "kind_deadline": ("deadlines", "时限"),
     "kind_members": ("people who differ", "人员各异"),
     "kind_preempt": ("work that interrupts work", "抢占"),
+    "kind_queue": ("the oldest case first", "先办最早案例"),
     "kind_at_end_of_shift": ("work that rests after the shift", "下班后暂停"),
     "kind_calendar": ("delays by a calendar", "按日历的延时"),
     "kind_scale": ("times by the case", "时长随案例变化"),

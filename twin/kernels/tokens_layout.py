@@ -33,7 +33,8 @@ HELD = 12  # given to a member who is not at work
 (R_SINCE, R_POOL, R_MEMBER, R_LANE, R_NEXT, R_PREVIOUS, R_ORDER, R_WORD) = range(8, 16)
 (R_ROUTE, R_LEAVE, R_SERIAL, R_CASE_NEXT, R_CASE_PREVIOUS, R_HOST, R_ALARMS, R_LEFT) = range(16, 24)
 (R_INDEX, R_EDGE, R_LOST, R_LOOSE, R_HEAD, R_TAIL, R_VISIT, R_TURN) = range(24, 32)
-ROW_COLUMNS = 32
+R_RANK = 32  # before all order of coming within a lane: 0, or the number of the case
+ROW_COLUMNS = 33
 
 # Columns of `case` (int64).
 (C_REQUEST, C_CLIENT, C_CLASS, C_ENTITY, C_SERIAL, C_BORN, C_WAIT, C_FELT) = range(8)
@@ -68,7 +69,8 @@ EVENT_COLUMNS = 5
 P_CAPACITY, P_BUSY, P_QUEUE, P_TOUCHED = 0, 1, 2, 3
 (P_NAMED, P_FIRST, P_END, P_LISTS, P_REQUIRES, P_RUNS, P_PREEMPT, P_PAUSE, P_RULE) = range(4, 13)
 P_FREE_FIRST = 13  # whether work is given to members who are not at work, too
-POOL_COLUMNS = 14
+P_OLDEST = 14  # whether the oldest case goes first
+POOL_COLUMNS = 15
 LONGEST_IDLE, PREFERRED, ANY = 0, 1, 2
 RESUME, RESTART = 1, 2
 A_QUEUE, A_BUSY, A_STAFFED = 0, 1, 2

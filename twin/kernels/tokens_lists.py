@@ -112,15 +112,26 @@ def unlink(row, ends, i, head, tail, r):
         ends[i, tail] = before
 
 
+@inlined_part
+def goes_first(row, a, b):
+    """Whether a row is served before another of its lane: by age of the case where that counts, else as they came."""
+    return row[a, R_RANK] < row[b, R_RANK] or (row[a, R_RANK] == row[b, R_RANK] and row[a, R_ORDER] < row[b, R_ORDER])
+
+
 @part
 def insert_in_order(row, ends, i, r):
-    """Put a row into a queue by lane and order of coming, searching from the front."""
+    """Put a row into a queue by lane, age of the case where that counts, and order of coming.
+
+    At the end if it belongs there, as the youngest case does; else it is sought from the front, where old ones stand.
+    """
+    last = ends[i, 1]
+    lane = row[r, R_LANE]
+    if last < 0 or row[last, R_LANE] < lane or (row[last, R_LANE] == lane and goes_first(row, last, r)):
+        append(row, ends, i, 0, 1, r)
+        return
     after = ends[i, 0]
     before = NONE
-    while after >= 0 and (
-        row[after, R_LANE] < row[r, R_LANE]
-        or (row[after, R_LANE] == row[r, R_LANE] and row[after, R_ORDER] < row[r, R_ORDER])
-    ):
+    while after >= 0 and (row[after, R_LANE] < lane or (row[after, R_LANE] == lane and goes_first(row, after, r))):
         before = after
         after = row[after, R_NEXT]
     row[r, R_NEXT] = after

@@ -57,6 +57,7 @@ def work(w, r):
     row[r, R_MEMBER] = -1
     row[r, R_ORDER] = state[S_ORDER]
     state[S_ORDER] += 1
+    row[r, R_RANK] = w.case[row[r, R_CASE], C_SERIAL] if w.pool[p, P_OLDEST] else 0
     row[r, R_EDGE] = -1
     row[r, R_LANE] = w.law[4 * n + 2, w.case[row[r, R_CASE], C_CLASS]] + 1
     touch(w, p)
@@ -115,7 +116,10 @@ def _wait(w, r):
             plan_case(w, CLOSE, row[r, R_CASE], REFUSED)
         return
     row[r, R_STATE] = WAITING
-    append(row, w.lists, queue_of(w, r, row[r, R_LANE]), 0, 1, r)
+    if pool[p, P_OLDEST]:
+        insert_in_order(row, w.lists, queue_of(w, r, row[r, R_LANE]), r)
+    else:
+        append(row, w.lists, queue_of(w, r, row[r, R_LANE]), 0, 1, r)
     pool[p, P_QUEUE] += 1
     node[n, N_WAITING] += 1
     if row[r, R_KIND] != CARRIER:

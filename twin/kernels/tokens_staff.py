@@ -7,7 +7,7 @@ import numpy as np
 from twin.kernels import inlined_part, part
 from twin.kernels.philox import block, unit32
 from twin.kernels.tokens_layout import *
-from twin.kernels.tokens_lists import unlink
+from twin.kernels.tokens_lists import goes_first, unlink
 
 
 @inlined_part
@@ -102,11 +102,7 @@ def first_waiting(w, p, m):
         first = pool[p, P_LISTS] + lane * pool[p, P_REQUIRES]
         for q in range(pool[p, P_REQUIRES]):
             head = lists[first + q, 0]
-            if (
-                head >= 0
-                and (m < 0 or able[lists[first + q, 2], m])
-                and (best < 0 or row[head, R_ORDER] < row[best, R_ORDER])
-            ):
+            if head >= 0 and (m < 0 or able[lists[first + q, 2], m]) and (best < 0 or goes_first(row, head, best)):
                 best = head
                 where = np.int64(first + q)
         if best >= 0:

@@ -30,6 +30,8 @@ def _pool_features(pool: Pool) -> Iterator[str]:
         yield "members"
     if pool.preempt:
         yield "preempt"
+    if pool.queue == "oldest_case":
+        yield "queue"
     if pool.at_end_of_shift == "pause":
         yield "at_end_of_shift"
 

@@ -227,10 +227,6 @@ NOTES: dict[str, tuple[str, str]] = {
         "Arrivals that come in swarms come one by one here, with the same rate by the hour of the week.",
         "成批到达在此处逐个到达，每周各小时的速率不变。",
     ),
-    "oldest_case_lost": (
-        "People take the oldest case first in the discovered process, here what has waited longest.",
-        "原流程中先办最早的案例，此处先办等待最久的工作。",
-    ),
     "batches_lost": (
         "Batches of the discovered process are begun one by one here.",
         "原流程中的批次在此处逐个开始。",

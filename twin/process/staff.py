@@ -166,6 +166,8 @@ class Pool(Part):
         preempt: an urgent case interrupts one of a lower priority, which later goes on (`true` or `resume`) or starts
             over (`repeat`).
         at_end_of_shift: work under way is finished, or paused until somebody is there again.
+        queue: of equal priority, who waits is served in order of coming (`first_come`), or the case that began first
+            (`oldest_case`).
         allocation: who of the free takes a case: who has been idle longest, the first listed, or any.
         given_to: who counts as free: members `on_duty`; or `first_free`, whoever has nothing in hand, at work or not
             (from his first hours on): a case then waits for the hours of its member even if others are at work.
@@ -180,6 +182,7 @@ class Pool(Part):
     calendar: str | None = None
     preempt: bool | Literal["resume", "repeat"] = False
     at_end_of_shift: Literal["finish", "pause"] = "finish"
+    queue: Literal["first_come", "oldest_case"] = "first_come"
     allocation: Literal["longest_idle", "preferred", "random"] = "longest_idle"
     given_to: GivenTo = "on_duty"
     cost_per_hour: int = 0

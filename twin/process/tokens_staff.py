@@ -71,6 +71,7 @@ class Pools:
             row[k.P_PREEMPT] = 0 if not pool.preempt else k.RESTART if pool.preempt == "repeat" else k.RESUME
             row[k.P_PAUSE], row[k.P_RULE] = pool.at_end_of_shift == "pause", _RULES[pool.allocation]
             row[k.P_FREE_FIRST] = pool.given_to == "first_free"
+            row[k.P_OLDEST] = pool.queue == "oldest_case"
             mine = [m for m, p in enumerate(staff.pools) if p == name]
             row[k.P_NAMED] = bool(pool.individuals)
             row[k.P_FIRST], row[k.P_END] = (mine[0], mine[-1] + 1) if mine else (0, 0)

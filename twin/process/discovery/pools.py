@@ -145,7 +145,8 @@ def _pool(
                 pace=(1.0,) * most if most > 1 else None,
             )
         )
-    return Pool(members=tuple(found), allocation="random", at_end_of_shift=at_end)  # type: ignore[arg-type]
+    rule = "oldest_case" if staff.oldest_case else "first_come"
+    return Pool(members=tuple(found), allocation="random", at_end_of_shift=at_end, queue=rule)  # type: ignore[arg-type]
 
 
 def _named(hours: Calendar, calendars: dict[str, Calendar]) -> str:
@@ -173,8 +174,6 @@ def _losses(staff: Workforce) -> list[str]:
     lost = []
     if any(not effect.clock for effect in staff.effects):
         lost.append(note("attributes_lost"))
-    if staff.oldest_case:
-        lost.append(note("oldest_case_lost"))
     if any(batching.rule != "none" for batching in staff.batching):
         lost.append(note("batches_lost"))
     return lost
