@@ -18,7 +18,7 @@ from twin.process.calendar import WorkCalendar
 from twin.process.discovery import Options, columns_of, discover
 from twin.process.discovery.as_process import as_process
 from twin.process.discovery.blocks import END, _visits, chain_of
-from twin.process.discovery.routes import _grow, _pack
+from twin.process.discovery.routes import _grow, _pack, _steps
 from twin.process.executions import event_log
 from twin.process.loader import parse_process
 from twin.process.model import ProcessModel
@@ -147,11 +147,21 @@ def test_process_without_staff_waits_as_observed(log):
     assert any(node.kind == "delay" for node in model.nodes.values())
 
 
+def routes_of(traces, depth):
+    """The context tree of cases of the activities 0 to 3."""
+    sizes = [len(trace) for trace in traces]
+    log = SimpleNamespace(
+        cases=len(traces), activities=list("abcd"), offset=np.concatenate([[0], np.cumsum(sizes)]),
+        case=np.repeat(np.arange(len(traces)), sizes), activity=np.concatenate(traces).astype(np.int64),
+    )  # fmt: skip
+    return _pack(_grow(_steps(log, np.ones(len(traces))), 4, depth), depth, 1.0, 40)
+
+
 @settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=7), min_size=1, max_size=12))
 def test_expected_visits_equal_those_of_the_log(traces):
     """Flow balance: a Markov chain with the observed shares visits each activity as often as it was observed."""
-    routes = _pack(_grow(traces, np.ones(len(traces)), 4, 1), 1, 1.0, 40)
+    routes = routes_of(traces, 1)
     process = SimpleNamespace(activities=list("abcd"), routes=routes, concurrent=np.zeros(16, np.int64))
     chain = chain_of(process, 1, 0.0)
     visits = _visits(chain.start, chain.followers)
@@ -172,7 +182,7 @@ def test_every_block_leads_to_the_end_whatever_is_left_out(traces, pairs, histor
     side = np.zeros((4, 4), np.int64)
     for a, b in pairs:
         side[a, b] = side[b, a] = a != b
-    routes = _pack(_grow(traces, np.ones(len(traces)), 4, 3), 3, 1.0, 40)
+    routes = routes_of(traces, 3)
     process = SimpleNamespace(activities=list("abcd"), routes=routes, concurrent=side.ravel())
     chain = chain_of(process, history, least)
     leads = {END}
