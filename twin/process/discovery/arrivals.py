@@ -18,6 +18,8 @@ _SURE_SLOPE = 3.0
 _MILLION = 1_000_000
 _LEAST_SHOWN = (0.7, 0.3)
 """Stretches in which a log shows fewer of the cases are left out, if half of it remains."""
+_LULL = 0.05
+"""A recording that goes on for a greater part after its last arrival (or a day) was continued without arrivals."""
 _ROLLING = 51
 
 
@@ -36,7 +38,7 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
         if some.any() and int(first[some].max()) - begin >= 0.5 * (cut - begin):
             usable, until = some, int(first[some].max())
             break
-    until = cut if bool(usable.all()) and cut - until < DAY else until
+    until = cut if bool(usable.all()) and cut - until < min(DAY, _LULL * (cut - begin)) else until
     seen = usable & (first <= until)
     times, mass = first[seen], weight[seen]
     profile = profile_of_week(times, mass, begin, max(until, begin + HOUR))
@@ -74,7 +76,10 @@ def _exposure(begin: int, until: int) -> Float:
 
 
 def profile_of_week(times: Int, mass: Float, begin: int, until: int) -> Float:
-    """Relative rate by hour of the week; cells with little evidence lean to weekday times hour of the day."""
+    """Relative rate by hour of the week; cells with little evidence lean to weekday times hour of the day.
+
+    Of a log shorter than a week, hours of the week that it does not reach are as that hour on other days, or as all.
+    """
     seen = np.bincount(week_time(times) // HOUR, weights=mass, minlength=HOURS)
     exposure = _exposure(begin, until)
     rate = seen / np.maximum(exposure, 1e-9)
@@ -85,6 +90,9 @@ def profile_of_week(times: Int, mass: Float, begin: int, until: int) -> Float:
     product = (by_day * share).ravel() * np.maximum(exposure, 1e-9)
     cells = product * (seen + 0.5) / (product + 0.5) / np.maximum(exposure, 1e-9)
     cells = np.where(product > 0, cells, 0.0)
+    by_hour, hours = seen.reshape(7, 24).sum(axis=0), exposure.reshape(7, 24).sum(axis=0)
+    usual = np.where(hours > 0, by_hour / np.maximum(hours, 1e-9), seen.sum() / max(exposure.sum(), 1e-9))
+    cells = np.where(exposure > 0, cells, np.tile(usual, 7))
     mean = cells.mean()
     return np.asarray(cells / mean if mean > 0 else np.ones(HOURS), np.float64)
 

@@ -21,6 +21,7 @@ from twin.process.discovery.model import DiscoveredProcess, Samples
 from twin.process.discovery.resampling import resample
 from twin.process.discovery.routes import Trie, trie_of
 from twin.process.discovery.simulated import Simulated
+from twin.process.discovery.staff import slots_reached, unseen_as_seen
 from twin.process.discovery.state import WorkState
 from twin.process.discovery.steering import Steered, steered_of
 from twin.process.discovery.timing import open_hours
@@ -58,11 +59,17 @@ def compiled(process: DiscoveredProcess) -> Compiled:
         trie_of(process.routes, k),
         steered_of(process, features_of(process.attributes)),
         process.concurrent.reshape(k, k),
-        open_hours(process.timing.services),
+        _open_hours(process),
     )
     key = id(process)
     _cache[key] = (weakref.ref(process, lambda _: _cache.pop(key, None)), tables)
     return tables
+
+
+def _open_hours(process: DiscoveredProcess) -> Int:
+    """Open half hours; those that the log does not reach as `unseen_as_seen` says."""
+    reached = slots_reached(process.source.first, process.source.last)
+    return unseen_as_seen(open_hours(process.timing.services) == 1, reached).astype(np.int64)
 
 
 def simulate_columns(

@@ -125,7 +125,26 @@ def fit_calendars(log: LogColumns) -> Bool:
     for p in range(r):
         few = 2 * counts[p].sum() < _FEW_STAMPS
         calendars[p] = shared[main[p]] if few else _calendar(cell[edges[p] : edges[p + 1]])
+    if log.end.max() - log.start.min() < WEEK:  # whoever has not begun, or has no more to do, may be there or not
+        for p in np.unique(person).tolist():
+            mine = cell[edges[p] : edges[p + 1]] * SLOT - MONDAY_SHIFT
+            calendars[p] = unseen_as_seen(calendars[p], slots_reached(int(mine[0]), int(mine[-1])))
     return calendars
+
+
+def slots_reached(first: int, last: int) -> Bool:
+    """Half hours of the week that lie between two instants; all of them after a week."""
+    slots = np.arange((first + MONDAY_SHIFT) // SLOT, (last + MONDAY_SHIFT) // SLOT + 1)
+    reached = np.zeros(SLOTS, bool)
+    reached[slots[:SLOTS] % SLOTS] = True
+    return reached
+
+
+def unseen_as_seen(slots: Bool, reached: Bool) -> Bool:
+    """Half hours which a log shorter than a week does not reach are as that time on other days, or else at work."""
+    grid, seen = slots.reshape(7, -1), reached.reshape(7, -1)
+    usual = np.where(seen.any(axis=0), (grid & seen).any(axis=0), True)
+    return np.asarray(np.where(seen, grid, usual).ravel())
 
 
 def _calendar(cells: Int) -> Bool:
