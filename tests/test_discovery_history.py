@@ -7,7 +7,7 @@ import pytest
 from twin.process.discovery import Options, columns_of, discover, simulate_like
 from twin.process.discovery.arrivals import _grown, _shrunk, draw_arrivals, fit_arrivals, operational
 from twin.process.discovery.censoring import completeness, shown_at
-from twin.process.discovery.columns import DAY, WEEK
+from twin.process.discovery.columns import DAY, SECOND, WEEK
 from twin.process.discovery.history import before
 from twin.process.discovery.routes import fit_routes, trie_of, whole_routes
 from twin.process.eventlog.log import EventLog
@@ -151,3 +151,15 @@ def test_the_context_tree_counts_what_plain_counting_counts(whole, overloaded):
                 break
             node = following
         assert np.diff(trie.chance[node], prepend=0.0) == pytest.approx(chance(history), abs=2e-3)
+
+
+@pytest.mark.parametrize("structure", ["workforce", "timers", "resampled"])
+def test_a_log_of_some_hours_goes_on_as_it_was_and_not_a_week_later(structure):
+    rows = [
+        (f"{i:03d}", "answer", "ann", office.MONDAY + i * 60 * SECOND, office.MONDAY + (i * 60 + 30) * SECOND)
+        for i in range(300)
+    ]
+    process = discover(office.log_of(rows), options=Options(structure=structure, compare=False))
+    done = simulate_like(process, start=office.MONDAY + 310 * 60 * SECOND, cases=120, streams=Streams(1))
+    hours = (done.start.max() - done.start.min()) / office.HOUR
+    assert hours == pytest.approx(2.0, rel=0.2)

@@ -7,6 +7,7 @@ import numpy as np
 from twin.process.discovery.columns import DAY, MINUTE, Float, Int, LogColumns, week_time
 from twin.process.discovery.model import Cases, DiscoveredProcess
 from twin.process.discovery.simulated import Simulated
+from twin.process.discovery.staff import SLOT, slots_reached
 from twin.randomness import Stream, Streams
 
 _MS = 1_000_000
@@ -70,6 +71,8 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
     # Whole weeks between the observed case and its copy: all its instants keep their place in the week.
     shift = at * MINUTE - source.begin[chosen] * MINUTE
     shift = (shift + 3.5 * DAY).astype(np.int64) % (7 * DAY) - int(3.5 * DAY)
+    # Times of the week that a short log does not reach have no place there to keep.
+    shift[~slots_reached(process.source.first, process.source.last)[at * MINUTE // SLOT]] = 0
     begin = np.maximum(when // MINUTE * MINUTE - shift, when[0] if len(when) else 0)
     order = np.argsort(begin, kind="stable")
     chosen, begin = chosen[order], begin[order]
