@@ -239,8 +239,10 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "日志似乎只含记录截止前已结束的案例；已作修正",
     ),
     "discover_rivals": (
-        "rivals, fitted to earlier cases, compared with later ones (five distances, 0 = equal; least score wins):",
-        "备选结构比较：用较早案例拟合，与较晚案例对比（五种距离，0 为相同；得分最低者胜出）：",
+        "rivals, fitted to earlier cases, compared with later ones; 0 = equal, least score (ratio to the best) wins:\n"
+        "  NGD order of activities; hours: AEDD on the time line, CEDD in the week, REDD in the case, CTDD cycle time",
+        "备选结构比较：用较早案例拟合，与较晚案例对比；0 为相同，得分（与最优之比的均值）最低者胜出：\n"
+        "  NGD 活动次序；以下单位小时：AEDD 时间轴，CEDD 一周之内，REDD 案例之内，CTDD 周期时间",
     ),
     "discover_replay": ("earlier cases again (naive replay, for comparison)", "较早案例原样重放（仅作对照）"),
     "discover_no_rivals": (
