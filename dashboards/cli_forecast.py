@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -214,10 +216,27 @@ def watch(
                 teller.tell(look_once(watcher))
                 return
             console.note(say("watching", language, source=source))
-            for news in follow(watcher, pause):
+            for news in follow(watcher, pause, _stop_on_signals()):
                 teller.tell(news)
     except KeyboardInterrupt:
-        console.note(say("stopped", language))
+        pass
+    console.note(say("stopped", language))
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set when the user interrupts or the system asks to end.
+
+    The interrupt is raised, too, and ends work under way; but raised in a callback of a library it would be lost.
+    """
+    stop = threading.Event()
+
+    def end(*_: object) -> NoReturn:
+        stop.set()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    return stop
 
 
 class _Teller:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -116,18 +117,20 @@ class Watcher:
         return replace(seen, kind="forecast", found=found)
 
 
-def watch(watcher: Watcher, every: float) -> Iterator[News]:
-    """Look again and again, without end, and tell what is new.
+def watch(watcher: Watcher, every: float, stop: threading.Event | None = None) -> Iterator[News]:
+    """Look again and again, and tell what is new.
 
     Args:
         watcher: what to look at.
         every: seconds between looks.
+        stop: ends it after the look under way; None = it has no end.
     """
-    while True:
+    stop = stop or threading.Event()
+    while not stop.is_set():
         for news in watcher.look():
             if news.kind != "nothing":
                 yield news
-        time.sleep(every)
+        stop.wait(every)
 
 
 def look_once(watcher: Watcher) -> News:
