@@ -85,6 +85,7 @@ def _heap(path, cases):
     return str(path)
 
 
+@pytest.mark.slow
 def test_log_that_no_cut_in_time_divides_is_divided_by_case_and_says_so(folder, tmp_path):
     assert run(folder, tmp_path, "--logs", _heap(tmp_path / "heap.csv", 20)) == 0
     page = (tmp_path / "process-accuracy.md").read_text()
@@ -92,6 +93,7 @@ def test_log_that_no_cut_in_time_divides_is_divided_by_case_and_says_so(folder, 
     assert "Training part 16 cases, 32 activities; test part 4 cases, 8 activities" in page
 
 
+@pytest.mark.slow
 def test_log_that_cannot_be_divided_is_left_out_with_a_reason(folder, tmp_path, capsys):
     heap = _heap(tmp_path / "heap.csv", 1)
     assert run(folder, tmp_path, "--logs", "Production", heap) == 0

@@ -148,6 +148,7 @@ def test_months_that_are_none_are_refused(text):
         parse_months(text)
 
 
+@pytest.mark.slow
 def test_commands_fit_and_predict_a_table(tmp_path):
     source = as_table(calls_of(days=90, per_day=400.0, agents=3), tmp_path / "calls.csv")
     out = tmp_path / "p.yaml"

@@ -72,6 +72,7 @@ def test_wrong_setting_fails_with_the_line_that_the_command_line_prints(out):
     assert "Traceback" not in (job.folder / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_cancelled_job_ends_and_keeps_what_was_finished(out, tmp_path):
     (tmp_path / "marks" / "wait").touch()
     job = start(out, SMALL)
@@ -86,6 +87,7 @@ def test_cancelled_job_ends_and_keeps_what_was_finished(out, tmp_path):
     assert (again.phase, again.finished) == ("done", 4)
 
 
+@pytest.mark.slow
 def test_killed_job_is_not_shown_as_running(out, tmp_path):
     (tmp_path / "marks" / "wait").touch()
     job = start(out, SMALL)

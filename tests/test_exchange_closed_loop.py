@@ -41,6 +41,7 @@ def seller_and_buyer(day):
     raise AssertionError("nobody has anything to sell")
 
 
+@pytest.mark.slow
 def test_trades_at_the_close_are_cleared_and_nothing_appears_or_vanishes():
     day, clock = house("ordinary-day")
     sent, tapes = {}, []

@@ -43,6 +43,7 @@ def shares(origins, name, measure, bands=(0.5, 0.8, 0.95)):
 
 
 @pytest.mark.parametrize("measure", ["wip", "arrivals", "completions", "breaches", "utilisation"])
+@pytest.mark.slow
 def test_bands_cover_the_truth_at_their_nominal_rate(origins, measure):
     """First intervals do not overlap: their hits are nearly independent, so a binomial interval applies."""
     n = len(origins)

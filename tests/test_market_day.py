@@ -39,6 +39,7 @@ def test_result_is_equal_for_three_workers() -> None:
     assert simulate_market(PLAN, workers=3).fingerprint() == simulate_market(PLAN).fingerprint()
 
 
+@pytest.mark.slow
 def test_an_instrument_can_be_replayed_alone() -> None:
     totals = simulate_market(PLAN)
     (day,) = market_days(PLAN, [7])

@@ -130,6 +130,7 @@ def test_no_replications_are_refused(tmp_path):
         run(tmp_path, request(0))
 
 
+@pytest.mark.slow
 def test_a_dead_worker_is_one_clear_error_and_finished_work_is_kept(tmp_path, marks):
     (marks / "die").touch()
     with pytest.raises(WorkerError, match=r"a worker process died .* of 3 replications are kept"):
