@@ -139,6 +139,22 @@ def test_file_is_read_as_it_was_written_and_commands_take_it(process, model, tmp
     assert json.loads(capsys.readouterr().out)["measures"]["served"]["mean"] == 20
 
 
+def test_long_names_with_blanks_are_read_as_they_were_written():
+    names = [f"Loan Officer-{i:06d}" for i in range(9)]
+    members = ", ".join(f"{{name: {name}}}" for name in names)
+    laws = ", ".join(f"{name}: {20 + i} min" for i, name in enumerate(names))
+    text = f"""name: t
+start: a long name of an activity
+pools: {{Loan Officer: {{members: [{members}]}}}}
+nodes:
+  a long name of an activity:
+    {{kind: task, pool: Loan Officer, service: 20 min, by_member: {{{laws}}}, next: the end of the case}}
+  the end of the case: {{kind: end}}
+"""
+    model = parse_process(text)
+    assert parse_process(process_text(model)) == model
+
+
 def test_process_without_staff_waits_as_observed(log):
     timers = discover(log, options=Options(structure="timers", compare=False))
     model, notes = as_process(timers)

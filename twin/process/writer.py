@@ -96,7 +96,7 @@ def process_text(model: ProcessModel) -> str:
     writer.default_flow_style = None
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.allow_unicode = True
-    writer.width = 120
+    writer.width = 1 << 20  # a name with blanks that is folded between two lines is no key any more
     text = io.StringIO()
     writer.dump(_part(model), text)
     return text.getvalue()
