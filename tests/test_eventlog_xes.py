@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import time
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twin.errors import DataError
-from twin.process.eventlog.files import read_log, write_log
+from twin.process.eventlog.files import read_log
 from twin.process.eventlog.xes import read_any, read_xes
 from twin.process.eventlog.xes_markup import NotPlainError, read_plain
 
@@ -143,16 +142,3 @@ def test_real_log_is_read_by_columns_and_equals_what_the_parser_sees(shared_data
         assert found.events.keys() == expected.events.keys()
         assert all(found.events[key].equals(expected.events[key]) for key in expected.events)
         assert all(found.traces[key].equals(expected.traces[key]) for key in expected.traces)
-
-
-@pytest.mark.data
-def test_reading_by_columns_is_much_faster_than_parsing(shared_data, tmp_path):
-    path = tmp_path / "log.xes"
-    write_log(read_log(shared_data / "process/event_logs/AgentSim_LoanApp.csv.gz"), path)
-    data = path.read_bytes()
-    began = time.process_time()
-    read_plain([data])
-    quick = time.process_time() - began
-    began = time.process_time()
-    read_any(path)
-    assert quick < 0.5 * (time.process_time() - began)
