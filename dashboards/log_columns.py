@@ -12,7 +12,7 @@ from dashboards.log_words import say
 if TYPE_CHECKING:
     from twin.process.eventlog.log import EventLog
 
-_ROLES = ("case", "activity", "resource", "start", "end", "enabled")
+_ROLES = ("case", "activity", "resource", "start", "end", "enabled", "transition", "instance")
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="ROLE=COLUMN, where the name is not known · 指定列，角色=列名")
 ]

@@ -44,8 +44,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "CTDD": ("cycle times, h", "周期时间分布（小时）"),
     "bad_column": ("{value!r} does not name a column", "{value!r} 不是列的写法"),
     "column_hint": (
-        "Write ROLE=COLUMN; roles are case, activity, resource, start, end, enabled.",
-        "请写成 角色=列名；角色有 case、activity、resource、start、end、enabled。",
+        "Write ROLE=COLUMN; roles are case, activity, resource, start, end, enabled, transition, instance.",
+        "请写成 角色=列名；角色有 case、activity、resource、start、end、enabled、transition、instance。",
     ),
 }
 

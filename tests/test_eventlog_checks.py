@@ -110,11 +110,16 @@ def test_unusable_table_gives_one_clear_error(tmp_path, head, rows, words):
     assert words in str(caught.value)
 
 
-def test_other_encoding_gives_one_clear_error(tmp_path):
+@pytest.mark.parametrize(
+    ("encoding", "name", "said"),
+    [("latin-1", "Prüfung, Übergabe", "CP1252"), ("gbk", "受理申请, 复核", "GB18030"), ("utf-16", "受理", "UTF-16")],
+)
+def test_other_encoding_is_understood_and_said(tmp_path, encoding, name, said):
     path = tmp_path / "log.csv"
-    path.write_bytes((HEAD + "1,Prüfung,x,2026-09-15T10:00:00Z,2026-09-15T10:00:00Z\n").encode("latin-1"))
-    with pytest.raises(DataError, match="UTF-8"):
-        read_log(path)
+    path.write_bytes((HEAD + f'1,"{name}",x,2026-09-15T10:00:00Z,2026-09-15T10:00:00Z\n').encode(encoding))
+    log = read_log(path)
+    assert log.activities == [name]
+    assert any(said in note for note in log.notes)
 
 
 def test_completion_times_only_are_instants_and_said_to_be(tmp_path):

@@ -32,6 +32,28 @@ NOTES: dict[str, tuple[str, str]] = {
         "日志没有开始事件：每项活动按瞬时处理。",
     ),
     "transitions": ("Transitions {names} are left out ({n} events).", "状态 {names} 未采用（{n} 个事件）。"),
+    "own_transitions": (
+        "No transition is start or complete: every event counts as an instant, whatever its transition ({names}).",
+        "没有开始或完成的状态：无论状态（{names}），每个事件按瞬时处理。",
+    ),
+    "starts_beside": ("Starts are those of the attribute {name}.", "开始时间取自属性 {name}。"),
+    "no_time_or_name": (
+        "{n} events without a time or a name are left out; the first is {where}.",
+        "{n} 个没有时间或名称的事件未采用；第一个在{where}。",
+    ),
+    "no_time": (
+        "{n} rows without a time are left out; the first is row {row}.",
+        "{n} 行没有时间，未采用；第一行为第 {row} 行。",
+    ),
+    "same_names": (
+        "{n} traces bear the name of an earlier one: each is a case of its own, with a number added.",
+        "{n} 个案例与之前的案例同名：各自为独立案例，名称后加编号。",
+    ),
+    "encoding": ("The file is not in UTF-8 and is read as {name}.", "文件不是 UTF-8，按 {name} 读取。"),
+    "numbers_as_times": (
+        "{what} are numbers and are taken as {unit} since 1970.",
+        "{what}为数字，按 1970 年以来的 {unit} 处理。",
+    ),
     "no_case_object": (
         "{n} events refer to no {kind} and are left out.",
         "{n} 个事件不涉及任何 {kind}，未采用。",

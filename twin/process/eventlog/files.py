@@ -12,7 +12,7 @@ from twin.process.eventlog.tabular import read_table, write_table
 from twin.process.eventlog.xes import read_xes
 from twin.process.eventlog.xes_write import write_xes
 
-_TABLES = (".csv", ".csv.gz", ".parquet")
+_TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 _XES = (".xes", ".xes.gz")
 _OCEL = (".json", ".jsonocel", ".xml", ".xmlocel", ".sqlite", ".db")
 FORMS = (*_TABLES, *_XES, *_OCEL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,6 +100,11 @@ class EventLog:
         if order is not None:
             table, source = table.take(order), None if source is None else source.take(order)
         return cls(table, tuple(notes), source, unzoned)
+
+
+def plain_name(name: str) -> str:
+    """The name of a column without capitals, blanks, underscores and the like."""
+    return re.sub(r"[\s_.\-]", "", name.lower())
 
 
 def _text(column: Any) -> pa.ChunkedArray | pa.Array:

@@ -1,4 +1,4 @@
-"""Object-centric event logs, OCEL 2.0, in its JSON, XML and SQLite forms.
+"""Object-centric event logs: OCEL 2.0 in its JSON, XML and SQLite forms, OCEL 1.0 in JSON and XML (read only).
 
 A log of one kind of case is a view of an object-centric one: events are seen by the objects of one type. Reading asks
 for that type; writing makes objects of two types, the case and the resource.
@@ -57,7 +57,7 @@ def read_ocel(path: Path, case_type: str | None = None, zone: str = "UTC") -> Ev
         case_type = types[0]
     if case_type is None or case_type not in raw.objects.values():
         what = f"no object type {case_type!r}" if case_type else "several object types could be the case"
-        raise DataError(what, where=str(path), hint=f"Choose one of {', '.join(types)}.")
+        raise DataError(what, where=str(path), hint=f"Choose one of {', '.join(types)}: `--case-type NAME`.")
     return _flatten(raw, case_type, path, zone)
 
 
@@ -112,6 +112,8 @@ def _read_json(path: Path) -> _Raw:
     hint = "OCEL 2.0 has lists `objects` (id, type) and `events` (id, type, time, attributes, relationships)."
     if not isinstance(document, dict):
         raise DataError("not OCEL 2.0: it is no object with keys", where=str(path), hint=hint)
+    if "ocel:events" in document:
+        return _first_json(document, path)
     try:
         objects = {str(thing["id"]): str(thing["type"]) for thing in document["objects"]}
         events, relations = [], []
@@ -124,6 +126,22 @@ def _read_json(path: Path) -> _Raw:
     return _Raw(events, relations, objects)
 
 
+def _first_json(document: dict[str, Any], path: Path) -> _Raw:
+    """The JSON form of OCEL 1.0: objects and events by their ids."""
+    raw = _Raw([], [], {})
+    try:
+        for thing, values in document["ocel:objects"].items():
+            raw.objects[thing] = str(values["ocel:type"])
+        for event, values in document["ocel:events"].items():
+            attributes = dict(values.get("ocel:vmap") or {})
+            raw.events.append((event, str(values["ocel:activity"]), str(values["ocel:timestamp"]), attributes))
+            raw.relations += [(event, str(thing)) for thing in values.get("ocel:omap") or []]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        hint = "OCEL 1.0 has `ocel:objects` (ocel:type) and `ocel:events` (ocel:activity, ocel:timestamp, ocel:omap)."
+        raise DataError(f"not OCEL 1.0: {error} is missing or of the wrong form", where=str(path), hint=hint) from error
+    return raw
+
+
 def _read_xml(path: Path) -> _Raw:
     """The XML form: `events` and `objects` under `log`; a namespace is of no matter."""
     raw = _Raw([], [], {})
@@ -132,6 +150,14 @@ def _read_xml(path: Path) -> _Raw:
             kind = _local(element.tag)
             if kind == "object" and "type" in element.attrib:
                 raw.objects[element.attrib["id"]] = element.attrib["type"]
+            elif kind == "object" and (values := _first_values(element)) and "type" in values:
+                raw.objects[values["id"]] = values["type"]
+            elif kind == "event" and "id" not in element.attrib and (values := _first_values(element)):
+                raw.events.append(
+                    (values["id"], values["activity"], values["timestamp"], dict(_first_pairs(element, "vmap")))
+                )
+                raw.relations += [(values["id"], thing) for _, thing in _first_pairs(element, "omap")]
+                element.clear()
             elif kind == "event":
                 raw.events.append(_xml_event(element))
                 related = [thing for thing in element.iter() if "object-id" in thing.attrib]
@@ -141,10 +167,21 @@ def _read_xml(path: Path) -> _Raw:
         raise DataError(f"not well-formed XML: {error.msg.partition(':')[0]}", f"{path}:{error.position[0]}") from error
     except KeyError as error:
         hint = "OCEL 2.0 has <event id type time> and <object id type>."
-        raise DataError(f"not OCEL 2.0: an element lacks {error}", where=str(path), hint=hint) from error
+        raise DataError(f"not OCEL: an element lacks {error}", where=str(path), hint=hint) from error
     if not raw.events:
         raise DataError("not OCEL 2.0: no <event> in it", where=str(path))
     return raw
+
+
+def _first_values(element: ElementTree.Element) -> dict[str, str]:
+    """Of an event or object of OCEL 1.0 in XML: its children with key and value."""
+    return {child.attrib["key"]: child.attrib["value"] for child in element if {"key", "value"} <= child.attrib.keys()}
+
+
+def _first_pairs(element: ElementTree.Element, name: str) -> list[tuple[str, str]]:
+    """Keys and values in a list of OCEL 1.0."""
+    held = (child for child in element if child.attrib.get("key") == name)
+    return [(str(one.get("key")), str(one.get("value"))) for child in held for one in child]
 
 
 def _xml_event(element: ElementTree.Element) -> tuple[str, str, str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from twin.process.eventlog.instances import pair_transitions
 from twin.process.eventlog.log import CASE_PREFIX, EventLog
 from twin.process.eventlog.times import parse_times
 from twin.process.eventlog.xes_markup import Flat, NotPlainError, read_plain
+from twin.process.notes import note
 
 _NAME, _TIME, _WHO, _TRANSITION = "concept:name", "time:timestamp", "org:resource", "lifecycle:transition"
 _INSTANCE = "concept:instance"
@@ -99,10 +100,11 @@ class _Reader:
 def read_xes(path: Path, zone: str = "UTC") -> EventLog:
     """The log in an XES file (also gzipped); start and complete events become one activity instance.
 
-    Attributes of events and traces are kept as texts; nested attributes, lists and containers are not read.
+    Attributes of events and traces are kept as texts; nested attributes, lists and containers are not read. Each trace
+    is a case, also where several bear one name. Events without a name or a time are left out and noted.
 
     Raises:
-        DataError: the file is not XES, or an event has no name or no time.
+        DataError: the file is not XES, or no event has a name and a time.
     """
     lines: list[int] | None = None
     try:
@@ -116,17 +118,26 @@ def read_xes(path: Path, zone: str = "UTC") -> EventLog:
         raise DataError("no event in it", where=str(path), hint="An XES log has <trace> elements with <event> in them.")
     n = len(flat.trace_of)
     columns = {key: flat.events.pop(key, pa.nulls(n, pa.string())) for key in _USUAL}
-    _require(columns, lines, path)
+    notes: list[str] = []
+    kept = _usable(columns, lines, path, notes)
+    columns = {key: column.take(kept) for key, column in columns.items()}
     times = parse_times(columns[_TIME], f"{path}, {_TIME}", zone)
-    notes = times.notes("", zone)
-    trace_of = pa.array(flat.trace_of)
-    numbers = pa.array(range(flat.trace_count), pa.int64()).cast(pa.string())
-    names = flat.traces.pop(_NAME, numbers)
-    cases = pc.coalesce(names, numbers).take(trace_of)
+    notes += times.notes("", zone)
+    trace_of = pa.array(flat.trace_of).take(kept)
+    cases = _case_names(flat, notes).take(trace_of)
     rest: dict[str, Any] = {CASE_PREFIX + key: column.take(trace_of) for key, column in flat.traces.items()}
-    rest.update(flat.events)
+    rest.update({key: column.take(kept) for key, column in flat.events.items()})
+    who = pc.if_else(pc.equal(columns[_WHO], ""), None, columns[_WHO])
     return pair_transitions(
-        cases, columns[_NAME], columns[_WHO], times, columns[_TRANSITION], rest, notes, columns[_INSTANCE]
+        cases,
+        columns[_NAME],
+        who,
+        times,
+        columns[_TRANSITION],
+        rest,
+        notes,
+        columns[_INSTANCE],
+        kept.to_numpy() + 1,
     )
 
 
@@ -163,8 +174,42 @@ def _complete(flat: Flat) -> bool:
     return all(key in flat.events and not flat.events[key].null_count for key in (_NAME, _TIME))
 
 
-def _require(columns: dict[str, pa.Array], lines: list[int], path: Path) -> None:
-    for key in (_NAME, _TIME):
-        if columns[key].null_count:
-            line = lines[columns[key].is_null().to_pylist().index(True)]
-            raise DataError(f"an event has no {key}", where=f"{path}:{line}", hint=f'Give it <... key="{key}" .../>.')
+def _usable(columns: dict[str, pa.Array], lines: list[int], path: Path, notes: list[str]) -> pa.Array:
+    """Numbers of the events that have a name and a time.
+
+    Raises:
+        DataError: none has.
+    """
+    lacking = {
+        key: pc.equal(pc.fill_null(columns[key], ""), "").to_numpy(zero_copy_only=False) for key in (_NAME, _TIME)
+    }
+    without = lacking[_NAME] | lacking[_TIME]
+    if not without.any():
+        return pa.array(np.arange(len(without)))
+    first = int(without.argmax())
+    where = f"{path}:{lines[first]}" if lines else str(path)
+    if without.all():
+        key = next(key for key in lacking if lacking[key][first])
+        raise DataError(f"an event has no {key}", where=where, hint=f'Give it <... key="{key}" .../>.')
+    notes.append(note("no_time_or_name", n=f"{int(without.sum()):,}", where=where))
+    return pa.array(np.flatnonzero(~without))
+
+
+def _case_names(flat: Flat, notes: list[str]) -> pa.Array:
+    """A name for each trace: its own, with a number if an earlier one bears it, or its number where it has none."""
+    numbers = pa.array(range(flat.trace_count), pa.int64()).cast(pa.string())
+    names = pc.coalesce(flat.traces.pop(_NAME, numbers), numbers)
+    if pc.count_distinct(names).as_py() == len(names):
+        return names
+    used: set[str] = set(names.to_pylist())
+    times: dict[str, int] = {}
+    apart = []
+    for name in names.to_pylist():
+        times[name] = number = times.get(name, 0) + 1
+        given = name
+        while number > 1 and given in used:
+            given, number = f"{name} ({number})", number + 1
+        used.add(given)
+        apart.append(given)
+    notes.append(note("same_names", n=f"{len(apart) - len(times):,}"))
+    return pa.array(apart, pa.string())
