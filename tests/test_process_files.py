@@ -120,8 +120,16 @@ nodes:
   b: {kind: choice, next: a}
   done: {kind: end}
 """
-    with pytest.raises(ScenarioError, match=r"5 nodes\.a.*in no time"):
-        parse_process(text, "circle.yaml")
+    parse_process(text, "circle.yaml")  # a case goes round twice in the mean
+    for way in ("a", "b"):
+        endless = text.replace("to: done", f"to: {way}").replace(
+            "done: ", "a2: {kind: delay, duration: 1 s, next: a}\n  done: "
+        )
+        with pytest.raises(ScenarioError, match=r"5 nodes\.a.*in no time"):
+            parse_process(endless, "circle.yaml")
+    multiplying = text.replace("b: {kind: choice, next: a}", "b: {kind: fork, next: [b, a]}")
+    with pytest.raises(ScenarioError, match=r"6 nodes\.b.*in no time"):
+        parse_process(multiplying, "circle.yaml")
 
 
 def test_a_model_built_in_python_is_checked_too():

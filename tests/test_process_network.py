@@ -31,6 +31,37 @@ nodes:
 """)
 
 
+@pytest.mark.parametrize(
+    ("split", "joined"),
+    [
+        ("{kind: choice, next: x}", "{kind: choice, next: again}"),
+        ("{kind: fork, next: [x, y]}", "{kind: join, next: again}"),
+    ],
+)
+def test_optional_step_that_may_be_repeated_is_done_as_often_as_the_chances_say(split, joined):
+    """Rounds may pass in no time: 2 in the mean, half of them with the step."""
+    text = f"""
+name: rounds
+start: round
+pools: {{staff: {{staff: unlimited}}}}
+nodes:
+  round: {split}
+  x: {{kind: choice, next: [{{to: step, probability: 0.5}}, {{to: after, probability: 0.5}}]}}
+  after: {{kind: choice, next: joined}}
+  y: {{kind: choice, next: joined}}
+  step: {{kind: task, pool: staff, service: 1 s, next: after}}
+  joined: {joined}
+  again: {{kind: choice, next: [{{to: round, probability: 0.5}}, {{to: done, probability: 0.5}}]}}
+  done: {{kind: end}}
+"""
+    network = ProcessNetwork(parse_process(text), Streams(3), WorkCalendar())
+    cases = 4000
+    network.submit(requests_at(np.zeros(cases, np.int64)))
+    assert len(network.advance(HOUR)) == cases
+    done = network.statistics().nodes["step"].arrivals
+    assert abs(done / cases - 1) < 4 / cases**0.5  # a geometric number of coins: mean and variance 1
+
+
 def test_nothing_happens_without_cases():
     network = ProcessNetwork(shifted('[{from: "09:00", to: "17:00", staff: 2}]'), Streams(1), WorkCalendar(FRIDAY))
     outcomes = network.advance(DAY)

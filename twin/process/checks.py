@@ -178,23 +178,26 @@ def _leaf_problems(model: ProcessModel, leaf: When, path: Path, known: list[str]
 
 
 def _timeless_cycle(model: ProcessModel) -> str | None:
-    """A gateway from which a case can return to it through gateways alone, without any time passing."""
-    ways = {
-        name: [t for _, t in targets(name, node) if isinstance(model.nodes.get(t), _INSTANT)]
-        for name, node in model.nodes.items()
-        if isinstance(node, _INSTANT)
-    }
-    for origin in ways:
-        seen: set[str] = set()
-        open_ = list(ways[origin])
-        while open_:
-            name = open_.pop()
-            if name == origin:
-                return origin
-            if name not in seen:
-                seen.add(name)
-                open_.extend(ways[name])
-    return None
+    """A gateway from which tokens may never come away through gateways alone, without any time passing.
+
+    A way back is no fault by itself (an optional step that may be repeated is drawn so): a choice can be left if one of
+    its branches certainly has a positive probability and leads to something that can be left; another gateway, if that
+    holds of all its ways, as its tokens go all of them.
+    """
+    ways = {name: node for name, node in model.nodes.items() if isinstance(node, _INSTANT)}
+    left = set(model.nodes) - set(ways)
+    while True:
+        more = [name for name, node in ways.items() if name not in left and _can_be_left(name, node, left)]
+        if not more:
+            return next((name for name in ways if name not in left), None)
+        left.update(more)
+
+
+def _can_be_left(name: str, node: Any, left: set[str]) -> bool:
+    """Whether tokens come away from a gateway, given which nodes they come away from."""
+    if isinstance(node, Choice):
+        return any(b.to in left and b.when is None and min(b.probability.values()) > 0 for b in node.branches)
+    return all(to in left for _, to in targets(name, node))
 
 
 def _named_nodes(model: ProcessModel) -> Iterator[tuple[Path, str | None]]:
