@@ -193,11 +193,23 @@ def report(process: DiscoveredProcess, language: str) -> list[str]:
     if process.structure == "workforce" and staff is not None:
         rule = "discover_oldest" if staff.oldest_case else "discover_fifo"
         lines.append(say(rule, language))
+        if staff.loose:
+            lines.append(say("discover_loose", language, share=f"{staff.loose / 1000:.0%}"))
+        if len(staff.capacity):
+            lines.append(say("discover_capacity", language, teams=", ".join(_teams(process))))
         lines.append(say("discover_pauses" if staff.pauses else "discover_no_pauses", language))
     lines += _effects(process, language) + _batches(process, language) + _fits(process, language)
     if process.window:
         lines.append(say("discover_window", language))
     return lines + [told(note, language) for note in process.notes] + _ranking(process, language)
+
+
+def _teams(process: DiscoveredProcess) -> list[str]:
+    """Resources whose capacity follows the clock, each with its least and largest."""
+    assert process.workforce is not None
+    rows = process.workforce.capacity.reshape(len(process.resources), -1)
+    named = zip(process.resources, rows, strict=True)
+    return [f"{name} ({row.min()}-{row.max()})" for name, row in named if row.min() < row.max()]
 
 
 def _effects(process: DiscoveredProcess, language: str) -> list[str]:

@@ -174,6 +174,14 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "discover_parallel": ("{n} pairs of activities run side by side", "{n} 对活动并行进行"),
     "discover_oldest": ("people take the oldest case first", "人员优先处理最早到达的案例"),
     "discover_fifo": ("people take what has waited longest first", "人员优先处理等待最久的工作"),
+    "discover_loose": (
+        "in {share} of the choices among waiting work it does not matter what came first",
+        "在等待工作的选择中，{share} 不看先后",
+    ),
+    "discover_capacity": (
+        "work at once that follows the clock: {teams}",
+        "随时段变化的同时处理能力：{teams}",
+    ),
     "discover_pauses": ("work rests outside the calendars", "日历之外工作暂停"),
     "discover_no_pauses": ("work under way goes on outside the calendars", "进行中的工作在日历之外继续"),
     "discover_attributes_none": (

@@ -18,12 +18,14 @@ def _pace(case, offset):
     return np.where(number % 5 == 2, -(workforce_twin.KNOWN_WORK + 0.5), 0.5 + 0.25 * (number % 4))
 
 
-def model(rng, people=3, k=3, *, pauses, oldest, first_waits, concurrent=False, limit=1):
+def model(rng, people=3, k=3, *, pauses, oldest, first_waits, concurrent=False, limit=1, varies=False, loose=0):
     calendar = np.zeros((people, SLOTS), np.int64)
     for p in range(people):
         for day in range(5):
             opens = int(rng.integers(14, 20))
-            calendar[p, day * 48 + opens : day * 48 + opens + int(rng.integers(6, 20))] = 1
+            calendar[p, day * 48 + opens : day * 48 + opens + int(rng.integers(6, 20))] = limit
+    if varies:
+        calendar *= rng.integers(0, 4, calendar.shape)
     skilled = rng.integers(0, 3, (k, people)) * 300
     skilled[:, 0] = 500
     side = np.zeros((k, k), np.int64)
@@ -36,7 +38,6 @@ def model(rng, people=3, k=3, *, pauses, oldest, first_waits, concurrent=False, 
     return SimpleNamespace(
         calendar=calendar,
         skilled=skilled,
-        limit=np.full(people, limit, np.int64),
         pauses=pauses,
         s_group=np.arange(k * people),
         service=service,
@@ -48,6 +49,7 @@ def model(rng, people=3, k=3, *, pauses, oldest, first_waits, concurrent=False, 
         concurrent=side,
         priority=rng.integers(0, 2, k),
         oldest_case=oldest,
+        loose=loose,
         first_waits=first_waits,
     )
 
@@ -59,17 +61,17 @@ def compiled(m, arrival, routes, seed):
     case_of = np.repeat(np.arange(len(routes)), np.diff(offset))
     status, ready, start, end = (np.zeros(total, np.int64) for _ in range(4))
     who = np.full(total, -1, np.int64)
-    came = ((m.calendar == 1) & (np.roll(m.calendar, 1, axis=1) == 0)).any(axis=0).astype(np.int64)
+    came = (m.calendar > np.roll(m.calendar, 1, axis=1)).any(axis=0).astype(np.int64)
     ended = run_workforce(
         np.uint64(seed), 0, min(arrival), max(arrival) + 10**18, np.array(arrival), np.arange(len(routes)), offset, 0,
-        case_of, activity, status, ready, start, end, who, m.calendar, came, m.skilled, np.zeros(k, np.int64), m.limit,
+        case_of, activity, status, ready, start, end, who, m.calendar, came, m.skilled, np.zeros(k, np.int64),
         np.zeros(people, np.int64), np.zeros(people, np.int64), m.pauses, m.s_group, m.service, m.pace(case_of, offset),
         m.hourly, m.w_group, m.delay,
-        m.same, m.concurrent, int(not m.concurrent.any()), m.priority, int(m.oldest_case), int(m.first_waits),
+        m.same, m.concurrent, int(not m.concurrent.any()), m.priority, int(m.oldest_case), m.loose, int(m.first_waits),
         np.zeros(total, np.int64), *(np.zeros(k, np.int64) for _ in range(3)), np.zeros(k + 1, np.int64),
         np.zeros(0, np.int64), np.zeros(k, np.int64), np.full((3, k), -1, np.int64), np.full(total + 1, -1, np.int64),
         np.zeros(total + 1, np.int64),
-        np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64),
+        *np.full((3, k), -1, np.int64), np.full(total + 1, -1, np.int64),
         *(np.empty(total + people + k + 1, np.int64) for _ in range(3)), np.full(total + people + k + 1, -1, np.int64),
     )  # fmt: skip
     assert ended == total
@@ -89,6 +91,8 @@ def test_kernel_equals_plain_python(seed):
         first_waits=bool(seed // 4 % 2),
         concurrent=seed % 3 == 0,
         limit=1 + seed % 2,
+        varies=seed % 5 == 4,
+        loose=600 * (seed // 3 % 2),
     )
     arrival = np.sort(MONDAY + rng.integers(0, 3 * 48 * SLOT, 40)).tolist()
     routes = [rng.permutation(3)[: rng.integers(1, 4)] for _ in arrival]

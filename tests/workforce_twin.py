@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from twin.kernels.philox import uniform
-from twin.kernels.workforce_queue import SLOT, SLOTS, U_CHOICE, U_DELAY, U_SAME, U_SERVICE
+from twin.kernels.workforce_queue import PICK, SLOT, SLOTS, U_CHOICE, U_DELAY, U_SAME, U_SERVICE
 
 STEP, TIME, MS, SHIFT = 4096, 68, 1_000_000, 259_200_000_000_000
 
@@ -44,6 +44,7 @@ def run(model, arrival, routes, seed):
     done, running, waiting = {}, [], []
     started = {}
     busy = [0] * people
+    picks = [0]
     order = 0
     now = None
     pending = [(t, 0, c) for c, t in enumerate(arrival)]
@@ -86,7 +87,7 @@ def run(model, arrival, routes, seed):
         return (0, int(model.priority[a]), key, number)
 
     def look(who):
-        while busy[who] < model.limit[who] and model.calendar[who][slot_of(now)]:
+        while busy[who] < model.calendar[who][slot_of(now)]:
             heads = {}
             for entry in waiting:
                 a = routes[entry[2]][entry[3]]
@@ -95,6 +96,15 @@ def run(model, arrival, routes, seed):
             if not heads:
                 return
             best = min((heads[a] for a in sorted(heads)), key=lambda e: urgency(e)[:3])
+            if model.loose and urgency(best)[0] == 0:
+                picks[0] += 1
+                if uniform(seed, 0, PICK, picks[0], 0) * 1000 < model.loose:
+                    same = model.priority[routes[best[2]][best[3]]]
+                    alike = [e for e in waiting if model.skilled[routes[e[2]][e[3]]][who] > 0]
+                    alike = [e for e in alike if model.priority[routes[e[2]][e[3]]] == same]
+                    # The sort is stable: among equals, who joined first.
+                    alike.sort(key=lambda e: (routes[e[2]][e[3]], urgency(e)[2]))
+                    best = alike[int(uniform(seed, 0, PICK, picks[0], 1) * len(alike))]
             waiting.remove(best)
             begin(best[2], best[3], who)
 
@@ -110,8 +120,7 @@ def run(model, arrival, routes, seed):
         nearest = min(events)[0] if events else None
         following = (opening + SHIFT) // SLOT + 1
         while not any(
-            model.calendar[p][following % SLOTS] and not model.calendar[p][(following - 1) % SLOTS]
-            for p in range(people)
+            model.calendar[p][following % SLOTS] > model.calendar[p][(following - 1) % SLOTS] for p in range(people)
         ):
             following += 1
         tick = following * SLOT - SHIFT
@@ -143,11 +152,7 @@ def run(model, arrival, routes, seed):
             delayed.remove(what)
             c, i = what[2:]
             a = routes[c][i]
-            able = [
-                p
-                for p in range(people)
-                if model.skilled[a][p] > 0 and busy[p] < model.limit[p] and model.calendar[p][slot_of(now)]
-            ]
+            able = [p for p in range(people) if model.skilled[a][p] > 0 and busy[p] < model.calendar[p][slot_of(now)]]
             chosen = -1
             if able:
                 before = started.get((c, i - 1), (-1,))[0] if i else -1

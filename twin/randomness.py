@@ -54,6 +54,7 @@ class Stream(IntEnum):
     WORK_ROUTE = 67
     WORK_TIME = 68
     WORK_CASE = 69
+    WORK_PICK = 74
     PROCESS_COUNT = 70
     PROCESS_RETRY = 71
     PROCESS_ALLOCATION = 72

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
 from twin.errors import DataError
 from twin.measures.log_distances import NAMES
 from twin.process.eventlog.files import FORMS, read_log
-from twin.process.eventlog.log import CASE, EventLog
-from twin.process.eventlog.split import split
+from twin.process.eventlog.log import EventLog
+from twin.process.eventlog.split import split, split_by_case
 
 SHARE = 0.8
 _PUBLISHED = {
@@ -75,24 +72,7 @@ class Task:
             how = (
                 f"divided by case, the first {SHARE:.0%} of the cases by their start, as a cut by time leaves no whole"
             )
-            return *by_case(log, SHARE), f"{how} case for one of the parts"
-
-
-def by_case(log: EventLog, share: float) -> tuple[EventLog, EventLog]:
-    """The cases that began first, and the others.
-
-    Raises:
-        DataError: there are fewer than two cases.
-    """
-    case = np.asarray(log.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False))
-    # A log is in order of the cases' first instants.
-    cases = int(case.max(initial=-1)) + 1
-    if cases < 2:
-        raise DataError("a log of one case cannot be divided", hint="It takes at least two cases.")
-    early = case < min(max(1, round(share * cases)), cases - 1)
-    return EventLog(log.table.filter(pa.array(early)), log.notes), EventLog(
-        log.table.filter(pa.array(~early)), log.notes
-    )
+            return *split_by_case(log, SHARE), f"{how} case for one of the parts"
 
 
 @dataclass(frozen=True)

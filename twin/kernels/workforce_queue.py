@@ -1,8 +1,9 @@
 """Discovered processes with individuals whose time is limited: an exact discrete-event simulation.
 
 Cases bring their routes; an instance may begin when all earlier ones of its case that do not run beside it have ended
-and its extraneous delay is over. It then takes a free individual on duty, or waits, first come first served, until one
-who can do it is free. Times are int64 ns since 1970 UTC; `draw` numbers as in twin.kernels.workforce.
+and its extraneous delay is over. It then takes a free individual on duty, or waits until one who can do it is free. A
+calendar says how many pieces of work an individual takes on at once in each half hour of the week, 0 = off duty; what
+is under way when that falls goes on. Times are int64 ns since 1970 UTC; `draw` numbers as in twin.kernels.workforce.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from twin.kernels.workforce import MONDAY_SHIFT, MS, SLOT, SLOTS, STEP, TIME, ne
 DELAYED, WAITING, RUNNING, DONE, HELD = 1, 2, 3, 4, 5
 HOUR = 2 * SLOT
 U_DELAY, U_SERVICE, U_CHOICE, U_SAME = 3300, 3301, 3302, 3303
+PICK = 74
 
 
 @njit(cache=True)
@@ -93,17 +95,18 @@ def goes_before(one, other, activity, priority, urgency):
 @kernel
 def run_workforce(
     seed, replication, begin, until, arrival, case_number, offset, open_cases, case_of, activity, status, ready, start,
-    end, who, calendar, opens, skilled, unlimited, limit, busy, due, pauses, s_group, service, pace, hourly, w_group,
-    delay, same, concurrent, chain, priority, oldest_case, first_waits, urgency,
+    end, who, calendar, opens, skilled, unlimited, busy, due, pauses, s_group, service, pace, hourly, w_group,
+    delay, same, concurrent, chain, priority, oldest_case, loose, first_waits, urgency,
     b_rule, b_size, b_wait, b_offset, b_minute, b_together, pool, mate, part,
-    head, tail, following, times, sequences, items, place,
+    head, tail, waiting, following, times, sequences, items, place,
 ):  # fmt: skip
     """Run all cases to their ends, or to `until`; return the number of instances that ended.
 
     Instances of case c are offset[c] .. offset[c + 1] - 1. Those given as DONE or RUNNING (with `start`, `end`, `who`)
     or WAITING or DELAYED (with `ready`) are a state to begin from, that of the first `open_cases` cases; the others
     arrive at `arrival`. Unless `first_waits`, a case of known work arrives when it was seen to begin: its first
-    instance goes before all others. Services are those of `service` times pace[t] times hourly[activity, hour of the
+    instance goes before all others. In `loose` of 1,000 choices, any work of the first class is taken, all of it alike
+    likely. Services are those of `service` times pace[t] times hourly[activity, hour of the
     day at the start], or known: -pace[t] ms.
 
     Instances of an activity with b_rule are held in pool[:, activity] (first, last, number; linked by `mate`) until
@@ -119,7 +122,9 @@ def run_workforce(
     ended = 0
     now = begin
     pending = 0
+    picks = 0
     for a in range(k):
+        waiting[a] = 0
         head[a] = -1
         tail[a] = -1
         pool[0, a] = -1
@@ -194,7 +199,7 @@ def run_workforce(
                 due[first] = 0
             slot = ((now + MONDAY_SHIFT) // SLOT) % SLOTS
             for r in range(first, stop):
-                while busy[r] < limit[r] and calendar[r, slot] != 0:
+                while busy[r] < calendar[r, slot]:
                     best = -1
                     for a in range(k):
                         can = head[a] >= 0 and skilled[a, r] > 0
@@ -203,9 +208,32 @@ def run_workforce(
                     if best < 0:
                         break
                     a = activity[best]
-                    head[a] = following[best]
-                    if head[a] < 0:
-                        tail[a] = -1
+                    before = -1
+                    if loose > 0 and urgency[best] >= 0:
+                        picks += 1
+                        if uniform(seed, replication, PICK, picks, 0) * 1000.0 < loose:
+                            level = priority[a]
+                            number = 0
+                            for x in range(k):
+                                if skilled[x, r] > 0 and priority[x] == level:
+                                    number += waiting[x]
+                            number = int(uniform(seed, replication, PICK, picks, 1) * number)
+                            a = 0
+                            while skilled[a, r] == 0 or priority[a] != level or number >= waiting[a]:
+                                if skilled[a, r] > 0 and priority[a] == level:
+                                    number -= waiting[a]
+                                a += 1
+                            best = head[a]
+                            for _ in range(number):
+                                before = best
+                                best = following[best]
+                    if before < 0:
+                        head[a] = following[best]
+                    else:
+                        following[before] = following[best]
+                    if following[best] < 0:
+                        tail[a] = before
+                    waiting[a] -= 1
                     pending -= 1
                     busy[r] += 1
                     who[best] = r
@@ -290,7 +318,7 @@ def run_workforce(
                     favoured = 0
                     slot = ((now + MONDAY_SHIFT) // SLOT) % SLOTS
                     for p in range(people):
-                        if skilled[a, p] > 0 and busy[p] < limit[p] and calendar[p, slot] != 0:
+                        if skilled[a, p] > 0 and busy[p] < calendar[p, slot]:
                             mass += skilled[a, p]
                             if p == previous:
                                 favoured = 1
@@ -303,7 +331,7 @@ def run_workforce(
                         if r < 0:
                             u = uniform(seed, replication, TIME, case_number[c], draw + U_CHOICE) * mass
                             for p in range(people):
-                                if skilled[a, p] > 0 and busy[p] < limit[p] and calendar[p, slot] != 0:
+                                if skilled[a, p] > 0 and busy[p] < calendar[p, slot]:
                                     r = p
                                     u -= skilled[a, p]
                                     if u < 0.0:
@@ -338,6 +366,7 @@ def run_workforce(
                         m = mate[m]
                 else:
                     status[t] = WAITING
+                    waiting[a] += 1
                     following[t] = -1
                     if tail[a] < 0:
                         head[a] = t

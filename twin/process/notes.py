@@ -249,6 +249,10 @@ NOTES: dict[str, tuple[str, str]] = {
         "Arrivals that come in swarms come one by one here, with the same rate by the hour of the week.",
         "成批到达在此处逐个到达，每周各小时的速率不变。",
     ),
+    "loose_lost": (
+        "that people often take other work than what came first is left out",
+        "省略了人员常常不按先后次序处理工作的习惯",
+    ),
     "batches_lost": (
         "Batches of the discovered process are begun one by one here.",
         "原流程中的批次在此处逐个开始。",

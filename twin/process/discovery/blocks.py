@@ -66,7 +66,24 @@ def chain_of(process: DiscoveredProcess, history: int, least: float) -> Chain:
     routes = _Routes(_tree(process), process.concurrent.reshape(k, k) != 0, history)
     start = routes.after(Block((), (k,)))
     followers: dict[Block, dict[Block, float]] = {}
-    queue = list(start)
+    _follow(routes, list(start), followers)
+    while True:
+        # With long histories, what each block remembers may lead in circles: there they forget.
+        leads = _leading_to_end(followers)
+        stuck = [block for block in followers if block not in leads]
+        if not stuck:
+            break
+        found: list[Block] = []
+        for block in stuck:
+            plain = routes.after(Block(block.activities, ()))
+            followers[block] = plain if followers[block] != plain else {END: 1.0}
+            found += followers[block]
+        _follow(routes, found, followers)
+    return _pruned(start, followers, least)
+
+
+def _follow(routes: _Routes, queue: list[Block], followers: dict[Block, dict[Block, float]]) -> None:
+    """Complete the followers of some blocks, of theirs, and so on."""
     while queue:
         block = queue.pop(0)
         if block == END or block in followers:
@@ -77,7 +94,6 @@ def chain_of(process: DiscoveredProcess, history: int, least: float) -> Chain:
             )
         followers[block] = routes.after(block)
         queue += followers[block]
-    return _pruned(start, followers, least)
 
 
 def _tree(process: DiscoveredProcess) -> dict[Context, Float]:
@@ -114,13 +130,18 @@ class _Routes:
         if total <= 0.0:  # cases always went on side by side: they end here
             return {END: 1.0}
         found: dict[Block, float] = {}
-        last = block.activities[::-1] + block.before
+        last = self._order(block) + block.before
         for a in np.flatnonzero(counts).tolist():
             if a == k:
                 found[END] = float(counts[a]) / total
             else:
                 self._grow((a,), last, float(counts[a]) / total, found)
         return found
+
+    def _order(self, block: Block) -> Context:
+        """The activities of a block, newest first, as they mostly came."""
+        orders = [order for order in permutations(block.activities[::-1]) if order + block.before in self.tree]
+        return max(orders, key=lambda o: float(self.tree[o + block.before].sum()), default=block.activities[::-1])
 
     def _counts(self, block: Block) -> Float:
         """Counts of what follows a block, whichever of its activities came last."""

@@ -88,11 +88,10 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     options.report(note("stage_whole"))
     parts = fit_parts(columns, options, log)
     tables, noises, splits = [], [], inner_splits(log) if options.compare else []
-    for number, (early, later) in enumerate(splits):
+    for number, (early, later, by_time) in enumerate(splits):
         options.report(note("stage_split", n=number + 1))
-        rivals = _rivals(
-            fit_parts(columns_of(early), replace(options, truncated=True), early, parts.under_way), options
-        )
+        inner = replace(options, truncated=True if by_time else None)
+        rivals = _rivals(fit_parts(columns_of(early), inner, early, parts.under_way), options)
         if len(rivals) > 1:
             tables.append(compare(rivals, later, options.seed, options.report))
             noises.append(noise(later))

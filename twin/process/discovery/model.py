@@ -135,6 +135,7 @@ class Workforce(Piece):
         calendar: per resource, 7 x 24 x 2 half hours of the week, 1 = at work; row by row.
         skilled: per activity x resource, share of the activity's work that the resource did lately, in thousandths.
         limit: how many pieces of work a resource does at once.
+        capacity: likewise by resource and half hour of the week, where it follows the clock; else empty.
         pauses: whether work rests outside the calendar.
         service_group: group in `service` of (activity, resource).
         service: service quantiles in milliseconds of working time, `points` per group.
@@ -142,6 +143,7 @@ class Workforce(Piece):
         delay: quantiles in milliseconds of extraneous delay by wait group, `points` per group.
         priority: class of each activity, lower first.
         oldest_case: within a class by the arrival of the case, else by how long the work has waited.
+        loose: choices of 1,000 in which any work of the first class is taken, whenever it came.
         first_waits: whether arrivals queue for their first activity (arrival = when the work could begin).
         warm_up_weeks: how long before its start a simulation begins, so that queues are filled.
         effects: of case attributes and of the hour on services; `service` is what they leave.
@@ -162,6 +164,8 @@ class Workforce(Piece):
     warm_up_weeks: float
     effects: list[ServiceEffect] = Field(default_factory=list)
     batching: list[Batching] = Field(default_factory=list)
+    capacity: Table = Field(default_factory=no_numbers)
+    loose: int = 0
 
 
 class Cases(Piece):

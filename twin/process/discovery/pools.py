@@ -92,7 +92,12 @@ def _individuals(process: DiscoveredProcess, staff: Workforce) -> Staffing:
         rows = staff.service_group.reshape(k, r) if r else np.arange(k)[:, None]
         found.service.append(quantile_law(tables.service[a]))
         found.by_member.append(
-            {process.resources[p]: quantile_law(tables.service[rows[a, p]]) for p in mine.tolist() if rows[a, p] != a}
+            {
+                name: quantile_law(tables.service[rows[a, p]])
+                for p in mine.tolist()
+                if rows[a, p] != a
+                for name, _, _ in _shifts(process.resources[p], tables.calendar[p])
+            }
         )
     return found
 
@@ -133,20 +138,37 @@ def _pool(
     alike = able[able[:, members].any(axis=1)][:, members].all()
     found = []
     for p in members.tolist():
-        hours = calendar_of(calendar[p])
-        most = min(int(staff.limit[p]), _MOST_AT_ONCE)
-        found.append(
-            Member(
-                name=process.resources[p],
-                skills=() if alike else tuple(process.activities[a] for a in np.flatnonzero(able[:, p]).tolist()),
-                calendar=_named(hours, calendars) if hours is not None else None,
-                at_once=most if most > 1 else None,
-                # Services were observed beside other work, so that they need no slowing down.
-                pace=(1.0,) * most if most > 1 else None,
+        skills = () if alike else tuple(process.activities[a] for a in np.flatnonzero(able[:, p]).tolist())
+        for name, most, on in _shifts(process.resources[p], calendar[p]):
+            hours = calendar_of(on)
+            found.append(
+                Member(
+                    name=name,
+                    skills=skills,
+                    calendar=_named(hours, calendars) if hours is not None else None,
+                    at_once=most if most > 1 else None,
+                    # Services were observed beside other work, so that they need no slowing down.
+                    pace=(1.0,) * most if most > 1 else None,
+                )
             )
-        )
     rule = "oldest_case" if staff.oldest_case else "first_come"
     return Pool(members=tuple(found), allocation="random", at_end_of_shift=at_end, queue=rule)  # type: ignore[arg-type]
+
+
+def _shifts(name: str, capacity: Int) -> list[tuple[str, int, Int]]:
+    """Members that stand for one resource: a name, how much each does at once, and when.
+
+    A team whose capacity follows the clock works in shifts, one upon the other.
+    """
+    found: list[tuple[str, int, Int]] = []
+    below = 0
+    for level in np.unique(capacity[capacity > 0]).tolist():
+        on = (capacity >= level).astype(np.int64)
+        while below < level:
+            most = min(level - below, _MOST_AT_ONCE)
+            found.append((f"{name}, shift {len(found) + 1}" if found else name, most, on))
+            below += most
+    return found
 
 
 def _named(hours: Calendar, calendars: dict[str, Calendar]) -> str:
@@ -174,6 +196,8 @@ def _losses(staff: Workforce) -> list[str]:
     lost = []
     if any(not effect.clock for effect in staff.effects):
         lost.append(note("attributes_lost"))
+    if staff.loose:
+        lost.append(note("loose_lost"))
     if any(batching.rule != "none" for batching in staff.batching):
         lost.append(note("batches_lost"))
     return lost

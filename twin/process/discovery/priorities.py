@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +17,8 @@ _FEWEST_PICKS = 40
 _MARGIN = 0.03
 """A rule that is not first come first served must explain so many more of the held-out choices."""
 _ROUNDS = 6
+_LEAST_LOOSE = 0.25
+"""People who let this share of choices to chance are not taken at their rule: less may be errors of stamps."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Discipline:
     Attributes:
         priority: class of each activity, lower first.
         oldest_case: within a class, by the case's arrival rather than by how long the work has waited.
+        loose: choices of 1,000 in which any work of the first class is taken, whenever it came.
         explained: share of observed choices that the rule explains.
         first_come: share that first come first served explains.
         choices: number of observed choices between at least two activities.
@@ -35,6 +39,7 @@ class Discipline:
     explained: float
     first_come: float
     choices: int
+    loose: int = 0
 
 
 def fit_discipline(log: LogColumns, ready: Int, skilled: Bool) -> Discipline:
@@ -49,7 +54,7 @@ def fit_discipline(log: LogColumns, ready: Int, skilled: Bool) -> Discipline:
     by_ready, by_case, chosen = _choices(log, ready, skilled)
     plain = np.zeros(k, np.int64)
     if len(chosen) < _FEWEST_PICKS:
-        return Discipline(plain, False, 0.0, 0.0, len(chosen))
+        return _loosened(Discipline(plain, False, 0.0, 0.0, len(chosen)), log, ready)
     half = np.arange(len(chosen)) % 2 == 0
     first_come = _explained(by_ready[~half], plain, chosen[~half])
     best = Discipline(plain, False, first_come, first_come, len(chosen))
@@ -59,7 +64,40 @@ def fit_discipline(log: LogColumns, ready: Int, skilled: Bool) -> Discipline:
         share = _explained((by_case if oldest else by_ready)[~half], priority, chosen[~half])
         if share > best.explained + _MARGIN:
             best = Discipline(priority, oldest, share, first_come, len(chosen))
-    return best
+    return _loosened(best, log, ready)
+
+
+def _loosened(found: Discipline, log: LogColumns, ready: Int) -> Discipline:
+    """The discipline with the share of choices that do not look at who came first.
+
+    Among n pieces of work of one activity, first come first served takes that of rank 0, and chance a mean rank of
+    (n - 1) / 2: the mean of rank / (n - 1) is half the share of choices made by chance.
+    """
+    key = ready[log.offset[:-1]][log.case] if found.oldest_case else ready
+    waits = (log.start > ready) & (log.resource >= 0)
+    ranks: list[float] = []
+    for a in range(len(log.activities)):
+        rows = np.flatnonzero(waits & (log.activity == a))
+        ranks += _ranks(key[rows].tolist(), ready[rows], log.start[rows])
+    share = min(1.0, 2.0 * float(np.mean(ranks))) if len(ranks) >= _FEWEST_PICKS else 0.0
+    return replace(found, loose=round(1000 * share)) if share >= _LEAST_LOOSE else found
+
+
+def _ranks(keys: list[int], ready: Int, start: Int) -> list[float]:
+    """Of each start while others waited: its place in the order of keys, 0 = first, 1 = last; ties share theirs."""
+    order = np.argsort(start, kind="stable")[-_MOST_STARTS:]
+    coming = order[np.argsort(ready[order], kind="stable")].tolist()
+    queue: list[int] = []
+    found, at, ready_list, start_list = [], 0, ready.tolist(), start.tolist()
+    for row in order.tolist():
+        while at < len(coming) and ready_list[coming[at]] < start_list[row]:
+            insort(queue, keys[coming[at]])
+            at += 1
+        low, high = bisect_left(queue, keys[row]), bisect_right(queue, keys[row])
+        if len(queue) > 1:
+            found.append(0.5 * (low + high - 1) / (len(queue) - 1))
+        del queue[low]
+    return found
 
 
 def _choices(log: LogColumns, ready: Int, skilled: Bool) -> tuple[Float, Float, Int]:
@@ -71,7 +109,7 @@ def _choices(log: LogColumns, ready: Int, skilled: Bool) -> tuple[Float, Float, 
     queues: list[list[tuple[int, int]]] = [[] for _ in range(k)]
     elders: list[list[tuple[int, int]]] = [[] for _ in range(k)]
     started = np.zeros(n, bool)
-    waits = log.start > ready
+    waits = (log.start > ready) | _at_once(log, ready)
     begun_at = np.sort(log.start[waits & (log.resource >= 0)])
     if len(begun_at) > _MOST_STARTS:
         waits &= log.start >= begun_at[-_MOST_STARTS]
@@ -86,7 +124,7 @@ def _choices(log: LogColumns, ready: Int, skilled: Bool) -> tuple[Float, Float, 
     started[gone] = True
     for row in starting.tolist():
         now = begun[row]
-        while at < len(arriving) and ready_list[arriving[at]] < now:
+        while at < len(arriving) and ready_list[arriving[at]] <= now:
             i = int(arriving[at])
             heapq.heappush(queues[activity[i]], (ready_list[i], i))
             heapq.heappush(elders[activity[i]], (first_list[i], i))
@@ -110,6 +148,15 @@ def _choices(log: LogColumns, ready: Int, skilled: Bool) -> tuple[Float, Float, 
         chosen = [chosen[i] for i in kept]
     shape = (len(chosen), k)
     return np.array(by_ready).reshape(shape), np.array(by_case).reshape(shape), np.array(chosen, np.int64)
+
+
+def _at_once(log: LogColumns, ready: Int) -> Bool:
+    """Work that began when it became possible, with somebody who ended other work at that instant: a choice, too."""
+    span = int(log.end.max()) - int(log.start.min()) + 1
+    known = np.flatnonzero(log.resource >= 0)
+    ended = log.resource[known] * span + (log.end[known] - int(log.start.min()))
+    begins = log.resource * span + (log.start - int(log.start.min()))
+    return (log.start == ready) & (log.resource >= 0) & (log.end > log.start) & np.isin(begins, ended)
 
 
 def _explained(keys: Float, priority: Int, chosen: Int) -> float:

@@ -154,7 +154,7 @@ def run(
     columns = [np.empty(total + people + k + 1, np.int64) for _ in range(3)]
     place = np.full(total + people + k + 1, -1, np.int64)
     batches = batch_tables(staff.batching, process.activities)
-    queues = [np.full(k, -1, np.int64), np.full(k, -1, np.int64), np.full(total + 1, -1, np.int64)]
+    queues = [*np.full((3, k), -1, np.int64), np.full(total + 1, -1, np.int64)]
     urgency = ready.copy()
     opened = 0 if state is None else state.cases
     if staff.oldest_case and opened:
@@ -164,9 +164,9 @@ def run(
     run_workforce(
         streams.key, streams.replication, begin, last + _PATIENT, arrival, numbers, offset, opened, case_of,
         activity, status, ready, start, end, who, tables.calendar, tables.opens, tables.skilled, tables.unlimited,
-        staff.limit, *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group,
+        *(np.zeros(max(people, 1), np.int64) for _ in range(2)), staff.pauses, staff.service_group,
         tables.service, pace, hourly, process.timing.wait_group, tables.delay, process.timing.same, concurrent,
-        int(not concurrent.any()), staff.priority, int(staff.oldest_case), int(staff.first_waits), urgency,
+        int(not concurrent.any()), staff.priority, int(staff.oldest_case), staff.loose, int(staff.first_waits), urgency,
         batches.rule, batches.size, batches.wait, batches.offset, batches.minute, batches.together,
         np.full((3, k), -1, np.int64), np.full(total + 1, -1, np.int64), np.zeros(total + 1, np.int64),
         *queues, *columns, place,

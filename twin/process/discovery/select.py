@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from twin.process.discovery.model import DiscoveredProcess, Rival
 from twin.process.discovery.simulate import simulate_like
 from twin.process.discovery.simulated import Simulated
 from twin.process.eventlog.log import EventLog
-from twin.process.eventlog.split import replay, split
+from twin.process.eventlog.split import replay, split, split_by_case
 from twin.randomness import Stream, Streams
 
 _SHARES = (0.75, 0.6, 0.45)
@@ -30,16 +31,31 @@ _HANDICAP = {"resampled": 1.1}
 _FEWEST_CASES = 8
 
 
-def inner_splits(log: EventLog) -> list[tuple[EventLog, EventLog]]:
-    """Earlier and held-out later parts of a training log, cut at different times; none if it is too small for that."""
-    found = []
+class Split(NamedTuple):
+    """Earlier and held-out later part; cut by time (what had not ended is in neither), or by case."""
+
+    early: EventLog
+    later: EventLog
+    by_time: bool
+
+
+def inner_splits(log: EventLog) -> list[Split]:
+    """Earlier and held-out later parts of a training log, cut at different times; none if it is too small for that.
+
+    Where most cases lie across the cut, what is left would show another process: such a log is divided by case.
+    """
+    found: list[Split] = []
     for share in _SHARES:
         try:
-            train, test = split(log, share)
+            parts = Split(*split(log, share), by_time=True)
         except DataError:
-            continue
-        if train.cases >= _FEWEST_CASES and test.cases >= _FEWEST_CASES:
-            found.append((train, test))
+            parts = None
+        if parts is None or 2 * (parts.early.cases + parts.later.cases) < log.cases:
+            if log.cases < 2:
+                continue
+            parts = Split(*split_by_case(log, share), by_time=False)
+        if min(parts.early.cases, parts.later.cases) >= _FEWEST_CASES:
+            found.append(parts)
             if len(log) >= _MANY:
                 break
     return found
@@ -120,9 +136,11 @@ def rank(tables: list[dict[str, dict[str, float]]], noises: list[dict[str, float
     return sorted(ranking, key=lambda rival: rival.score)
 
 
-def naive(splits: list[tuple[EventLog, EventLog]]) -> dict[str, float]:
+def naive(splits: Sequence[Split]) -> dict[str, float]:
     """Mean distances of naive replay from the held-out parts: what needs no model."""
-    table = [list(distances(LogProfile.of(later), replay(early, later)).as_dict().values()) for early, later in splits]
+    table = [
+        list(distances(LogProfile.of(later), replay(early, later)).as_dict().values()) for early, later, _ in splits
+    ]
     return {name: round(float(x), 4) for name, x in zip(NAMES, np.mean(table, axis=0), strict=True)} if table else {}
 
 

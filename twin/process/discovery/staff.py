@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.process.discovery.attributes import Feature
 from twin.process.discovery.batching import begun_alone
+from twin.process.discovery.capacity import fit_capacity
 from twin.process.discovery.columns import HOUR, MINUTE, MONDAY_SHIFT, SECOND, WEEK, Bool, Float, Int, LogColumns
 from twin.process.discovery.effects import fit_effects, hour_table, hours_of, pace_of
 from twin.process.discovery.model import Workforce
@@ -52,6 +53,7 @@ def fit_workforce(
         return None
     calendar = fit_calendars(log)
     limit = _limits(log, begun_alone(log, batching))
+    capacity = fit_capacity(log, ready, limit)
     pauses, work = _working_time(log, calendar)
     mass = weight[log.case]
     effects, plain = _without_effects(log, work, features)
@@ -73,6 +75,8 @@ def fit_workforce(
         warm_up_weeks=_warm_up(log),
         effects=effects,
         batching=batching,
+        capacity=capacity.ravel(),
+        loose=discipline.loose,
     )
     return staff, discipline
 
@@ -276,7 +280,7 @@ def weighted_quantiles(values: Float, mass: Float, points: int = POINTS) -> Int:
 
 @dataclass(frozen=True)
 class Tables:
-    """A workforce as the kernel wants it."""
+    """A workforce as the kernel wants it; the calendar says how many pieces of work are done at once, 0 = off duty."""
 
     calendar: Int
     opens: Int
@@ -289,12 +293,14 @@ class Tables:
 def tables_of(workforce: Workforce, activities: int, resources: int) -> Tables:
     """Matrices of a fitted workforce."""
     calendar = workforce.calendar.reshape(resources, SLOTS)
-    came = (calendar == 1) & (np.roll(calendar, 1, axis=1) == 0)
+    at_once = workforce.capacity.reshape(resources, SLOTS) if len(workforce.capacity) else workforce.limit[:, None]
+    calendar = calendar * at_once
+    came = calendar > np.roll(calendar, 1, axis=1)
     skilled = workforce.skilled.reshape(activities, resources).copy()
     skilled[:, calendar.sum(axis=1) == 0] = 0
     return Tables(
         calendar=np.ascontiguousarray(calendar),
-        opens=came.any(axis=0).astype(np.int64),
+        opens=np.asarray(came.any(axis=0), np.int64),
         skilled=skilled,
         unlimited=(skilled.sum(axis=1) == 0).astype(np.int64),
         service=workforce.service.reshape(-1, workforce.points),

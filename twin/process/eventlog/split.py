@@ -46,6 +46,27 @@ def split(log: EventLog, share: float = 0.8) -> tuple[EventLog, EventLog]:
     return train, test
 
 
+def split_by_case(log: EventLog, share: float = 0.8) -> tuple[EventLog, EventLog]:
+    """The cases that began first, and the others: for a log that a cut by time would lay in ruins.
+
+    Args:
+        log: of at least two cases.
+        share: of the cases, above 0 and below 1.
+
+    Raises:
+        DataError: there are fewer than two cases.
+    """
+    case = np.asarray(log.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False))
+    # A log is in order of the cases' first instants.
+    cases = int(case.max(initial=-1)) + 1
+    if cases < 2:
+        raise DataError("a log of one case cannot be divided", hint="It takes at least two cases.")
+    early = case < min(max(1, round(share * cases)), cases - 1)
+    parts = (EventLog(log.table.filter(pa.array(held)), log.notes) for held in (early, ~early))
+    first, other = parts
+    return first, other
+
+
 def replay(train: EventLog, test: EventLog) -> EventLog:
     """The naive forecast: the last training cases as they were, moved on by whole weeks to where the test part begins.
 
