@@ -62,7 +62,7 @@ def test_command_writes_page_picture_and_table_and_goes_on_from_what_it_kept(fol
     assert (tmp_path / "process-accuracy.png").stat().st_size > 10_000
     with (tmp_path / "process-accuracy.csv").open() as lines:
         rows = list(csv.DictReader(lines))
-    assert {row["of"] for row in rows} == {"twin", "replay", "halves", "Simod", "AgentSim-FP"}
+    assert {row["of"] for row in rows} == {"twin", "replay", "halves", "apart", "Simod", "AgentSim-FP"}
     measured = {row["metric"]: float(row["mean"]) for row in rows if row["of"] == "twin"}
     assert 0 <= measured["NGD"] < 0.4
     assert measured["CTDD"] < 2.0
@@ -122,7 +122,7 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         of = Distances(0.2, 2.0, 2.0, 2.0, 2.0)
         figures = [Figure("Simod", m, best, None, "") for m in NAMES] if best else []
         task = Task(name, tmp_path / "log.csv", published="x" if best else None)
-        return Result(task, (9, 9, 9, 9), [Distances(*mine)], of, dict.fromkeys(NAMES, 1.0), figures)
+        return Result(task, (9, 9, 9, 9), [Distances(*mine)], of, dict.fromkeys(NAMES, 1.0), dict.fromkeys(NAMES, 2.0), figures)
 
     results = [result("one", (0.1, 1.0, 3.0, 9.0, 2.5), 2.0), result("two", (0.1, 1.0, 1.0, 1.0, 8.0), None)]
     found = counts(results)
@@ -133,6 +133,8 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         "better_than_replay": 6,
         "far_behind": 1,
         "far_behind_replay": 2,
+        "behind": 4,
+        "behind_by_luck": 2,
     }
     page = write(results, tmp_path, "command")[0].read_text()
     behind = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith(("| one | ", "| two | "))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,7 @@ class Result:
         runs: distances of each simulated log from the test part.
         replay: of naive replay from the test part.
         halves: means over random halvings of the test part: what chance alone makes of two logs half as large.
+        apart: of simulated logs from one another: what chance makes of logs of this size, if the process is right.
         figures: what others have published.
         structure: what discovery chose.
         discover_s: CPU seconds of discovery.
@@ -42,6 +45,7 @@ class Result:
     runs: list[Distances]
     replay: Distances
     halves: dict[str, float]
+    apart: dict[str, float]
     figures: list[Figure] = field(default_factory=list)
     structure: str = ""
     discover_s: float = 0.0
@@ -78,7 +82,8 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
     learnt = time.process_time()
     start = _first_instant(test)
     logs = (simulate_like(process, start=start, cases=test.cases, streams=Streams(seed, r)) for r in range(runs))
-    found = [distances(profile, as_log(process, log)) for log in logs]
+    profiles = [LogProfile.of(as_log(process, log)) for log in logs]
+    found = [distances(profile, simulated) for simulated in profiles]
     ended = time.process_time()
     return Result(
         task=task,
@@ -86,6 +91,7 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
         runs=found,
         replay=distances(profile, replay(train, test)),
         halves=_between_halves(test),
+        apart=_means([distances(one, other) for one, other in pairwise(profiles)]),
         figures=published(figures, task.published) if protocol == task.protocol else [],
         structure=str(process.structure),
         discover_s=learnt - began,
@@ -106,6 +112,11 @@ def _follow_up(log: EventLog) -> float:
     return (last - int(columns.first.max())) / max(1, last - int(columns.first.min()))
 
 
+def _means(found: Sequence[Distances]) -> dict[str, float]:
+    table = [values.as_dict() for values in found]
+    return {name: float(np.mean([values[name] for values in table])) if table else float("nan") for name in NAMES}
+
+
 def _between_halves(log: EventLog) -> dict[str, float]:
     """Mean distances between the halves of random halvings of the cases."""
     case = np.asarray(log.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy())
@@ -117,5 +128,5 @@ def _between_halves(log: EventLog) -> dict[str, float]:
         if not 0 < first.sum() < cases:
             return dict.fromkeys(NAMES, float("nan"))
         parts = [EventLog(log.table.filter(pa.array(held[case]))) for held in (first, ~first)]
-        found.append(distances(*parts).as_dict())
-    return {name: float(np.mean([values[name] for values in found])) for name in NAMES}
+        found.append(distances(*parts))
+    return _means(found)

@@ -18,9 +18,13 @@ _UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (
 
 
 def counts(results: Sequence[Result]) -> dict[str, int]:
-    """Cells in all, with published figures, better than all of these, better than replay, far behind the best."""
+    """Cells in all, with published figures, better than all of these, better than replay, far behind the best.
+
+    Luck is what lies no further from the test part than `_FAR` times as far as simulated logs from one another.
+    """
     cells = [(r.mean(m), r.best(m), r.replay.as_dict()[m]) for r in results for m in NAMES]
     known = [(mean, best.mean) for mean, best, _ in cells if best]
+    behind = [(r, m) for r in results for m in NAMES if max(_ratios(r, m)) > 1.0]
     return {
         "cells": len(cells),
         "published": len(known),
@@ -28,7 +32,15 @@ def counts(results: Sequence[Result]) -> dict[str, int]:
         "better_than_replay": sum(mean < replay for mean, _, replay in cells),
         "far_behind": sum(mean > _FAR * best for mean, best in known),
         "far_behind_replay": sum(mean > _FAR * replay for mean, _, replay in cells),
+        "behind": len(behind),
+        "behind_by_luck": sum(r.mean(m) <= _FAR * r.apart[m] for r, m in behind),
     }
+
+
+def _ratios(result: Result, metric: str) -> tuple[float, float]:
+    """The twin over the best published figure and over replay, 0 where there is none."""
+    mean, best, replay = result.mean(metric), result.best(metric), result.replay.as_dict()[metric]
+    return mean / best.mean if best else 0.0, mean / replay if replay > 0 else 0.0
 
 
 def _of(result: Result, metric: str, starts: tuple[str, ...]) -> float | None:
@@ -52,18 +64,18 @@ def _behind(results: Sequence[Result]) -> list[str]:
     rows = []
     for result in results:
         for metric in NAMES:
-            mean, best, replay = result.mean(metric), result.best(metric), result.replay.as_dict()[metric]
-            ratios = (mean / best.mean if best else 0.0, mean / replay if replay > 0 else 0.0)
+            ratios = _ratios(result, metric)
             if max(ratios) > 1.0:
                 rows.append((max(ratios), result, metric, ratios))
     if not rows:
         return ["No cell is behind the best published figure or naive replay."]
     lines = [
         f"In {len(rows)} of {len(results) * len(NAMES)} cells a published simulator or replay is better, worst first "
-        "(a twin below *halves* is nearer than two random halves of the test part are to each other):",
+        "(a twin below *halves* is nearer than two random halves of the test part are to each other, and one below "
+        "*apart* is as near as two simulated logs are to each other: such distances are luck):",
         "",
-        "| log | distance | twin | best published | replay | halves | over best | over replay |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| log | distance | twin | best published | replay | halves | apart | over best | over replay |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for _, result, metric, (over_best, over_replay) in sorted(rows, key=lambda row: -row[0]):
         best = result.best(metric)
@@ -73,7 +85,7 @@ def _behind(results: Sequence[Result]) -> list[str]:
             _text(result.mean(metric)),
             _text(best.mean) if best else "",
         ]
-        cells += [_text(result.replay.as_dict()[metric]), _text(result.halves[metric])]
+        cells += [_text(result.replay.as_dict()[metric]), _text(result.halves[metric]), _text(result.apart[metric])]
         cells += [f"{ratio:.2f}" if ratio else "" for ratio in (over_best, over_replay)]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -111,6 +123,8 @@ def _page(
         f"- Better than naive replay: **{n['better_than_replay']} of {n['cells']}** cells.",
         f"- More than {_FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
         f"- More than {_FAR} times naive replay: {n['far_behind_replay']} of {n['cells']} cells.",
+        f"- Of the {n['behind']} cells in which a published simulator or replay is better, the twin is at most {_FAR} "
+        f"times as far from the test part as simulated logs are from one another in {n['behind_by_luck']}: luck.",
         f"- Better than each published simulator for itself, in its best variant: {_one_by_one(results)}.",
         "",
         *_behind(results),
@@ -144,9 +158,11 @@ between test part and simulated log, 0 = equal:
 They are those of the package `log-distance-measures`, to nine digits (`tests/test_log_distances_reference.py`).
 *Replay* takes the last training cases as they were, moved on by whole weeks: what anyone could forecast without a
 model. *Halves* is the mean distance between random halves of the test part itself, which differ by chance alone; halves
-have half as many cases, so that a log of full size may come somewhat nearer. A published figure is comparable where log
-and division are the same; of a simulator with several variants the best stands, cell by cell, and *best published*
-takes the least of all of them. Standard deviations are over the simulated logs.
+have half as many cases, so that a log of full size may come somewhat nearer. *Apart* is the mean distance between
+simulated logs: if the discovered process were the true one, the twin would be about as far from the test part. A
+published figure is comparable where log and division are the same; of a simulator with several variants the best
+stands, cell by cell, and *best published* takes the least of all of them. Standard deviations are over the simulated
+logs.
 """.splitlines()
 
 
@@ -163,7 +179,7 @@ def _section(result: Result) -> list[str]:
         f"a simulated log {result.simulate_s:.2f} s.",
         "",
     ]
-    titles = ["distance", "twin", "replay", "halves"]
+    titles = ["distance", "twin", "replay", "halves", "apart"]
     if result.figures:
         titles += [*SIMULATORS, "best published", "twin / best"]
     lines += ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
@@ -174,7 +190,7 @@ def _cells(result: Result, metric: str) -> list[str]:
     mean, replay, best = result.mean(metric), result.replay.as_dict()[metric], result.best(metric)
     bold = "**" if mean < (best.mean if best else replay) else ""
     cells = [metric + _UNITS[metric], f"{bold}{_text(mean)}{bold} ± {_text(result.sd(metric))}", _text(replay)]
-    cells.append(_text(result.halves[metric]))
+    cells += [_text(result.halves[metric]), _text(result.apart[metric])]
     if not result.figures:
         return cells
     for starts in SIMULATORS.values():
@@ -200,6 +216,7 @@ def _write_table(results: Sequence[Result], path: Path) -> None:
                 rows.writerow([*where, "twin", *of_twin, "measured"])
                 rows.writerow([*where, "replay", f"{result.replay.as_dict()[metric]:.6g}", "", 1, "measured"])
                 rows.writerow([*where, "halves", f"{result.halves[metric]:.6g}", "", "", "measured"])
+                rows.writerow([*where, "apart", f"{result.apart[metric]:.6g}", "", "", "measured"])
                 for figure in result.figures:
                     if figure.metric == metric:
                         sd = "" if figure.sd is None or math.isnan(figure.sd) else figure.sd
