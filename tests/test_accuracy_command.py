@@ -122,7 +122,9 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         of = Distances(0.2, 2.0, 2.0, 2.0, 2.0)
         figures = [Figure("Simod", m, best, None, "") for m in NAMES] if best else []
         task = Task(name, tmp_path / "log.csv", published="x" if best else None)
-        return Result(task, (9, 9, 9, 9), [Distances(*mine)], of, dict.fromkeys(NAMES, 1.0), dict.fromkeys(NAMES, 2.0), figures)
+        return Result(
+            task, (9, 9, 9, 9), [Distances(*mine)], of, dict.fromkeys(NAMES, 1.0), dict.fromkeys(NAMES, 2.0), figures
+        )
 
     results = [result("one", (0.1, 1.0, 3.0, 9.0, 2.5), 2.0), result("two", (0.1, 1.0, 1.0, 1.0, 8.0), None)]
     found = counts(results)

@@ -79,23 +79,23 @@ def run(model, arrival, routes, seed):
         running.append((started[c, i][2], order, c, i))
 
     def urgency(entry):
-        ready, number, c, i = entry
+        ready, _, c, i = entry
         if not model.first_waits and i == 0 and known(c, i):
-            return (-1, 0, 0, number)
+            return (-1, 0, 0, 0)
         key = arrival[c] if model.oldest_case else ready
         a = routes[c][i]
-        return (0, int(model.priority[a]), key, number)
+        return (0, int(model.priority[a]), key, ready)
 
     def look(who):
         while busy[who] < model.calendar[who][slot_of(now)]:
             heads = {}
             for entry in waiting:
                 a = routes[entry[2]][entry[3]]
-                if model.skilled[a][who] > 0 and (a not in heads or urgency(entry)[:3] < urgency(heads[a])[:3]):
+                if model.skilled[a][who] > 0 and (a not in heads or urgency(entry) < urgency(heads[a])):
                     heads[a] = entry
             if not heads:
                 return
-            best = min((heads[a] for a in sorted(heads)), key=lambda e: urgency(e)[:3])
+            best = min((heads[a] for a in sorted(heads)), key=urgency)
             if model.loose and urgency(best)[0] == 0:
                 picks[0] += 1
                 if uniform(seed, 0, PICK, picks[0], 0) * 1000 < model.loose:

@@ -72,7 +72,7 @@ def _behind(results: Sequence[Result]) -> list[str]:
     lines = [
         f"In {len(rows)} of {len(results) * len(NAMES)} cells a published simulator or replay is better, worst first "
         "(a twin below *halves* is nearer than two random halves of the test part are to each other, and one below "
-        "*apart* is as near as two simulated logs are to each other: such distances are luck):",
+        "*apart* is as near as two simulated logs are to each other: chance may explain such distances):",
         "",
         "| log | distance | twin | best published | replay | halves | apart | over best | over replay |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -124,7 +124,8 @@ def _page(
         f"- More than {_FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
         f"- More than {_FAR} times naive replay: {n['far_behind_replay']} of {n['cells']} cells.",
         f"- Of the {n['behind']} cells in which a published simulator or replay is better, the twin is at most {_FAR} "
-        f"times as far from the test part as simulated logs are from one another in {n['behind_by_luck']}: luck.",
+        f"times as far from the test part as simulated logs are from one another in {n['behind_by_luck']}: chance may "
+        "explain those.",
         f"- Better than each published simulator for itself, in its best variant: {_one_by_one(results)}.",
         "",
         *_behind(results),

@@ -83,13 +83,16 @@ def next_opening(opens, at):
 
 
 @njit(cache=True)
-def goes_before(one, other, activity, priority, urgency):
-    """Whether instance `one` is taken before `other`: urgency -1, then lower class, then the smaller urgency."""
+def goes_before(one, other, activity, priority, urgency, ready):
+    """Whether instance `one` is taken before `other`: urgency -1, then lower class, smaller urgency, earlier ready."""
     if urgency[one] < 0 or urgency[other] < 0:
         return urgency[other] >= 0
     mine = priority[activity[one]]
     theirs = priority[activity[other]]
-    return mine < theirs or (mine == theirs and urgency[one] < urgency[other])
+    if mine != theirs:
+        return mine < theirs
+    # Work of one case is equally old: what has waited longest goes first.
+    return urgency[one] < urgency[other] or (urgency[one] == urgency[other] and ready[one] < ready[other])
 
 
 @kernel
@@ -203,7 +206,7 @@ def run_workforce(
                     best = -1
                     for a in range(k):
                         can = head[a] >= 0 and skilled[a, r] > 0
-                        if can and (best < 0 or goes_before(head[a], best, activity, priority, urgency)):
+                        if can and (best < 0 or goes_before(head[a], best, activity, priority, urgency, ready)):
                             best = head[a]
                     if best < 0:
                         break
