@@ -8,11 +8,14 @@ import pytest
 from forecast_house import DAY, HOUR, START, log_of, office
 
 from twin.errors import DataError
-from twin.process.forecasting.choice import discover_as, model_at
+from twin.process.eventlog.log import EventLog
+from twin.process.forecasting.arrivals import fit_arrivals
+from twin.process.forecasting.choice import Trial, discover_as, discover_at, model_at
 from twin.process.forecasting.columns import known_at
 from twin.process.forecasting.ensemble import Question, run
 from twin.process.forecasting.forecast import Plan, forecast
 from twin.process.forecasting.state import state_at
+from twin.randomness import Streams
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,19 @@ def test_an_instant_far_beyond_the_log_is_an_error_and_in_a_long_silence_a_note(
         forecast(bureau.log, START - DAY, plan, process)
     found = forecast(bureau.log, START + 14 * DAY, plan, process)
     assert any("nothing is known of the 3 days" in note for note in found.notes)
+
+
+def test_log_without_people_is_forecast_by_its_waits(bureau):
+    t = START + 8 * DAY
+    nobody = bureau.log.table.set_column(2, "resource", pa.nulls(len(bureau.log), pa.string()))
+    known = known_at(EventLog(nobody), t)
+    assert discover_as(known, state_at(known, t), "workforce") is None
+    assert discover_at(known, state_at(known, t), Trial(DAY, 6 * HOUR)).structure == "timers"
+
+
+def test_arrivals_that_ceased_half_a_year_ago_are_none():
+    model = fit_arrivals(np.arange(30) * DAY, 300 * DAY)
+    assert not len(model.draw(310 * DAY, Streams(1)))
 
 
 def test_open_cases_go_on_as_their_attributes_say():

@@ -174,12 +174,11 @@ def fit_arrivals(born: Ints, instant: int) -> ArrivalModel:
         born: instants of all arrivals before `instant` (ns), in any order.
         instant: from when to predict.
     """
-    born = np.sort(born[(born != NONE) & (born < instant)])
-    if not len(born):
-        return ArrivalModel(instant, _LEVEL_ZERO, 1.0, 1.0, np.ones(7), np.full(HOURS, 1 / 24), 0)
     today = instant // DAY
-    first = max(int(born[0] // DAY), today - _LONGEST)
-    born = born[born >= first * DAY]
+    born = np.sort(born[(born != NONE) & (born >= (today - _LONGEST) * DAY) & (born < instant)])
+    if not len(born):  # for half a year: nobody comes any more
+        return ArrivalModel(instant, _LEVEL_ZERO, 1.0, 1.0, np.ones(7), np.full(HOURS, 1 / 24), 0)
+    first = int(born[0] // DAY)
     days = np.arange(first, today + 1)
     y = np.bincount(born // DAY - first, minlength=len(days)).astype(np.float64)
     hour, evenness = _hour_shares(born)

@@ -116,7 +116,7 @@ def discover_as(known: EventLog, state: State, structure: Literal["timers", "wor
     # Long cases that began lately are missing from the ended ones, whatever the log looks like.
     try:
         return discover(ended, options=Options(truncated=True, structure=structure))
-    except ScenarioError:
+    except (DataError, ScenarioError):  # a log without people has no workforce
         if structure == "timers":
             raise
         return None
