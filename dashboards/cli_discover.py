@@ -11,7 +11,7 @@ import typer
 
 from dashboards.i18n import say
 from dashboards.log_columns import Columns, read_given
-from dashboards.targets import file_to_write, folder_to_write
+from dashboards.targets import file_to_read, file_to_write, folder_to_write
 
 if TYPE_CHECKING:
     from twin.process.discovery.model import DiscoveredProcess
@@ -25,7 +25,7 @@ _NAMES = ("NGD", "AEDD", "CEDD", "REDD", "CTDD")
 
 
 def discover(
-    log: Annotated[Path, typer.Argument(help="Event log: CSV, Parquet, XES or OCEL · 事件日志")],
+    log: Annotated[Path, typer.Argument(help="Event log: CSV, Parquet, XES or OCEL · 事件日志", callback=file_to_read)],
     out: Annotated[Path, typer.Option("--out", help="Process file to write · 输出的流程文件")] = Path("process.yaml"),
     mechanistic: Annotated[
         bool, typer.Option("--mechanistic", help="No mere resampling of observed cases · 不用案例重采样")
@@ -105,9 +105,14 @@ def _maps(process: DiscoveredProcess, log: EventLog, folder: Path, seed: int, la
 
 
 def simulate_log(
-    process: Annotated[Path, typer.Argument(help="Process file of `twin discover` · 流程文件")],
+    process: Annotated[Path, typer.Argument(help="Process file of `twin discover` · 流程文件", callback=file_to_read)],
     like: Annotated[
-        Path, typer.Option("--like", help="Log whose first instant and number of cases are taken · 参照日志")
+        Path,
+        typer.Option(
+            "--like",
+            help="Log whose first instant and number of cases are taken · 参照日志",
+            callback=file_to_read,
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Log to write; of several runs: NAME_0, NAME_1 .. · 输出日志")],
     runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="How many logs · 次数")] = 1,

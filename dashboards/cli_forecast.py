@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from dashboards.log_columns import Columns
-from dashboards.targets import folder_to_write
+from dashboards.targets import file_to_read, folder_to_write
 
 if TYPE_CHECKING:
     from twin.process.discovery import DiscoveredProcess
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PLAIN_EVERY = 5.0
 _ALL = (1 << 64) - 1
 
-Log = Annotated[Path, typer.Argument(help="Event log: CSV, Parquet, XES or OCEL · 事件日志")]
+Log = Annotated[Path, typer.Argument(help="Event log: CSV, Parquet, XES or OCEL · 事件日志", callback=file_to_read)]
 Process = Annotated[Path | None, typer.Option(help="Discovered process; else discovered · 已发现的流程")]
 Runs = Annotated[int, typer.Option(min=10, max=5_000, help="Futures to draw · 模拟次数")]
 Seed = Annotated[int, typer.Option(min=0, max=_ALL, help="Seed · 随机种子")]

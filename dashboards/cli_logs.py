@@ -9,7 +9,7 @@ import typer
 
 from dashboards.log_columns import Columns, read_given
 from dashboards.log_words import say
-from dashboards.targets import file_to_write, folder_to_write
+from dashboards.targets import file_to_read, file_to_write, folder_to_write
 
 if TYPE_CHECKING:
     from twin.process.eventlog.checks import Finding
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 log_app = typer.Typer(no_args_is_help=True)
 
-Log = Annotated[Path, typer.Argument(help="CSV, Parquet, XES or OCEL 2.0, also .gz · 事件日志文件")]
+Log = Annotated[
+    Path, typer.Argument(help="CSV, Parquet, XES or OCEL 2.0, also .gz · 事件日志文件", callback=file_to_read)
+]
 Zone = Annotated[str, typer.Option(help="Zone of times that name none · 未注明时区时采用")]
 CaseType = Annotated[str | None, typer.Option(help="Object type that is the case (OCEL) · 作为案例的对象类型")]
 Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")]
@@ -254,7 +256,7 @@ def _say_written(written: dict[Path, EventLog], json: bool, language: str, left_
 
 
 def score(
-    test: Annotated[Path, typer.Argument(help="The real log · 真实日志")],
+    test: Annotated[Path, typer.Argument(help="The real log · 真实日志", callback=file_to_read)],
     simulated: Annotated[list[Path], typer.Argument(help="Simulated logs · 模拟日志")],
     column: Columns = None,
     zone: Zone = "UTC",

@@ -1,4 +1,4 @@
-"""Where results go, looked at before work begins that may take long."""
+"""Where results go and input lies, looked at before work begins, or libraries are loaded, that may take long."""
 
 from __future__ import annotations
 
@@ -20,6 +20,21 @@ def file_to_write(path: Path) -> Path:
         raise DataError("its folder is not there", where=str(path), hint=f"Make {path.parent} first.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise DataError("may not be written", where=str(path), hint="Choose another place.")
+    return path
+
+
+def file_to_read(path: Path) -> Path:
+    """The path, if there is a file.
+
+    Raises:
+        DataError: there is none.
+    """
+    from twin.errors import DataError
+
+    if path.is_dir():
+        raise DataError("is a folder", where=str(path), hint="Give a file in it.")
+    if not path.is_file():
+        raise DataError("there is no such file", where=str(path))
     return path
 
 

@@ -107,6 +107,24 @@ def test_help_loads_nothing_heavy():
     assert "Example: twin run extreme-day --against ordinary-day" in result.stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["forecast", "nowhere.csv"], ["backtest", "nowhere.csv"], ["discover", "nowhere.csv", "--out", "p.yaml"],
+        ["simulate-log", "nowhere.yaml", "--like", "nowhere.csv", "--out", "s.csv"], ["log", "check", "nowhere.csv"],
+    ],
+)  # fmt: skip
+def test_missing_file_is_told_before_anything_heavy_is_loaded(command, tmp_path):
+    call = [sys.executable, "-X", "importtime", "-m", "dashboards.cli", *command]
+    result = subprocess.run(call, capture_output=True, text=True, env=environment(), cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == f"error: nowhere.{'yaml' if 'simulate-log' in command else 'csv'}: " + (
+        "there is no such file"
+    )
+    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
+    assert not modules & {"numpy", "scipy", "numba", "pyarrow", "matplotlib"}
+
+
 def test_every_command_has_help_with_an_example(capsys):
     assert execute(app, "twin", ["--help"]) == 0
     names = re.findall(r"│ (\w+) +[A-Z]", capsys.readouterr().out)
