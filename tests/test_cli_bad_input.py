@@ -37,9 +37,9 @@ FILES = {
 }
 CASES = [
     ("log check empty.csv", "empty.csv: there is nothing in its first line"),
-    ("log check head.csv", "head.csv: there are no activities in it"),
+    ("log check head.csv", "head.csv: no row in it"),
     ("log check other.csv", "It has a, b, c. Say which one it is with `--column case=NAME`"),
-    ("log check gbk.csv", "gbk.csv: not in UTF-8. Save it as UTF-8 text."),
+    ("log check gbk.csv", "gbk.csv: no column is the end. It has 案例, 活动."),
     ("log check rubbish.xes", "rubbish.xes:1: not well-formed XML"),
     ("log check cut.csv.gz", "cut.csv.gz: cannot be read: Compressed file ended"),
     ("log check list.jsonocel", "list.jsonocel: not OCEL 2.0: it is no object"),
@@ -70,7 +70,7 @@ CASES = [
     ("call-centre fit . --months 5-1 --out c.yaml", "--months: '5-1' runs backwards"),
     ("call-centre predict gbk.yaml --against ok.csv --month 6", "gbk.yaml: not in UTF-8"),
     ("forecast ok.csv --horizon 1d --out ok.yaml", "is a file where a folder is wanted"),
-    ("watch gbk.csv --horizon 1d --once", "gbk.csv: not in UTF-8"),
+    ("watch gbk.csv --horizon 1d --once", "gbk.csv: no column is the end. It has 案例, 活动."),
     ("simulate-log ok.yaml --like ok.csv --out none/x.csv", "its folder is not there"),
 ]
 
