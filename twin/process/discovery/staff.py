@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from twin.process.discovery.absence import Absence, find_absence
 from twin.process.discovery.attributes import Feature
 from twin.process.discovery.batching import begun_alone
 from twin.process.discovery.capacity import fit_capacity
@@ -30,6 +31,9 @@ _OWN = 30
 _NEGLIGIBLE = 0.01
 _MILLI = 1000
 _RECENT = 0.25
+_CROSSING = 10
+_AFTER_HOURS = 0.25
+"""Where work rests, less than this share of what crosses the end of somebody's hours ends outside them."""
 _LONGEST_WARM_UP = 26
 
 
@@ -54,7 +58,10 @@ def fit_workforce(
     calendar = fit_calendars(log)
     limit = _limits(log, begun_alone(log, batching))
     capacity = fit_capacity(log, ready, limit)
-    pauses, work = _working_time(log, calendar)
+    begins = fit_calendars(log, rests=False)
+    pauses, work = (False, log.end - log.start) if _goes_on(log, begins) else _working_time(log, calendar)
+    if not pauses:
+        calendar = begins
     mass = weight[log.case]
     effects, plain = _without_effects(log, work, features)
     group, table = _services(log, plain, mass)
@@ -85,7 +92,14 @@ def without_pauses(staff: Workforce, log: LogColumns, weight: Float, features: l
     """The same individuals, whose work, once begun, goes on in their time off: services last as long as observed."""
     effects, plain = _without_effects(log, log.end - log.start, features)
     group, table = _services(log, plain, weight[log.case])
-    changes = {"pauses": False, "service_group": group, "service": table.ravel(), "effects": effects}
+    calendar = fit_calendars(log, rests=False).astype(np.int64).ravel()
+    changes = {
+        "calendar": calendar,
+        "pauses": False,
+        "service_group": group,
+        "service": table.ravel(),
+        "effects": effects,
+    }
     return staff.model_copy(update=changes)
 
 
@@ -104,8 +118,13 @@ def _warm_up(log: LogColumns) -> float:
     return float(np.clip(np.ceil((log.end.max() - log.start.min()) / WEEK), 1, _LONGEST_WARM_UP))
 
 
-def fit_calendars(log: LogColumns) -> Bool:
-    """Half hours of the week at which each individual works, shape (resources, 336)."""
+def fit_calendars(log: LogColumns, rests: bool = True) -> Bool:
+    """Half hours of the week at which each individual works, shape (resources, 336).
+
+    Args:
+        log: the log.
+        rests: whether work may rest outside them; else somebody who only ends work may have stayed for that alone.
+    """
     r = len(log.resources)
     known = np.flatnonzero(log.resource >= 0)
     who = log.resource[known]
@@ -124,11 +143,13 @@ def fit_calendars(log: LogColumns) -> Bool:
     cells = np.unique(person * (1 << 40) + (stamps + MONDAY_SHIFT) // SLOT)
     person, cell = cells >> 40, cells & ((1 << 40) - 1)
     edges = np.searchsorted(person, np.arange(r + 1))
-    shared = {a: _calendar(cell[main[person] == a]) for a in np.unique(main[2 * counts.sum(axis=1) < _FEW_STAMPS])}
+    few = 2 * counts.sum(axis=1) < _FEW_STAMPS
+    shared = {a: _seen(cell[main[person] == a]) for a in np.unique(main[few]).tolist()}
+    absence = find_absence(log, main, rests)
     calendars = np.zeros((r, SLOTS), bool)
     for p in range(r):
-        few = 2 * counts[p].sum() < _FEW_STAMPS
-        calendars[p] = shared[main[p]] if few else _calendar(cell[edges[p] : edges[p + 1]])
+        seen = shared[int(main[p])] if few[p] else _seen(cell[edges[p] : edges[p + 1]])
+        calendars[p] = _filled(seen, Absence(*(away[p] for away in absence)))
     if log.end.max() - log.start.min() < WEEK:  # whoever has not begun, or has no more to do, may be there or not
         for p in np.unique(person).tolist():
             mine = cell[edges[p] : edges[p + 1]] * SLOT - MONDAY_SHIFT
@@ -151,19 +172,27 @@ def unseen_as_seen(slots: Bool, reached: Bool) -> Bool:
     return np.asarray(np.where(seen, grid, usual).ravel())
 
 
-def _calendar(cells: Int) -> Bool:
-    """Half hours of the week, from the half hours since a Monday long ago at which work was seen."""
+def _seen(cells: Int) -> Bool:
+    """Half hours of the week, shape (7, 48), in which work was often seen, from those since a Monday long ago."""
     cells = np.unique(cells)
     weeks = max(1, len(np.unique(cells // SLOTS)))
     seen = np.bincount(cells % SLOTS, minlength=SLOTS)
     on = seen >= max(1.0, _SHARE * weeks * min(1.0, seen[seen > 0].mean() / weeks * 2))
-    grid = on.reshape(7, 48)
-    for day in grid:
+    return np.asarray(on.reshape(7, -1))
+
+
+def _filled(seen: Bool, absence: Absence) -> Bool:
+    """A calendar, shape (336,): short holes are filled unless somebody is away then; without anything seen, all."""
+    grid = seen & ~absence.within
+    for day, early, late in zip(grid, absence.before, absence.after, strict=True):
         at = np.flatnonzero(day)
-        for a, b in pairwise(at.tolist()):
+        present = at[~early[at]].min(initial=len(day)), at[~late[at]].max(initial=-1)
+        day[: present[0]] = day[present[1] + 1 :] = False
+    for day, away in zip(grid, absence.within, strict=True):
+        for a, b in pairwise(np.flatnonzero(day).tolist()):
             if b - a <= _HOLE + 1:
-                day[a:b] = True
-    return np.asarray(grid.ravel() | (np.zeros(SLOTS, bool) if on.any() else True))
+                day[a:b] = ~away[a:b]
+    return np.asarray(grid.ravel() if grid.any() else np.ones(SLOTS, bool))
 
 
 def _limits(log: LogColumns, alone: Bool) -> Int:
@@ -191,13 +220,27 @@ def _working_time(log: LogColumns, calendar: Bool) -> tuple[bool, Int]:
     work[known] = inside
     crossing = known[inside < wall[known] - SECOND]
     within = known[inside >= wall[known] - SECOND]
-    if len(crossing) < 10 or len(within) < 10:
+    if len(crossing) < _CROSSING or len(within) < _CROSSING:
         return False, wall
     usual = _median_log(wall, within, log.activity, len(log.activities))
     as_work = np.abs(np.log(np.maximum(work[crossing], SECOND)) - usual[log.activity[crossing]])
     as_wall = np.abs(np.log(np.maximum(wall[crossing], SECOND)) - usual[log.activity[crossing]])
     pauses = bool(np.nanmedian(as_work) < np.nanmedian(as_wall))
     return (True, np.maximum(work, 0)) if pauses else (False, wall)
+
+
+def _goes_on(log: LogColumns, calendar: Bool) -> bool:
+    """Whether work under way when its person's hours end often ends before they begin again, as work at rest cannot.
+
+    Args:
+        log: the log.
+        calendar: half hours in which work is begun.
+    """
+    rows = np.flatnonzero((log.resource >= 0) & (log.end > log.start))
+    who, first, last = log.resource[rows], log.start[rows], log.end[rows] - 1
+    begun, ended = (calendar[who, (at + MONDAY_SHIFT) // SLOT % SLOTS] for at in (first, last))
+    crossing = begun & (covered(first, last, who, calendar) < last - first - SECOND)
+    return bool(crossing.sum() >= _CROSSING and (~ended[crossing]).mean() > _AFTER_HOURS)
 
 
 def work_done(log: LogColumns, staff: Workforce) -> Int:
