@@ -6,6 +6,7 @@ import pytest
 
 from twin.process.discovery import Options, as_log, columns_of, discover, simulate_like
 from twin.process.discovery.absence import find_absence
+from twin.process.discovery.closed_days import closed_days, closed_note
 from twin.process.discovery.staff import fit_calendars
 from twin.process.eventlog.log import END, START
 from twin.randomness import Streams
@@ -127,6 +128,17 @@ def test_a_stray_stamp_opens_no_half_hour_but_a_habit_does():
     found = _found(_log(people, 8, more=[*stray, *habit]))
     assert not found[:5, :, :18].any()
     assert found[5, 0, 15:18].all()
+
+
+def test_days_on_which_a_whole_office_is_closed_are_found_and_named():
+    log = columns_of(_log([ALL_DAY] * 6, 8))
+    assert closed_note(log) == []
+    day = (log.start - office.MONDAY) // office.DAY
+    shut = [23, 24, 25, 28, 44]
+    kept = log.take(~np.isin(day, shut) & (day == (log.end - office.MONDAY) // office.DAY))
+    assert (closed_days(kept) - office.MONDAY // office.DAY).tolist() == shut
+    assert closed_note(kept)[0].endswith(": 2024-01-24 - 2024-01-26, 2024-01-29, 2024-02-14.")
+    assert len(closed_days(kept.take(kept.resource < 1))) == 0  # one person's leave is no holiday
 
 
 def test_simulated_work_rests_in_the_break():

@@ -85,6 +85,10 @@ NOTES: dict[str, tuple[str, str]] = {
         "The clock changes on {day}: times before it are moved by {hours} h.",
         "时钟于 {day} 调整：此前的时间移动 {hours} 小时。",
     ),
+    "closed_days": (
+        "Nobody worked on {n} days on which work was to be expected: {days}.",
+        "有 {n} 天本应有人工作而无人工作：{days}。",
+    ),
     # forecasts
     "tells_path": (
         "Left out, since they tell how a case will go on: {names}.",

@@ -15,6 +15,7 @@ from twin.process.discovery.attributes import Feature, case_attributes, features
 from twin.process.discovery.batching import fit_batching
 from twin.process.discovery.censoring import Completeness, begun_in_recording, completeness
 from twin.process.discovery.clock import align_clock
+from twin.process.discovery.closed_days import closed_note
 from twin.process.discovery.columns import SECOND, Bool, Float, Int, LogColumns, columns_of, concurrency, enabling
 from twin.process.discovery.delays import fit_delays, pauses_hold
 from twin.process.discovery.history import fit_history
@@ -195,7 +196,7 @@ def fit_parts(
         workforce=staffed[0] if staffed else None,
         cases=fit_cases(whole, mass, np.flatnonzero(seen.begun)) if options.structure in (None, "resampled") else None,
         fits=fits,
-        notes=[*log.notes, *(_clock_note(*change) for change in changes), *_backlog_note(seen)],
+        notes=[*log.notes, *(_clock_note(*change) for change in changes), *_backlog_note(seen), *closed_note(log)],
     )
     staff = process.workforce
     if staff is not None and staff.pauses and not pauses_hold(process, log, ready, side, options.seed):
