@@ -1,5 +1,7 @@
 """Calendars from stamps: breaks and the ends of days are found where the evidence is there, and never invented."""
 
+from dataclasses import replace
+
 import discovery_cases as office
 import numpy as np
 import pytest
@@ -71,6 +73,13 @@ def _found(log, **options):
 def test_breaks_are_found_from_many_days_or_many_people(weeks, people):
     found = _found(_log(people, weeks))[:, :5, 20:32]
     assert (found == _true(people)[:, :5, 20:32]).all()
+
+
+def test_logs_from_before_1970_have_the_same_calendars():
+    log = columns_of(_log([NOON] * 6, 3))
+    back = 100 * 52 * 7 * office.DAY
+    moved = replace(log, start=log.start - back, end=log.end - back)
+    assert (fit_calendars(moved) == fit_calendars(log)).all()
 
 
 def test_too_thin_evidence_fills_a_break():

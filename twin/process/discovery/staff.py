@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -125,6 +125,8 @@ def fit_calendars(log: LogColumns, rests: bool = True) -> Bool:
         log: the log.
         rests: whether work may rest outside them; else somebody who only ends work may have stayed for that alone.
     """
+    weeks = -min(0, int(log.start.min())) // WEEK + 1
+    log = replace(log, start=log.start + weeks * WEEK, end=log.end + weeks * WEEK)  # none before 1970
     r = len(log.resources)
     known = np.flatnonzero(log.resource >= 0)
     who = log.resource[known]
