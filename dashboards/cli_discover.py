@@ -306,12 +306,16 @@ def _ranking(process: DiscoveredProcess, language: str) -> list[str]:
 
 
 def _name(rival: str, language: str) -> str:
-    """The name of a rival, as `workforce with delays, whole routes`."""
+    """The name of a rival, as `workforce with delays, whole routes, latest half`."""
+    from twin.process.discovery.recent import part_of
+
+    rival, part = part_of(rival)
     base = rival.split(" ")[0].rstrip(",")
     name = say(f"discover_name_{base}", language)
     if "with delays" in rival:
         name += say("discover_name_delays", language)
-    return name + (say("discover_name_whole", language) if "whole routes" in rival else "")
+    name += say("discover_name_whole", language) if "whole routes" in rival else ""
+    return name + (say(f"discover_name_{part.replace(' ', '_')}", language) if part else "")
 
 
 class _Stage:

@@ -253,6 +253,15 @@ NOTES: dict[str, tuple[str, str]] = {
         "Arrivals that come in swarms come one by one here, with the same rate by the hour of the week.",
         "成批到达在此处逐个到达，每周各小时的速率不变。",
     ),
+    "fading": (
+        "routes have changed: of cases, one weighs half when {share} of all have come after it",
+        "路径已发生变化：每经过全部案例的 {share}，案例权重减半",
+    ),
+    "stage_part": ("only the {part} of the cases", "仅用部分案例：{part}"),
+    "latest_cases": (
+        "fitted to the latest {n} of {of} cases: later ones are like these more than like all",
+        "只用最近的 {n} 个案例（共 {of} 个）：此后的案例与其更相似",
+    ),
     "loose_lost": (
         "that people often take other work than what came first is left out",
         "省略了人员常常不按先后次序处理工作的习惯",

@@ -20,15 +20,20 @@ from twin.process.discovery.columns import SECOND, Bool, Float, Int, LogColumns,
 from twin.process.discovery.delays import fit_delays, pauses_hold
 from twin.process.discovery.history import fit_history
 from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
+from twin.process.discovery.pieces import RouteEffect
 from twin.process.discovery.priorities import Discipline
+from twin.process.discovery.recent import SHARES, has_changed, latest, part_of
 from twin.process.discovery.resampling import fit_cases
-from twin.process.discovery.routes import fit_routes, whole_routes
+from twin.process.discovery.routes import SETTLED, fading, fit_routes, whole_routes
 from twin.process.discovery.select import compare, inner_splits, naive, noise, rank
 from twin.process.discovery.staff import fit_workforce, without_pauses
 from twin.process.discovery.steering import fit_steering
 from twin.process.discovery.timing import fit_timing
 from twin.process.eventlog.log import EventLog
 from twin.process.notes import note
+
+_STILL = 0.05
+"""A case counts if it weighs more than such a part of the heaviest."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,14 @@ class Parts:
         delayed: the workforce with extraneous delays, if there is a workforce.
         whole: the routes that follow whole observed cases.
         under_way: names of the cases that were under way when recording began.
+        settled: the cases begun in recording, but for the last ones, of which the log does not show those that last.
     """
 
     process: DiscoveredProcess
     delayed: Workforce | None
     whole: Routes
     under_way: frozenset[str]
+    settled: LogColumns
 
 
 def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProcess:
@@ -97,6 +104,14 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
             tables.append(compare(rivals, later, options.seed, options.report))
             noises.append(noise(later))
     ranking: list[Rival] = rank(tables, noises)
+    if ranking and has_changed(parts.settled):
+        best_of_each = {rival.structure.split()[0].rstrip(","): rival.structure for rival in reversed(ranking)}
+        for (early, later, by_time), table in zip(splits, tables, strict=True):
+            inner = replace(options, truncated=True if by_time else None)
+            table |= compare(
+                _late_rivals(early, inner, set(best_of_each.values())), later, options.seed, options.report
+            )
+        ranking = rank(tables, noises)
     candidates = _rivals(parts, options)
     if not candidates:
         raise DataError(
@@ -105,8 +120,41 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
         )
     if not ranking and "workforce with delays" in candidates:
         return candidates["workforce with delays"]
-    best = next((rival.structure for rival in ranking if rival.structure in candidates), next(iter(candidates)))
-    return candidates[best].model_copy(update={"rivals": ranking, "replay": naive(splits) if ranking else {}})
+    compared = {"rivals": ranking, "replay": naive(splits) if ranking else {}}
+    for rival in ranking:
+        name, which = part_of(rival.structure)
+        if which and name in candidates:
+            found = _lately(log, SHARES[which], name, options, parts)
+            if found is not None:
+                return found.model_copy(update=compared)
+        elif name in candidates:
+            return candidates[name].model_copy(update=compared)
+    return next(iter(candidates.values())).model_copy(update=compared)
+
+
+def _late_rivals(early: EventLog, options: Options, names: set[str]) -> dict[str, DiscoveredProcess]:
+    """Rivals fitted to the latest cases only."""
+    found: dict[str, DiscoveredProcess] = {}
+    for name, share in SHARES.items():
+        part = latest(early, share)
+        if part is not None:
+            options.report(note("stage_part", part=name))
+            rivals = _rivals(fit_parts(columns_of(part), options, part, frozenset()), options)
+            found |= {f"{rival}, {name}": process for rival, process in rivals.items() if rival in names}
+    return found
+
+
+def _lately(log: EventLog, share: float, name: str, options: Options, parts: Parts) -> DiscoveredProcess | None:
+    """A rival fitted to the latest cases; how recording was cut, the whole log tells better."""
+    part, whole = latest(log, share), parts.process
+    if part is None:
+        return None
+    options = replace(options, truncated=whole.window)
+    found = _rivals(fit_parts(columns_of(part), options, part, frozenset()), options).get(name)
+    if found is None:
+        return None
+    told = [*whole.notes, note("latest_cases", n=part.cases, of=whole.source.cases)]
+    return found.model_copy(update={"cut_off": whole.cut_off, "notes": told})
 
 
 def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:
@@ -175,6 +223,7 @@ def fit_parts(
         if people
         else None
     )
+    mass, half_life = fading(whole, mass, seen.shown[seen.begun])
     routes, bits = fit_routes(whole, mass)
     fits = [Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits]
     if staffed:
@@ -190,13 +239,19 @@ def fit_parts(
         concurrent=side.astype(np.int64).ravel(),
         routes=routes,
         attributes=attributes,
-        row_weight=_row_weight(seen.weight * seen.begun) if attributes else np.zeros(0, np.int64),
-        steering=fit_steering(whole, mass, routes, _of(features, seen.begun)) if features else [],
+        row_weight=_row_weight(mass, seen.begun) if attributes else np.zeros(0, np.int64),
+        steering=_steering(whole, mass, routes, _of(features, seen.begun)) if features else [],
         timing=timing,
         workforce=staffed[0] if staffed else None,
         cases=fit_cases(whole, mass, np.flatnonzero(seen.begun)) if options.structure in (None, "resampled") else None,
         fits=fits,
-        notes=[*log.notes, *(_clock_note(*change) for change in changes), *_backlog_note(seen), *closed_note(log)],
+        notes=[
+            *log.notes,
+            *(_clock_note(*change) for change in changes),
+            *_backlog_note(seen),
+            *_fading_note(half_life),
+            *closed_note(log),
+        ],
     )
     staff = process.workforce
     if staff is not None and staff.pauses and not pauses_hold(process, log, ready, side, options.seed):
@@ -209,14 +264,24 @@ def fit_parts(
         share = max(0.0, 1.0 - float(plain.sum()) / waiting) if waiting > 0 else 0.0
         process.unexplained["waiting, by contention and calendars"] = round(share, 4)
     early = frozenset(name for name, began in zip(log.names, seen.begun.tolist(), strict=True) if not began)
-    return Parts(process, delayed, whole_routes(whole, mass), early)
+    settled = log.take(seen.begun & (seen.shown >= SETTLED))
+    return Parts(process, delayed, whole_routes(whole, mass), early, settled)
 
 
 def _of(features: list[Feature], cases: Bool) -> list[Feature]:
     return [replace(feature, level=feature.level[cases]) for feature in features]
 
 
-def _row_weight(weight: Float) -> Int:
+def _steering(log: LogColumns, mass: Float, routes: Routes, features: list[Feature]) -> list[RouteEffect]:
+    """Of the cases that still count: what attributes did to routes that are no more is nothing."""
+    kept = mass > _STILL * mass.max()
+    return fit_steering(log.take(kept), mass[kept], routes, _of(features, kept))
+
+
+def _row_weight(mass: Float, begun: Bool) -> Int:
+    """How often the attributes of each case are drawn, in thousandths of the most."""
+    weight = np.zeros(len(begun))
+    weight[begun] = mass
     return np.maximum(1, np.round(weight / weight.max() * 1000)).astype(np.int64)
 
 
@@ -247,6 +312,10 @@ def _source(log: LogColumns, name: str) -> Source:
 def _backlog_note(seen: Completeness) -> list[str]:
     early = int(np.count_nonzero(~seen.begun))
     return [note("under_way", n=early)] if early else []
+
+
+def _fading_note(half_life: float) -> list[str]:
+    return [note("fading", share=f"{half_life:.0%}")] if half_life else []
 
 
 def _clock_note(at: int, hours: int) -> str:

@@ -11,6 +11,7 @@ from twin.errors import DataError
 from twin.measures.log_distances import NAMES, LogProfile, distances
 from twin.process.discovery.columns import LogColumns, columns_of
 from twin.process.discovery.model import DiscoveredProcess, Rival
+from twin.process.discovery.recent import part_of
 from twin.process.discovery.simulate import simulate_like
 from twin.process.discovery.simulated import Simulated
 from twin.process.eventlog.log import EventLog
@@ -28,6 +29,8 @@ _LEAST_NOISE = 0.01
 """Differences of a hundredth (an hour's hundredth, or an NGD's) never count, however regular a log is."""
 _HANDICAP = {"resampled": 1.1}
 """A structure without mechanism must be better by a tenth to be chosen."""
+_PART_HANDICAP = 1.05
+"""What is fitted to a part of the log only, better by a twentieth."""
 _FEWEST_CASES = 8
 
 
@@ -150,7 +153,9 @@ def _score(name: str, found: dict[str, dict[str, float]], chance: dict[str, floa
     for metric, floor in chance.items():
         best = min(other[metric] for other in found.values())
         logs.append(np.log((found[name][metric] + floor) / (best + floor)))
-    return float(np.mean(logs) + np.log(_HANDICAP.get(name, 1.0)))
+    structure, part = part_of(name)
+    handicap = _HANDICAP.get(structure, 1.0) * (_PART_HANDICAP if part else 1.0)
+    return float(np.mean(logs) + np.log(handicap))
 
 
 def profile_of(process: DiscoveredProcess, done: Simulated) -> LogProfile:
