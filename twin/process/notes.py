@@ -254,8 +254,8 @@ NOTES: dict[str, tuple[str, str]] = {
         "成批到达在此处逐个到达，每周各小时的速率不变。",
     ),
     "fading": (
-        "routes have changed: of cases, one weighs half when {share} of all have come after it",
-        "路径已发生变化：每经过全部案例的 {share}，案例权重减半",
+        "early cases took other routes than late ones: a case weighs half when {share} of all have come after it",
+        "早期案例与后期案例的路径不同：其后每到达全部案例的 {share}，案例权重减半",
     ),
     "stage_part": ("only the {part} of the cases", "仅用部分案例：{part}"),
     "latest_cases": (

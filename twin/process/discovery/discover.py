@@ -95,23 +95,24 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     columns = columns_of(log)
     options.report(note("stage_whole"))
     parts = fit_parts(columns, options, log)
-    tables, noises, splits = [], [], inner_splits(log) if options.compare else []
+    splits = inner_splits(log) if options.compare else []
+    # Where a process has changed, earlier cuts tell how it was: the last one counts.
+    changed = bool(splits) and has_changed(parts.settled)
+    splits = splits[:1] if changed else splits
+    tables, noises = [], []
     for number, (early, later, by_time) in enumerate(splits):
         options.report(note("stage_split", n=number + 1))
         inner = replace(options, truncated=True if by_time else None)
-        rivals = _rivals(fit_parts(columns_of(early), inner, early, parts.under_way), options)
+        fitted = fit_parts(columns_of(early), inner, early, parts.under_way)
+        rivals = _rivals(fitted, options)
         if len(rivals) > 1:
-            tables.append(compare(rivals, later, options.seed, options.report))
-            noises.append(noise(later))
+            table, chance = compare(rivals, later, options.seed, options.report), noise(later)
+            if changed:
+                late = _late_rivals(early, fitted, inner, _best_of_each(rank([table], [chance])))
+                table |= compare(late, later, options.seed, options.report)
+            tables.append(table)
+            noises.append(chance)
     ranking: list[Rival] = rank(tables, noises)
-    if ranking and has_changed(parts.settled):
-        best_of_each = {rival.structure.split()[0].rstrip(","): rival.structure for rival in reversed(ranking)}
-        for (early, later, by_time), table in zip(splits, tables, strict=True):
-            inner = replace(options, truncated=True if by_time else None)
-            table |= compare(
-                _late_rivals(early, inner, set(best_of_each.values())), later, options.seed, options.report
-            )
-        ranking = rank(tables, noises)
     candidates = _rivals(parts, options)
     if not candidates:
         raise DataError(
@@ -132,16 +133,27 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     return next(iter(candidates.values())).model_copy(update=compared)
 
 
-def _late_rivals(early: EventLog, options: Options, names: set[str]) -> dict[str, DiscoveredProcess]:
-    """Rivals fitted to the latest cases only."""
+def _best_of_each(ranking: list[Rival]) -> set[str]:
+    """The best rival of each structure."""
+    best = {rival.structure.split()[0].rstrip(","): rival.structure for rival in reversed(ranking)}
+    return set(best.values())
+
+
+def _late_rivals(early: EventLog, whole: Parts, options: Options, names: set[str]) -> dict[str, DiscoveredProcess]:
+    """Rivals fitted to the latest cases only, but for the arrivals, whose level follows time anyway."""
     found: dict[str, DiscoveredProcess] = {}
     for name, share in SHARES.items():
         part = latest(early, share)
         if part is not None:
             options.report(note("stage_part", part=name))
-            rivals = _rivals(fit_parts(columns_of(part), options, part, frozenset()), options)
+            fitted = fit_parts(columns_of(part), options, part, frozenset())
+            rivals = _rivals(replace(fitted, process=_arriving(fitted.process, whole)), options)
             found |= {f"{rival}, {name}": process for rival, process in rivals.items() if rival in names}
     return found
+
+
+def _arriving(process: DiscoveredProcess, whole: Parts) -> DiscoveredProcess:
+    return process.model_copy(update={"arrivals": whole.process.arrivals})
 
 
 def _lately(log: EventLog, share: float, name: str, options: Options, parts: Parts) -> DiscoveredProcess | None:
@@ -150,7 +162,8 @@ def _lately(log: EventLog, share: float, name: str, options: Options, parts: Par
     if part is None:
         return None
     options = replace(options, truncated=whole.window)
-    found = _rivals(fit_parts(columns_of(part), options, part, frozenset()), options).get(name)
+    fitted = fit_parts(columns_of(part), options, part, frozenset())
+    found = _rivals(replace(fitted, process=_arriving(fitted.process, parts)), options).get(name)
     if found is None:
         return None
     told = [*whole.notes, note("latest_cases", n=part.cases, of=whole.source.cases)]

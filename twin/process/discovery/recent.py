@@ -12,7 +12,7 @@ from twin.process.eventlog.log import CASE, EventLog
 SHARES = {"latest half": 0.5, "latest quarter": 0.25}
 """Parts of the cases, by their first instants, that rival with all of them; by the name that a rival gets."""
 _BLOCKS = 12
-_SURE = 0.05
+_SURE = 0.01
 _SELDOM = 0.02
 _FEWEST = 60
 """A part of fewer cases tells too little to rival with the whole."""
@@ -23,7 +23,7 @@ def has_changed(log: LogColumns) -> bool:
 
     The cases, in order of their first instants, are divided into twelve blocks, whose means stand for themselves, so
     that a busy week is no change. Welch's test compares the first six with the last six, and a regression looks for a
-    trend; the least of all probabilities, times their number (Bonferroni), must be below 5%.
+    trend; the least of all probabilities, times their number (Bonferroni), must be below 1%.
     """
     if log.cases < _BLOCKS * 4:
         return False
