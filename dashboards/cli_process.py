@@ -23,7 +23,9 @@ process = typer.Typer(
 )
 
 _ALL = (1 << 64) - 1
-_DRAWN_CASES, _CASES = 1000, 1000
+_CASES = 1000
+_YEARS = 5 * 365 * 86_400_000_000_000
+"""ns in which the cases of a run come, if nobody says how many."""
 _PATIENCE_S = 6.0
 """Seconds without a replication after which the user is told why."""
 
@@ -130,7 +132,7 @@ def run(
     if log is not None:
         _log_to_write(log)
     loaded = load(file, parameters, pool, history)
-    plan = _plan(days, cases, replications, seed, start)
+    plan = _plan(loaded, days, cases, replications, seed, start)
     result = _simulate(loaded, plan, log, language)
     written = _write(loaded, result, out, colour, language)
     if log is not None:
@@ -151,14 +153,27 @@ def _log_to_write(path: Path) -> None:
     file_to_write(path)
 
 
-def _plan(days: int | None, cases: int | None, replications: int, seed: int, start: str | None) -> Plan:
+def _plan(
+    loaded: Loaded,
+    days: int | None = None,
+    cases: int | None = None,
+    replications: int = 1,
+    seed: int = 1,
+    start: str | None = None,
+) -> Plan:
+    """What was asked for, or 1,000 cases; fewer if they come so seldom that they would take years."""
     from twin.errors import ScenarioError
+    from twin.process.entries import case_times
     from twin.process.simulation import Plan
+    from twin.randomness import Streams
 
     if days is not None and cases is not None:
         raise ScenarioError("both --days and --cases", hint="Give one of the two.")
-    cases = _CASES if days is None and cases is None else cases
-    return Plan(days, cases, replications, seed, _calendar(start))
+    calendar = _calendar(start)
+    if days is None and cases is None:
+        come = case_times(loaded.model, Streams(seed), calendar, cases=_CASES, fewer=True)
+        cases = max(1, int((come < _YEARS).sum()))
+    return Plan(days, cases, replications, seed, calendar)
 
 
 def _calendar(start: str | None) -> WorkCalendar | None:
@@ -234,7 +249,7 @@ def draw(
     parameters: Parameters = None,
     out: Annotated[Path, typer.Option(help="SVG file · SVG 文件")] = Path("process.svg"),
     with_run: Annotated[bool, typer.Option("--run", help="Run it, and show load and waiting · 显示负荷与等待")] = False,
-    cases: Annotated[int, typer.Option(min=1, help="Cases of that run · 运行案例数")] = _DRAWN_CASES,
+    cases: Annotated[int | None, typer.Option(min=1, help="Cases of that run, if not 1000 · 运行案例数")] = None,
     seed: Seed = 1,
     pool: Pool = None,
     history: History = 1,
@@ -248,11 +263,10 @@ def draw(
     """
     from dashboards import console
     from dashboards.process.files import load
-    from twin.process.simulation import Plan
 
     file_to_write(out)
     loaded = load(file, parameters, pool, history)
-    result = _simulate(loaded, Plan(cases=cases, seed=seed), None, language) if with_run else None
+    result = _simulate(loaded, _plan(loaded, cases=cases, seed=seed), None, language) if with_run else None
     out.write_text(_drawn(loaded, result, colour, language), encoding="utf-8")
     if json:
         console.out_json({"drawing": out, "elements": len(loaded.diagram.elements), "notes": loaded.notes})

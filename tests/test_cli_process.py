@@ -119,3 +119,25 @@ def test_shipped_process_runs_by_name(cli):
     assert status == 0
     (pool,) = json.loads(out)["pools"]
     assert 0.5 < pool["utilisation"]["mean"] < 1
+
+
+def test_cases_that_come_seldom_are_run_as_far_as_some_years(cli, tmp_path):
+    slow = tmp_path / "slow.yaml"
+    slow.write_text(
+        """
+name: slow
+start: work
+arrivals: {gap: {distribution: exponential, mean: 5 d}}
+pools: {staff: {staff: 1}}
+nodes:
+  work: {kind: task, pool: staff, service: 2 h, next: done}
+  done: {kind: end}
+"""
+    )
+    status, text, _ = cli("run", slow, "--replications", 1, "--json")
+    assert status == 0
+    assert json.loads(text)["measures"]["served"]["mean"] == pytest.approx(365, rel=0.15)
+    assert cli("draw", slow, "--run", "--out", tmp_path / "slow.svg")[0] == 0
+    status, _, error = cli("run", slow, "--cases", 1000)
+    assert status == 2
+    assert "cases come in ten years" in error

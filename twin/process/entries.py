@@ -29,6 +29,7 @@ def case_times(
     *,
     days: int | None = None,
     cases: int | None = None,
+    fewer: bool = False,
 ) -> Ints:
     """Times (ns since the midnight of day 0, rising) at which cases arrive.
 
@@ -38,6 +39,7 @@ def case_times(
         calendar: working days.
         days: arrivals of so many days;
         cases: or so many arrivals.
+        fewer: those that come within ten years will do.
 
     Raises:
         ScenarioError: the model says nothing of arrivals, or none come within ten years.
@@ -52,7 +54,7 @@ def case_times(
         found = _by_gaps(given, hours, streams, calendar, days, cases)
     else:
         found = _by_rate(given, streams, calendar, days, cases)
-    if cases is not None and len(found) < cases:
+    if cases is not None and len(found) < cases and not fewer:
         raise ScenarioError(f"only {len(found)} cases come in ten years", hint="Ask for fewer, or raise the rate.")
     return found
 
