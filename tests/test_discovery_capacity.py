@@ -4,7 +4,7 @@ import heapq
 
 import numpy as np
 import pytest
-from discovery_cases import DAY, HOUR, MONDAY, log_of
+from discovery_cases import DAY, HOUR, MONDAY, log_of, office
 
 from twin.kernels.workforce import SLOT
 from twin.process.discovery.capacity import fit_capacity
@@ -82,3 +82,13 @@ def test_shifts_of_a_team_add_up_to_its_capacity():
     assert sum(most * on for _, most, on in found).tolist() == capacity.tolist()
     assert len({name for name, _, _ in found}) == len(found)
     assert max(most for _, most, _ in found) <= 64
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_order_within_one_activity_tells_the_oldest_case_from_the_longest_wait(oldest_first):
+    log = columns_of(log_of([row[:5] for row in office(seed=1, oldest_first=oldest_first)]))
+    ready, _ = enabling(log, concurrency(log))
+    does = np.zeros((len(log.activities), len(log.resources)), bool)
+    does[log.activity, log.resource] = True
+    found = fit_discipline(log, ready, does)
+    assert (found.oldest_case, found.loose) == (oldest_first, 0)

@@ -17,7 +17,7 @@ _FEWEST_PICKS = 40
 _MARGIN = 0.03
 """A rule that is not first come first served must explain so many more of the held-out choices."""
 _ROUNDS = 6
-_LEAST_LOOSE = 0.25
+_LEAST_LOOSE = 0.4
 """People who let this share of choices to chance are not taken at their rule: less may be errors of stamps."""
 
 
@@ -73,14 +73,23 @@ def _loosened(found: Discipline, log: LogColumns, ready: Int) -> Discipline:
     Among n pieces of work of one activity, first come first served takes that of rank 0, and chance a mean rank of
     (n - 1) / 2: the mean of rank / (n - 1) is half the share of choices made by chance.
     """
-    key = ready[log.offset[:-1]][log.case] if found.oldest_case else ready
+    share = _by_chance(log, ready, ready)
+    if found.oldest_case or found.choices < _FEWEST_PICKS:
+        # Where people rarely choose between activities, the order within one tells.
+        of_case = _by_chance(log, ready, ready[log.offset[:-1]][log.case])
+        if found.oldest_case or of_case < share - 2.0 * _MARGIN:
+            found, share = replace(found, oldest_case=True), of_case
+    return replace(found, loose=round(1000 * share)) if share >= _LEAST_LOOSE else found
+
+
+def _by_chance(log: LogColumns, ready: Int, key: Int) -> float:
+    """Share of choices among work of one activity that do not follow the order of the keys."""
     waits = (log.start > ready) & (log.resource >= 0)
     ranks: list[float] = []
     for a in range(len(log.activities)):
         rows = np.flatnonzero(waits & (log.activity == a))
         ranks += _ranks(key[rows].tolist(), ready[rows], log.start[rows])
-    share = min(1.0, 2.0 * float(np.mean(ranks))) if len(ranks) >= _FEWEST_PICKS else 0.0
-    return replace(found, loose=round(1000 * share)) if share >= _LEAST_LOOSE else found
+    return min(1.0, 2.0 * float(np.mean(ranks))) if len(ranks) >= _FEWEST_PICKS else 0.0
 
 
 def _ranks(keys: list[int], ready: Int, start: Int) -> list[float]:
