@@ -8,6 +8,7 @@ import pytest
 
 from twin.process.discovery import Options, as_log, columns_of, discover, simulate_like
 from twin.process.discovery.absence import find_absence
+from twin.process.discovery.arrivals import fit_arrivals
 from twin.process.discovery.closed_days import closed_days, closed_note
 from twin.process.discovery.staff import fit_calendars
 from twin.process.eventlog.log import END, START
@@ -158,3 +159,17 @@ def test_simulated_work_rests_in_the_break():
     hour = [np.array([t.hour for t in simulated[column].to_pylist()]) for column in (START, END)]
     assert not (hour[0] == 12).any()
     assert (hour[1] == 12).mean() < 0.02
+
+
+def test_closed_days_do_not_lower_the_rate_of_arrivals():
+    rng = np.random.default_rng(8)
+    first = office.MONDAY + np.sort(rng.integers(0, 10 * 7 * office.DAY, 2000))
+    day = first // office.DAY
+    shut = np.arange(office.MONDAY // office.DAY + 21, office.MONDAY // office.DAY + 35)
+    first = first[~np.isin(day, shut)]
+    begin, cut = office.MONDAY, office.MONDAY + 70 * office.DAY
+    mass = np.ones(len(first))
+    assert fit_arrivals(first, mass, begin, cut, shut).per_week == pytest.approx(200.0, rel=0.05)
+    assert fit_arrivals(first, mass, begin, cut).per_week < 170.0
+    # On a day with arrivals the office may be closed; they count.
+    assert fit_arrivals(first, mass, begin, cut, day[:50]).per_week == fit_arrivals(first, mass, begin, cut).per_week

@@ -23,7 +23,7 @@ _LULL = 0.05
 _ROLLING = 51
 
 
-def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
+def fit_arrivals(first: Int, weight: Float, begin: int, cut: int, shut: Int | None = None) -> Arrivals:
     """Fit arrivals to the first starts of cases.
 
     Args:
@@ -31,7 +31,10 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
         weight: how many arrivals each stands for (truncation makes late ones rare).
         begin: ns from which the log shows arrivals.
         cut: ns until which it does.
+        shut: days (since 1970) on which the office was closed: where nothing arrived either, they say nothing of the
+            rate of other days.
     """
+    shut = np.setdiff1d(np.zeros(0, np.int64) if shut is None else shut, first // DAY)
     usable, until = np.ones(len(first), bool), int(first.max())
     for least in _LEAST_SHOWN:
         some = weight <= 1.0 / least
@@ -41,8 +44,9 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
     until = cut if bool(usable.all()) and cut - until < min(DAY, _LULL * (cut - begin)) else until
     seen = usable & (first <= until)
     times, mass = first[seen], weight[seen]
-    profile = profile_of_week(times, mass, begin, max(until, begin + HOUR))
+    profile = profile_of_week(times, mass, begin, max(until, begin + HOUR), shut)
     days, counts, exposure = _daily(times, mass, profile, begin, until)
+    exposure[np.isin(days + begin // DAY, shut)] = 0.0
     half_life, slope, spread = _choose_level(days, counts, exposure)
     level = _level(days, counts, exposure, days[-1] + 1.0, half_life)
     if slope:
@@ -50,7 +54,7 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
     level = level if level > 0 else _level(days, counts, exposure, days[-1] + 1.0, 0.0)
     # A log of one instant says nothing of a rate: its cases are taken as one day's.
     level = level if level > 0 else float(mass.sum()) / (DAY / HOUR)
-    gaps = _gaps(times, profile)
+    gaps = _gaps(times, profile, shut)
     block = _block(gaps, len(times) / max(len(days), 1))
     return Arrivals(
         per_week=float(level * HOURS),
@@ -65,23 +69,24 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int) -> Arrivals:
     )
 
 
-def _exposure(begin: int, until: int) -> Float:
-    """How often each hour of the week lies between two instants."""
+def _exposure(begin: int, until: int, shut: Int) -> Float:
+    """How often each hour of the week lies between two instants, but for some days."""
     first, last = (begin + MONDAY_SHIFT) // HOUR, (until + MONDAY_SHIFT) // HOUR
     hours = np.arange(first, last + 1)
     share = np.ones(len(hours))
     share[0] -= ((begin + MONDAY_SHIFT) % HOUR) / HOUR
     share[-1] -= 1.0 - ((until + MONDAY_SHIFT) % HOUR) / HOUR
+    share[np.isin((hours * HOUR - MONDAY_SHIFT) // DAY, shut)] = 0.0
     return np.bincount(hours % HOURS, weights=np.maximum(share, 0.0), minlength=HOURS).astype(np.float64)
 
 
-def profile_of_week(times: Int, mass: Float, begin: int, until: int) -> Float:
+def profile_of_week(times: Int, mass: Float, begin: int, until: int, shut: Int | None = None) -> Float:
     """Relative rate by hour of the week; cells with little evidence lean to weekday times hour of the day.
 
     Of a log shorter than a week, hours of the week that it does not reach are as that hour on other days, or as all.
     """
     seen = np.bincount(week_time(times) // HOUR, weights=mass, minlength=HOURS)
-    exposure = _exposure(begin, until)
+    exposure = _exposure(begin, until, np.zeros(0, np.int64) if shut is None else shut)
     rate = seen / np.maximum(exposure, 1e-9)
     table = np.where(exposure > 0, rate, 0.0).reshape(7, 24)
     by_day = table.sum(axis=1, keepdims=True)
@@ -238,9 +243,10 @@ def _shrunk(hours: Float, fitted: Arrivals) -> Float:
     return np.asarray(zero + found + (x - inside) / np.exp(slope * found), np.float64)
 
 
-def _gaps(times: Int, profile: Float) -> Float:
+def _gaps(times: Int, profile: Float, shut: Int) -> Float:
     """Gaps in operational time over their local mean, so that a trend is not taken for dispersion."""
-    gaps = np.diff(operational(times, profile))
+    closed = np.searchsorted(shut, times[1:] // DAY) > np.searchsorted(shut, times[:-1] // DAY)
+    gaps = np.diff(operational(times, profile))[~closed]
     if len(gaps) < 2:
         return np.ones(1)
     half = min(_ROLLING // 2, len(gaps) - 1)

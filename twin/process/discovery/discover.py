@@ -15,7 +15,7 @@ from twin.process.discovery.attributes import Feature, case_attributes, features
 from twin.process.discovery.batching import fit_batching
 from twin.process.discovery.censoring import Completeness, begun_in_recording, completeness
 from twin.process.discovery.clock import align_clock
-from twin.process.discovery.closed_days import closed_note
+from twin.process.discovery.closed_days import closed_days, closed_note
 from twin.process.discovery.columns import SECOND, Bool, Float, Int, LogColumns, columns_of, concurrency, enabling
 from twin.process.discovery.delays import fit_delays, pauses_hold
 from twin.process.discovery.history import fit_history
@@ -225,7 +225,7 @@ def fit_parts(
     order = np.argsort(begins, kind="stable")
     order = order[seen.begun[order]]
     began = begins[order]
-    arrivals = fit_arrivals(began, (1.0 / np.maximum(seen.shown, 1e-3))[order], int(began[0]), cut)
+    arrivals = fit_arrivals(began, (1.0 / np.maximum(seen.shown, 1e-3))[order], int(began[0]), cut, closed_days(log))
     whole, mass = log.take(seen.begun), seen.weight[seen.begun]
     attributes = case_attributes(recorded, log) if recorded is not None else []
     features = features_of(attributes)
