@@ -75,7 +75,8 @@ def fading(log: LogColumns, weight: Float, shown: Float) -> tuple[Float, float]:
 
     def bits(half_life: float) -> Float:
         aged = _steps(log, _aged(weight, early, half_life)).part(early)
-        found = _bits(_grow(aged, k, depth), tests, k, depth)
+        # The best depth and shrinkage of each: fading must not do their work.
+        found = min(_bits(_grow(aged, k, depth), tests, k, depth), key=lambda of_step: float(of_step.sum()))
         return np.asarray(np.bincount(tests.case[tests.back > 0], weights=found, minlength=n)[late], np.float64)
 
     plain, best, most = bits(0.0), 0.0, _GAIN
@@ -224,12 +225,15 @@ def _choose(steps: Steps, k: int) -> tuple[tuple[int, float], dict[tuple[int, fl
     return best, scores
 
 
-def _bits(tree: Tree, steps: Steps, k: int, depth: int) -> Float:
-    """Bits of each step, at one depth and shrinkage 1."""
-    chance = np.full(int((steps.back > 0).sum()), 1.0 / (k + 1))
+def _bits(tree: Tree, steps: Steps, k: int, depth: int) -> list[Float]:
+    """Bits of each step, at each depth up to one, and each shrinkage."""
+    chance = np.full((len(_SHRINKAGES), int((steps.back > 0).sum())), 1.0 / (k + 1))
+    found = []
     for _, inside, count, total in _levels(tree, steps, k, depth):
-        chance[inside] = (count + chance[inside]) / (total + 1.0)
-    return np.asarray(-np.log2(chance))
+        for i, c in enumerate(_SHRINKAGES):
+            chance[i, inside] = (count + c * chance[i, inside]) / (total + c)
+        found += list(-np.log2(chance))
+    return found
 
 
 def _levels(tree: Tree, steps: Steps, k: int, depth: int) -> Iterator[tuple[int, Int, Float, Float]]:
