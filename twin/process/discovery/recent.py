@@ -14,6 +14,7 @@ SHARES = {"latest half": 0.5, "latest quarter": 0.25}
 _BLOCKS = 12
 _SURE = 0.01
 _SELDOM = 0.02
+_NOTHING = 1e-9
 _FEWEST = 60
 """A part of fewer cases tells too little to rival with the whole."""
 
@@ -36,14 +37,15 @@ def has_changed(log: LogColumns) -> bool:
     share = held.mean(axis=1)
     rows = np.concatenate([rows, held[(share > _SELDOM) & (share < 1.0 - _SELDOM)]])
     means = np.stack([np.bincount(block, weights=row, minlength=_BLOCKS) / size for row in rows])
-    means = means[means.std(axis=1) > 0]
+    means = means[means.std(axis=1) > _NOTHING]
     return bool(len(means)) and 2 * len(means) * min(map(_least, means)) < _SURE
 
 
 def _least(means: Float) -> float:
     """The smaller probability of the two tests, were there no change."""
     early, late = means[: _BLOCKS // 2], means[_BLOCKS // 2 :]
-    step = float(stats.ttest_ind(early, late, equal_var=False).pvalue) if early.std() + late.std() > 0 else 0.0
+    varied = max(early.std(), late.std()) > _NOTHING
+    step = float(stats.ttest_ind(early, late, equal_var=False).pvalue) if varied else 0.0
     return min(step, float(stats.linregress(np.arange(_BLOCKS), means).pvalue))
 
 
