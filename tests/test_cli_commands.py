@@ -149,6 +149,7 @@ def test_list_and_show_tell_the_scenarios(here):
     assert here("show", "ordinary-day", "--schema").stdout == here("schema").stdout
 
 
+@pytest.mark.slow
 def test_a_run_compares_and_a_second_one_is_reused(twin, tmp_path):
     arguments = ("extreme-day", "--against", "ordinary-day", "--no-report", "--set-both", "clients.count=2000")
     first = twin(*arguments, main="run_main")
@@ -183,6 +184,7 @@ def test_json_is_for_machines(here):
     assert value["report"] is None
 
 
+@pytest.mark.slow
 def test_chinese_output_is_chinese_everywhere(here):
     result = here(
         "run", "extreme-day", "--against", "ordinary-day", "--language", "zh", "--no-report", "--replications", 1
@@ -224,6 +226,7 @@ def test_a_bad_file_is_told_with_its_line(twin, tmp_path):
     fails(twin("run", "mine.yaml"), 2, "mine.yaml:3 clients.count = lots: not a whole number.")
 
 
+@pytest.mark.slow
 def test_money_that_appears_and_a_worker_that_dies_are_status_1(twin, tmp_path):
     marks = tmp_path / "marks"
     marks.mkdir()

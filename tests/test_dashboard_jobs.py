@@ -50,6 +50,7 @@ def test_job_runs_scenario_and_baseline_to_the_end(out):
     assert {run.manifest["seed"] for run in runs} == {7}
 
 
+@pytest.mark.slow
 def test_job_is_found_again_by_its_name(out):
     job = start(out, SMALL)
     wait(job, lambda s: s.is_over)
@@ -97,6 +98,7 @@ def test_killed_job_is_not_shown_as_running(out, tmp_path):
     assert (state.phase, bool(state.error)) == ("failed", True)
 
 
+@pytest.mark.slow
 def test_progress_is_written_whole_and_often(out, tmp_path):
     (tmp_path / "marks" / "wait").touch()
     job = start(out, SMALL)

@@ -83,6 +83,7 @@ def test_trades_at_the_close_are_cleared_and_nothing_appears_or_vanishes():
     assert clear(day.scenario, day).gross_buy.sum() > 0
 
 
+@pytest.mark.slow
 def test_a_day_without_such_orders_does_not_wait_for_them():
     day, clock = house("ordinary-day", "clients.count=0", "world.background.orders_per_instrument_day=0")
     run(day, clock)

@@ -89,6 +89,7 @@ def test_chances_to_be_open_are_calibrated(bureau):
             assert abs(y[rows].sum() - p[rows].sum()) <= 4 * sd + 1
 
 
+@pytest.mark.slow
 def test_nothing_from_later_changes_state_or_forecast(bureau):
     """Rows planted after the instant, and other ends of work under way, leave everything as it was."""
     t = START + 14 * DAY + 10 * HOUR

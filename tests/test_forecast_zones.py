@@ -72,6 +72,7 @@ COLUMNS = [f"--column={role}={name}" for role, name in zip(
 FEW = ["--horizon", "12h", "--step", "6h", "--runs", "10", "--workers", "1", "--zone", "Asia/Shanghai", "--json"]
 
 
+@pytest.mark.slow
 def test_commands_read_columns_of_any_name_and_answer_in_the_zone(odd, tmp_path):
     """06:00 UTC of the third day is 14:00 there."""
     span = ["--from", "2024-01-04T14:00", "--to", "2024-01-04T14:00", "--before", "0", "--out", str(tmp_path)]

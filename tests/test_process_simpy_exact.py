@@ -108,6 +108,7 @@ def by_case(rows: np.ndarray) -> np.ndarray:
     return rows[np.argsort(rows[:, 1], kind="stable")]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(models(), st.integers(0, 3), st.sampled_from([4.0, 9.0]))
 def test_random_models_agree_case_by_case(model, seed, per_hour):

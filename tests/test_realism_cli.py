@@ -62,6 +62,7 @@ def test_the_metaorder_experiment_is_drawn_and_reported(tmp_path: Path, capsys: 
         assert "自相关" in page
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_against_a_recorded_day(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shared_data / "market" / "sse_l2_605580_20230711"

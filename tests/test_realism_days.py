@@ -220,6 +220,7 @@ def test_a_study_without_a_recording_judges_by_the_literature_alone(quiet_day: S
     assert sum(study.count(verdict) for verdict in Holds) == len(study.findings)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_recorded_day_agrees_with_itself_and_not_with_another(shared_data: Path) -> None:
     folders = ("sse_l2_605580_20230711", "sse_l2_600536_20230711")
@@ -244,6 +245,7 @@ def test_the_stock_of_a_recorded_day_has_its_price_and_activity(shared_data: Pat
     assert day.price == pytest.approx(4_373_671_735.48 / 2_432_171, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_lobster_day_is_measured_by_its_own_hours(shared_data: Path) -> None:
     folder = shared_data / "market"

@@ -154,6 +154,7 @@ def test_pictures_are_written_beside_the_page(page):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (page.parent / "pictures").iterdir())
 
 
+@pytest.mark.slow
 def test_same_runs_give_the_same_page(runs, page, tmp_path):
     again = write_report(*runs, tmp_path)
     assert again.read_bytes() == page.read_bytes()
@@ -170,6 +171,7 @@ def test_one_run_alone_shows_means_without_a_verdict(runs, tmp_path, words_only)
     assert not any("worse" in text for text in page.texts)
 
 
+@pytest.mark.slow
 def test_one_replication_can_tell_nothing(tmp_path):
     runs = [write_synthetic_run(tmp_path / n, stress=s, replications=1) for n, s in (("a", 1.0), ("b", 0.0))]
     page = read(write_report(*runs, tmp_path / "report"))
@@ -185,6 +187,7 @@ def test_run_against_itself_shows_no_change(runs, tmp_path, words_only):
     assert "The two scenarios are the same." in page.texts
 
 
+@pytest.mark.slow
 def test_what_was_not_recorded_is_named_not_drawn(tmp_path):
     lacking = ("order_latency_ms", "batch_queue", "onboarding_lost", "utilisation", "complaints", "queue_length")
     runs = [write_synthetic_run(tmp_path / n, stress=s, without=lacking) for n, s in (("a", 1.0), ("b", 0.0))]
