@@ -136,7 +136,7 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         "far_behind": 1,
         "far_behind_replay": 2,
         "behind": 4,
-        "behind_by_luck": 2,
+        "behind_by_chance": 2,
     }
     page = write(results, tmp_path, "command")[0].read_text()
     behind = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith(("| one | ", "| two | "))]

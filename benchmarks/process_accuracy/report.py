@@ -20,7 +20,7 @@ _UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (
 def counts(results: Sequence[Result]) -> dict[str, int]:
     """Cells in all, with published figures, better than all of these, better than replay, far behind the best.
 
-    Luck is what lies no further from the test part than `_FAR` times as far as simulated logs from one another.
+    Chance may explain what lies at most `_FAR` times as far from the test part as simulated logs from one another.
     """
     cells = [(r.mean(m), r.best(m), r.replay.as_dict()[m]) for r in results for m in NAMES]
     known = [(mean, best.mean) for mean, best, _ in cells if best]
@@ -33,7 +33,7 @@ def counts(results: Sequence[Result]) -> dict[str, int]:
         "far_behind": sum(mean > _FAR * best for mean, best in known),
         "far_behind_replay": sum(mean > _FAR * replay for mean, _, replay in cells),
         "behind": len(behind),
-        "behind_by_luck": sum(r.mean(m) <= _FAR * r.apart[m] for r, m in behind),
+        "behind_by_chance": sum(r.mean(m) <= _FAR * r.apart[m] for r, m in behind),
     }
 
 
@@ -124,8 +124,8 @@ def _page(
         f"- More than {_FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
         f"- More than {_FAR} times naive replay: {n['far_behind_replay']} of {n['cells']} cells.",
         f"- Of the {n['behind']} cells in which a published simulator or replay is better, the twin is at most {_FAR} "
-        f"times as far from the test part as simulated logs are from one another in {n['behind_by_luck']}: chance may "
-        "explain those.",
+        f"times as far from the test part as simulated logs are from one another in {n['behind_by_chance']}: "
+        "chance may explain those.",
         f"- Better than each published simulator for itself, in its best variant: {_one_by_one(results)}.",
         "",
         *_behind(results),

@@ -166,7 +166,7 @@ def _lately(log: EventLog, share: float, name: str, options: Options, parts: Par
     found = _rivals(replace(fitted, process=_arriving(fitted.process, parts)), options).get(name)
     if found is None:
         return None
-    told = [*whole.notes, note("latest_cases", n=part.cases, of=whole.source.cases)]
+    told = [*found.notes, note("latest_cases", n=part.cases, of=whole.source.cases)]
     return found.model_copy(update={"cut_off": whole.cut_off, "notes": told})
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 from scipy import stats
 
 from twin.process.discovery.columns import SECOND, Float, LogColumns
-from twin.process.eventlog.log import CASE, EventLog
+from twin.process.eventlog.log import EventLog
+from twin.process.eventlog.split import split_by_case
 
 SHARES = {"latest half": 0.5, "latest quarter": 0.25}
 """Parts of the cases, by their first instants, that rival with all of them; by the name that a rival gets."""
@@ -56,13 +56,7 @@ def latest(log: EventLog, share: float) -> EventLog | None:
         log: in order of the cases' first instants, as logs are.
         share: of the cases.
     """
-    codes = log.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    case = np.asarray(codes, np.int64)
-    cases = int(case.max(initial=-1)) + 1
-    count = round(share * cases)
-    if count < _FEWEST:
-        return None
-    return EventLog(log.table.filter(pa.array(case >= cases - count)), log.notes)
+    return split_by_case(log, 1.0 - share)[1] if share * log.cases >= _FEWEST else None
 
 
 def part_of(rival: str) -> tuple[str, str]:

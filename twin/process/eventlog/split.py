@@ -33,7 +33,7 @@ def split(log: EventLog, share: float = 0.8) -> tuple[EventLog, EventLog]:
         raise DataError(f"a share of {share} is not a split", hint="Choose one above 0 and below 1, such as 0.8.")
     table = log.table
     ends = _micros(pc.coalesce(table[END], table[START]))
-    case = np.asarray(table[CASE].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False))
+    case = _case_numbers(log)
     rank = np.empty(len(ends), np.int64)
     rank[np.argsort(ends, kind="stable")] = np.arange(len(ends))
     cut = round(len(ends) * share)
@@ -56,15 +56,13 @@ def split_by_case(log: EventLog, share: float = 0.8) -> tuple[EventLog, EventLog
     Raises:
         DataError: there are fewer than two cases.
     """
-    case = np.asarray(log.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False))
-    # A log is in order of the cases' first instants.
+    case = _case_numbers(log)
     cases = int(case.max(initial=-1)) + 1
     if cases < 2:
         raise DataError("a log of one case cannot be divided", hint="It takes at least two cases.")
     early = case < min(max(1, round(share * cases)), cases - 1)
-    parts = (EventLog(log.table.filter(pa.array(held)), log.notes) for held in (early, ~early))
-    first, other = parts
-    return first, other
+    first, others = (EventLog(log.table.filter(pa.array(held)), log.notes) for held in (early, ~early))
+    return first, others
 
 
 def replay(train: EventLog, test: EventLog) -> EventLog:
@@ -74,13 +72,18 @@ def replay(train: EventLog, test: EventLog) -> EventLog:
     """
     count = test.cases
     table = train.table
-    code = np.asarray(table[CASE].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False))
-    # A log is in order of the cases' first instants, so that codes, given as cases appear, are ranks.
+    code = _case_numbers(train)
     kept = table.filter(pa.array(code >= code.max() + 1 - count))
     first, begin = (_micros(pc.coalesce(t[START], t[END])).min() for t in (kept, test.table))
     weeks = round((int(begin) - int(first)) / _WEEK_US)
     moved = {name: _later(kept[name], weeks * _WEEK_US) for name in kept.column_names}
     return EventLog(pa.table(moved), ("Cases of the training part, moved on by whole weeks.",))
+
+
+def _case_numbers(log: EventLog) -> NDArray[np.int64]:
+    """Of each row: a log is in order of the cases' first instants, so that codes, given as cases appear, are ranks."""
+    codes = log.table[CASE].combine_chunks().dictionary_encode().indices
+    return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
 
 
 def _later(column: pa.ChunkedArray, by_us: int) -> Any:
