@@ -18,13 +18,14 @@ from twin.process.discovery.clock import align_clock
 from twin.process.discovery.closed_days import closed_days, closed_note
 from twin.process.discovery.columns import SECOND, Bool, Float, Int, LogColumns, columns_of, concurrency, enabling
 from twin.process.discovery.delays import fit_delays, pauses_hold
+from twin.process.discovery.fading import SETTLED, fading
 from twin.process.discovery.history import fit_history
 from twin.process.discovery.model import DiscoveredProcess, Fit, Rival, Routes, Source, Structure, Workforce
 from twin.process.discovery.pieces import RouteEffect
 from twin.process.discovery.priorities import Discipline
 from twin.process.discovery.recent import SHARES, has_changed, latest, part_of
 from twin.process.discovery.resampling import fit_cases
-from twin.process.discovery.routes import SETTLED, fading, fit_routes, whole_routes
+from twin.process.discovery.routes import fit_routes, whole_routes
 from twin.process.discovery.select import compare, inner_splits, naive, noise, rank
 from twin.process.discovery.staff import fit_workforce, without_pauses
 from twin.process.discovery.steering import fit_steering
@@ -146,7 +147,7 @@ def _late_rivals(early: EventLog, whole: Parts, options: Options, names: set[str
         part = latest(early, share)
         if part is not None:
             options.report(note("stage_part", part=name))
-            fitted = fit_parts(columns_of(part), options, part, frozenset())
+            fitted = fit_parts(columns_of(part), options, part, frozenset(), fade=False)
             rivals = _rivals(replace(fitted, process=_arriving(fitted.process, whole)), options)
             found |= {f"{rival}, {name}": process for rival, process in rivals.items() if rival in names}
     return found
@@ -162,7 +163,7 @@ def _lately(log: EventLog, share: float, name: str, options: Options, parts: Par
     if part is None:
         return None
     options = replace(options, truncated=whole.window)
-    fitted = fit_parts(columns_of(part), options, part, frozenset())
+    fitted = fit_parts(columns_of(part), options, part, frozenset(), fade=False)
     found = _rivals(replace(fitted, process=_arriving(fitted.process, parts)), options).get(name)
     if found is None:
         return None
@@ -200,7 +201,11 @@ def _rivals(parts: Parts, options: Options) -> dict[str, DiscoveredProcess]:
 
 
 def fit_parts(
-    log: LogColumns, options: Options, recorded: EventLog | None = None, under_way: frozenset[str] | None = None
+    log: LogColumns,
+    options: Options,
+    recorded: EventLog | None = None,
+    under_way: frozenset[str] | None = None,
+    fade: bool = True,
 ) -> Parts:
     """Fit every part to a log.
 
@@ -209,6 +214,7 @@ def fit_parts(
         options: what to fit.
         recorded: the log with its attributes; None = without any.
         under_way: names of the cases that were under way when recording began; None = find out.
+        fade: whether old cases may weigh less; those of the latest part of a log count alike.
     """
     log, changes = align_clock(log)
     cut = int(log.end.max())
@@ -236,7 +242,7 @@ def fit_parts(
         if people
         else None
     )
-    mass, half_life = fading(whole, mass, seen.shown[seen.begun])
+    mass, half_life = fading(whole, mass, seen.shown[seen.begun], side) if fade else (mass, 0.0)
     routes, bits = fit_routes(whole, mass)
     fits = [Fit(part="routes", measure=name, value=round(value, 4)) for name, value in bits]
     if staffed:

@@ -20,14 +20,6 @@ _LEAST = 2.0
 """A history seen by fewer cases than this is not kept."""
 _FOLDS = 4
 _WHOLE = 1e-6
-_HALF_LIVES = (0.25, 0.1)
-"""After such shares of the cases, a case may weigh half."""
-_SURER = 4.0
-_GAIN = 0.05
-"""Old cases weigh less if late ones are foretold better so, by a twentieth and by four standard errors."""
-_TRIED = 4
-SETTLED = 0.9
-"""Where a log shows at least this share of the cases, the others hardly matter."""
 _MILLI = 1000
 
 
@@ -52,48 +44,6 @@ def fit_routes(log: LogColumns, weight: Float) -> tuple[Routes, list[tuple[str, 
     depth, shrinkage = best
     found = [("next activity, bits per step", scores[best])] if scores else []
     return _pack(_grow(traces, k, depth), depth, shrinkage, 3 * traces.longest + 10), found
-
-
-def fading(log: LogColumns, weight: Float, shown: Float) -> tuple[Float, float]:
-    """Weights of the cases, older ones less if routes have changed; and the half life as a share of the cases, or 0.
-
-    Tried on the last quarter of the cases, foretold from those before. Where recording stopped before long cases ended,
-    the last cases are short ones, which is no change: they are left out of the trial.
-
-    Args:
-        log: the log, its cases in order.
-        weight: of each case.
-        shown: share of the cases begun at that time that the log shows.
-    """
-    k, n = len(log.activities), log.cases
-    settled = np.flatnonzero(shown >= SETTLED)
-    if len(settled) < max(8 * _FOLDS, n // 2):
-        return weight, 0.0
-    late, early = (np.isin(np.arange(n), part) for part in np.split(settled, [len(settled) * 3 // 4])[::-1])
-    steps = _steps(log, weight)
-    tests, depth = steps.part(late), min(_TRIED, steps.longest + 1)
-
-    def bits(half_life: float) -> Float:
-        aged = _steps(log, _aged(weight, early, half_life)).part(early)
-        # The best depth and shrinkage of each: fading must not do their work.
-        found = min(_bits(_grow(aged, k, depth), tests, k, depth), key=lambda of_step: float(of_step.sum()))
-        return np.asarray(np.bincount(tests.case[tests.back > 0], weights=found, minlength=n)[late], np.float64)
-
-    plain, best, most = bits(0.0), 0.0, _GAIN
-    for half_life in _HALF_LIVES:
-        gain = plain - bits(half_life)
-        surely = gain.mean() > _SURER * gain.std() / np.sqrt(len(gain))
-        if surely and gain.sum() > most * plain.sum():
-            best, most = half_life, float(gain.sum() / plain.sum())
-    return _aged(weight, shown >= SETTLED, best), best
-
-
-def _aged(weight: Float, known: Bool, half_life: float) -> Float:
-    """Weights that fade with the number of known cases that came later, as a share of all cases."""
-    if not half_life:
-        return weight
-    age = (known.sum() - np.cumsum(known)) / len(weight)
-    return np.asarray(weight * 0.5 ** (age / half_life), np.float64)
 
 
 def whole_routes(log: LogColumns, weight: Float) -> Routes:
@@ -223,17 +173,6 @@ def _choose(steps: Steps, k: int) -> tuple[tuple[int, float], dict[tuple[int, fl
     scores = {key: value / max(total, 1e-9) for key, value in bits.items()}
     best = min(scores, key=lambda key: (round(scores[key], 3), key[0]))
     return best, scores
-
-
-def _bits(tree: Tree, steps: Steps, k: int, depth: int) -> list[Float]:
-    """Bits of each step, at each depth up to one, and each shrinkage."""
-    chance = np.full((len(_SHRINKAGES), int((steps.back > 0).sum())), 1.0 / (k + 1))
-    found = []
-    for _, inside, count, total in _levels(tree, steps, k, depth):
-        for i, c in enumerate(_SHRINKAGES):
-            chance[i, inside] = (count + c * chance[i, inside]) / (total + c)
-        found += list(-np.log2(chance))
-    return found
 
 
 def _levels(tree: Tree, steps: Steps, k: int, depth: int) -> Iterator[tuple[int, Int, Float, Float]]:
