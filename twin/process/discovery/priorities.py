@@ -17,6 +17,8 @@ _FEWEST_PICKS = 40
 _MARGIN = 0.03
 """A rule that is not first come first served must explain so many more of the held-out choices."""
 _ROUNDS = 6
+_CLASS = 1e20
+"""Between two classes, in ns: more than any log lasts."""
 _LEAST_LOOSE = 0.4
 """People who let this share of choices to chance are not taken at their rule: less may be errors of stamps."""
 
@@ -117,37 +119,39 @@ def _choices(log: LogColumns, ready: Int, skilled: Bool) -> tuple[Float, Float, 
     # Per activity a heap of (ready, row) and of (case's arrival, row); rows that have started are dropped lazily.
     queues: list[list[tuple[int, int]]] = [[] for _ in range(k)]
     elders: list[list[tuple[int, int]]] = [[] for _ in range(k)]
-    started = np.zeros(n, bool)
+    started = [False] * n
     waits = (log.start > ready) | _at_once(log, ready)
     begun_at = np.sort(log.start[waits & (log.resource >= 0)])
     if len(begun_at) > _MOST_STARTS:
         waits &= log.start >= begun_at[-_MOST_STARTS]
     arriving = np.flatnonzero(waits)
-    arriving = arriving[np.argsort(ready[arriving], kind="stable")]
+    coming = arriving[np.argsort(ready[arriving], kind="stable")].tolist()
     starting = np.flatnonzero(waits & (log.resource >= 0))
     starting = starting[np.argsort(log.start[starting], kind="stable")]
     by_ready, by_case, chosen = [], [], []
     at, activity, begun = 0, log.activity.tolist(), log.start.tolist()
     ready_list, first_list = ready.tolist(), first.tolist()
-    gone = np.flatnonzero(waits & (log.resource < 0))
-    started[gone] = True
+    for row in np.flatnonzero(waits & (log.resource < 0)).tolist():
+        started[row] = True
+    can, who = [np.flatnonzero(column).tolist() for column in skilled.T], log.resource.tolist()
     for row in starting.tolist():
         now = begun[row]
-        while at < len(arriving) and ready_list[arriving[at]] <= now:
-            i = int(arriving[at])
+        while at < len(coming) and ready_list[coming[at]] <= now:
+            i = coming[at]
             heapq.heappush(queues[activity[i]], (ready_list[i], i))
             heapq.heappush(elders[activity[i]], (first_list[i], i))
             at += 1
-        can = skilled[:, log.resource[row]]
-        heads, ages = np.full(k, np.inf), np.full(k, np.inf)
-        for a in np.flatnonzero(can).tolist():
-            for heap, out in ((queues[a], heads), (elders[a], ages)):
+        waiting: dict[int, tuple[int, int]] = {}
+        for a in can[who[row]]:
+            for heap in (queues[a], elders[a]):
                 while heap and started[heap[0][1]]:
                     heapq.heappop(heap)
-                if heap:
-                    out[a] = heap[0][0] - epoch
+            if queues[a]:
+                waiting[a] = (queues[a][0][0] - epoch, elders[a][0][0] - epoch)
         started[row] = True
-        if np.isfinite(heads[activity[row]]) and int(np.isfinite(heads).sum()) > 1:
+        if activity[row] in waiting and len(waiting) > 1:
+            heads, ages = np.full(k, np.inf), np.full(k, np.inf)
+            heads[list(waiting)], ages[list(waiting)] = zip(*waiting.values(), strict=True)
             by_ready.append(heads)
             by_case.append(ages)
             chosen.append(activity[row])
@@ -169,11 +173,22 @@ def _at_once(log: LogColumns, ready: Int) -> Bool:
 
 
 def _explained(keys: Float, priority: Int, chosen: Int) -> float:
-    """Share of choices equal to the smallest (priority, key)."""
-    if not len(chosen):
-        return 0.0
-    rank = np.where(np.isfinite(keys), keys + priority * 1e20, np.inf)
-    return float((rank.argmin(axis=1) == chosen).mean())
+    """Share of choices equal to the smallest (priority, key); a key of infinity = none."""
+    return float(((keys + priority * _CLASS).argmin(axis=1) == chosen).mean()) if len(chosen) else 0.0
+
+
+def _moved(keys: Float, priority: Int, chosen: Int, activity: int, options: range) -> list[float]:
+    """What is explained if one activity is in each of some classes, and the others stay."""
+    ranks = keys + priority * _CLASS
+    ranks[:, activity] = np.inf
+    other = ranks.argmin(axis=1)
+    least = ranks[np.arange(len(ranks)), other]
+    found = []
+    for option in options:
+        own = keys[:, activity] + option * _CLASS
+        first = (own < least) | ((own == least) & (activity < other))
+        found.append(float((np.where(first, activity, other) == chosen).mean()))
+    return found
 
 
 def _climb(keys: Float, chosen: Int, k: int) -> Int:
@@ -187,11 +202,8 @@ def _climb(keys: Float, chosen: Int, k: int) -> Int:
             old = int(priority[a])
             # Between two classes there is room: classes are doubled while one activity moves.
             options = range(2 * int(priority.min()) - 1, 2 * int(priority.max()) + 2)
-            trial = 2 * priority
-            gains = []
-            for option in options:
-                trial[a] = option
-                gains.append((_explained(keys, trial, chosen), -abs(option - 2 * old), option))
+            shares = _moved(keys, 2 * priority, chosen, a, options)
+            gains = [(found, -abs(option - 2 * old), option) for found, option in zip(shares, options, strict=True)]
             share, _, option = max(gains)
             if share > best + 1e-3:
                 priority = 2 * priority

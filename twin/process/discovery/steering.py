@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from twin.process.discovery.attributes import Feature
-from twin.process.discovery.columns import Float, Int, LogColumns
+from twin.process.discovery.columns import Bool, Float, Int, LogColumns
 from twin.process.discovery.effects import CHANCE
 from twin.process.discovery.model import DiscoveredProcess, Routes
 from twin.process.discovery.pieces import RouteEffect
@@ -21,6 +21,7 @@ from twin.process.discovery.routes import Trie, fixed_routes, trie_of
 
 _FEWEST = 40
 _FOLDS = 4
+_PARTS = range(_FOLDS)
 _LEAST = 0.01
 _ERRORS = 2.0
 _MOST = 3
@@ -39,15 +40,15 @@ class Steps:
         case: of each step.
         last: activity before it, K at the start.
         follower: what was chosen, K = the end.
-        chance: of each follower, from cases of other folds.
-        first: whether it is the first decision of its case at that point.
+        kind: decisions of one kind have the same chances.
+        chance: of each follower, by kind, from cases of other folds.
     """
 
     case: Int
     last: Int
     follower: Int
+    kind: Int
     chance: Float
-    first: Int
 
 
 def fit_steering(log: LogColumns, weight: Float, routes: Routes, features: list[Feature]) -> list[RouteEffect]:
@@ -71,8 +72,7 @@ def fit_steering(log: LogColumns, weight: Float, routes: Routes, features: list[
                 likely.setdefault(at, []).append((p, feature))
     if not likely:
         return []
-    chance = _held_out_chances(log, weight, routes)
-    steps = Steps(case, last, follower, chance, first)
+    steps = Steps(case, last, follower, *_held_out_chances(log, weight, routes))
     found: list[RouteEffect] = []
     for at in sorted(likely):
         found += _at_point(log, steps, at, [feature for _, feature in sorted(likely[at], key=lambda pair: pair[0])])
@@ -120,23 +120,24 @@ def _dependence(level: Int, follower: Int, levels: int, followers: int) -> float
     return float(stats.chi2.sf(g, (table.shape[0] - 1) * (table.shape[1] - 1)))
 
 
-def _held_out_chances(log: LogColumns, weight: Float, routes: Routes) -> Float:
-    """Chances of all followers at each step, from a tree fitted to the cases of the other folds."""
+def _held_out_chances(log: LogColumns, weight: Float, routes: Routes) -> tuple[Int, Float]:
+    """Kind of each step, and chances of all followers by kind, from a tree fitted to the cases of the other folds."""
     k = len(log.activities)
-    total = len(log.case) + log.cases
-    found = np.empty((total, k + 1))
+    kind = np.zeros(len(log.case) + log.cases, np.int64)
     fold = np.arange(log.cases) % _FOLDS
+    tables: list[Float] = []
     for held in range(_FOLDS):
         if not (fold != held).any():
             continue
         part = log.take(fold != held)
         trie = trie_of(fixed_routes(part, weight[fold != held], routes), k)
-        chance = np.diff(trie.chance, axis=1, prepend=0.0)
+        before = sum(map(len, tables))
+        tables.append(np.diff(trie.chance, axis=1, prepend=0.0))
         for c in np.flatnonzero(fold == held).tolist():
             a, b = int(log.offset[c]), int(log.offset[c + 1])
-            nodes = _nodes(trie, log.activity[a:b].tolist(), routes.depth, k)
-            found[a + c : b + c + 1] = chance[nodes]
-    return found
+            kind[a + c : b + c + 1] = _nodes(trie, log.activity[a:b].tolist(), routes.depth, k)
+            kind[a + c : b + c + 1] += before
+    return kind, np.concatenate(tables)
 
 
 def _nodes(trie: Trie, trace: list[int], depth: int, k: int) -> list[int]:
@@ -160,31 +161,26 @@ def _at_point(log: LogColumns, steps: Steps, at: int, features: list[Feature]) -
     k = len(log.activities)
     rows = np.flatnonzero(steps.last == at)
     case, follower = steps.case[rows], steps.follower[rows]
-    chance = np.maximum(steps.chance[rows], 1e-9)
+    kinds, kind = np.unique(steps.kind[rows], return_inverse=True)
+    chance = np.maximum(steps.chance[kinds], 1e-9)
     chance /= chance.sum(axis=1, keepdims=True)
     _, number = np.unique(case, return_inverse=True)
     part = number * _FOLDS // max(int(number.max()) + 1, 1)
-    everything = float(-np.log2(chance[np.arange(len(rows)), follower]).sum())
+    everything = float(-np.log2(chance[kind, follower]).sum())
     found: list[RouteEffect] = []
     for feature in features[: 2 * _MOST]:
-        level = feature.level[case]
-        levels = len(feature.labels)
-        best, chosen, tilted = 0.0, 0.0, chance
+        here = _Decisions.of(chance, kind, feature.level[case], follower, len(feature.labels))
+        best, chosen, tilted = 0.0, 0.0, np.zeros((0, 0, 0))
         for shrinkage in _SHRINKAGES:
-            trial = chance.copy()
-            for held in range(_FOLDS):
-                out = part == held
-                factor = _factors(chance[~out], level[~out], follower[~out], levels, shrinkage)
-                trial[out] = _tilt(chance[out], factor, level[out])
-            own = np.arange(len(rows))
-            gains = np.bincount(number, np.log2(trial[own, follower] / chance[own, follower]))
+            trial = np.stack([_tilt(here.chance, here.factors(part != held, shrinkage), here.level) for held in _PARTS])
+            gains = np.bincount(number, np.log2(trial[part, here.cell, follower] / chance[kind, follower]))
             error = float(gains.std() / np.sqrt(len(gains)))
             gain = float(gains.sum())
             if gains.mean() > _ERRORS * error and gain > max(best, _LEAST * everything):
                 best, chosen, tilted = gain, shrinkage, trial
         if not best:
             continue
-        factor = _factors(chance, level, follower, levels, chosen)
+        factor = here.factors(np.ones(len(rows), bool), chosen)
         used = np.flatnonzero(np.bincount(follower, minlength=k + 1) > 0)
         found.append(
             RouteEffect(
@@ -196,31 +192,66 @@ def _at_point(log: LogColumns, steps: Steps, at: int, features: list[Feature]) -
                 explained=round(best / everything, 4),
             )
         )
-        chance = tilted
         if len(found) == _MOST:
             break
+        kind = part * tilted.shape[1] + here.cell
+        chance = tilted.reshape(-1, k + 1)
     return found
 
 
-def _factors(chance: Float, level: Int, follower: Int, levels: int, shrinkage: float) -> Float:
-    """Observed over expected number of each follower at each level, leaning to 1 by `shrinkage` cases.
+@dataclass(frozen=True)
+class _Decisions:
+    """Decisions at one point, those with the same chances and the same level of an attribute taken together.
 
-    Iterative scaling towards the observed numbers and `shrinkage` assumed cases that decide as all do.
+    Attributes:
+        chance: of each follower, by cell.
+        level: of each cell, -1 = unknown.
+        cell: of each decision.
+        choice: level and follower of each decision as one number, -1 where the level is unknown.
+        follower: of each decision.
+        levels: their number.
     """
-    k = chance.shape[1]
-    factor = np.ones((levels, k))
-    seen = np.zeros((levels, k))
-    rows = level >= 0
-    np.add.at(seen, (level[rows], follower[rows]), 1.0)
-    prior = np.bincount(follower, minlength=k) / max(len(follower), 1)
-    for _ in range(_ROUNDS):
-        tilted = _tilt(chance, factor, level)
-        expected = np.zeros((levels, k))
-        np.add.at(expected, level[rows], tilted[rows])
-        assumed = _tilt(np.tile(prior, (levels, 1)), factor, np.arange(levels))
-        factor *= (seen + shrinkage * prior) / np.maximum(expected + shrinkage * assumed, 1e-9)
-        factor = np.where(seen.sum(axis=1, keepdims=True) > 0, np.clip(factor, 1e-4, 1e4), 1.0)
-    return factor
+
+    chance: Float
+    level: Int
+    cell: Int
+    choice: Int
+    follower: Int
+    levels: int
+
+    @classmethod
+    def of(cls, chance: Float, kind: Int, level: Int, follower: Int, levels: int) -> _Decisions:
+        """From the chances by kind, and the kinds, levels and followers of the decisions."""
+        cells, cell = np.unique(kind * (levels + 1) + level + 1, return_inverse=True)
+        choice = np.where(level >= 0, level * chance.shape[1] + follower, -1)
+        return cls(chance[cells // (levels + 1)], cells % (levels + 1) - 1, cell, choice, follower, levels)
+
+    def factors(self, rows: Bool, shrinkage: float) -> Float:
+        """Observed over expected number of each follower at each level, leaning to 1 by `shrinkage` cases.
+
+        Iterative scaling towards the observed numbers and `shrinkage` assumed cases that decide as all do.
+
+        Args:
+            rows: decisions that count.
+            shrinkage: cases.
+        """
+        k = self.chance.shape[1]
+        times = np.bincount(self.cell[rows], minlength=len(self.level))
+        used = np.flatnonzero((times > 0) & (self.level >= 0))
+        chance, level, number = self.chance[used], self.level[used], times[used, None]
+        at = (level[:, None] * k + np.arange(k)).ravel()
+        choice = self.choice[rows & (self.choice >= 0)]
+        seen = np.bincount(choice, minlength=self.levels * k).reshape(self.levels, k)
+        prior = np.bincount(self.follower[rows], minlength=k) / max(int(rows.sum()), 1)
+        factor = np.ones((self.levels, k))
+        for _ in range(_ROUNDS):
+            expected = np.bincount(at, (_tilt(chance, factor, level) * number).ravel(), self.levels * k)
+            assumed = _tilt(np.tile(prior, (self.levels, 1)), factor, np.arange(self.levels))
+            factor *= (seen + shrinkage * prior) / np.maximum(
+                expected.reshape(self.levels, k) + shrinkage * assumed, 1e-9
+            )
+            factor = np.where(seen.sum(axis=1, keepdims=True) > 0, np.clip(factor, 1e-4, 1e4), 1.0)
+        return factor
 
 
 def _tilt(chance: Float, factor: Float, level: Int) -> Float:
