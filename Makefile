@@ -5,13 +5,13 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 ARGS ?=
 
-.PHONY: run test bench dashboard setup lint warm clean
+.PHONY: run test bench dashboard setup lint warm-day warm-processes clean
 
 run: setup  ## an extreme day against an ordinary one: table, pictures, report (ARGS="--replications 5" for intervals)
 	$(BIN)/python run_scenario.py extreme-day --against ordinary-day $(or $(ARGS),--replications 1)
 
 test: setup  ## all but whole days and the browser (ARGS="-m slow", ARGS="-m browser": those; CI runs all)
-	$(MAKE) -j2 lint warm
+	$(MAKE) -j3 warm-day warm-processes lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser" $(ARGS)
 
 lint: setup
@@ -19,10 +19,13 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-warm: setup  ## compiles once, beside the type checks, what both test processes would compile at the same time
+warm-day: setup  ## compiles once, beside the type checks, what both test processes would compile at the same time
 	cd "$$(mktemp -d)" && $(abspath $(BIN))/twin run extreme-day --set clients.count=2000 --set world.instruments=3 \
 		--replications 1 --workers 1 --no-report >/dev/null
-	$(BIN)/twin process run reformed/complaint --cases 10 >/dev/null
+
+warm-processes: setup  ## likewise, the kernels that a day has no use for
+	$(BIN)/python -m pytest $(addprefix tests/test_,process_tokens_network.py::test_advancing_in_steps_is_advancing_at_once \
+		discovery_shapes.py feeds_replay.py::test_mbo_of_several_instruments_comes_out_whole)
 
 bench: setup  ## throughput beside peers, in one run, as ratios
 	$(BIN)/python -m benchmarks $(ARGS)

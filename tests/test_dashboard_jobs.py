@@ -40,6 +40,7 @@ def wait(job, until, seconds=60):
     pytest.fail(f"still {job.state()}\n{(job.folder / 'log.txt').read_text()}")
 
 
+@pytest.mark.slow
 def test_job_runs_scenario_and_baseline_to_the_end(out):
     job = start(out, SMALL)
     state = wait(job, lambda s: s.is_over)

@@ -78,6 +78,7 @@ def test_address_that_means_nothing_is_a_new_page(out):
     assert len(app.info) == 1
 
 
+@pytest.mark.slow
 def test_run_button_starts_what_the_sliders_say(out):
     app = page()
     app.select_slider(key="capacity").set_value("16000/s")

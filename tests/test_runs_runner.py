@@ -173,7 +173,7 @@ def wait_for(condition, seconds=30):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_killed_run_leaves_nothing_readable_and_goes_on_from_what_was_finished(tmp_path, marks, workers):
     (marks / "wait").touch()
     out = tmp_path / "runs"
