@@ -9,11 +9,12 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.process_accuracy.compare import Result
+from benchmarks.process_accuracy.compare import Result, among_simulated
 from benchmarks.process_accuracy.report import counts, write
 from benchmarks.process_accuracy.tasks import Figure, Task, tasks_of
 from benchmarks.process_logs import main
-from twin.measures.log_distances import NAMES, Distances
+from twin.measures.log_distances import NAMES, Distances, LogProfile, distances
+from twin.process.eventlog.files import read_log
 
 FIGURES = "log,simulator,metric,mean,sd,runs,source\n" + "".join(
     f"Production,{who},{metric},{mean},0.1,10 runs,somewhere\n"
@@ -62,7 +63,7 @@ def test_command_writes_page_picture_and_table_and_goes_on_from_what_it_kept(fol
     assert (tmp_path / "process-accuracy.png").stat().st_size > 10_000
     with (tmp_path / "process-accuracy.csv").open() as lines:
         rows = list(csv.DictReader(lines))
-    assert {row["of"] for row in rows} == {"twin", "replay", "halves", "apart", "Simod", "AgentSim-FP"}
+    assert {row["of"] for row in rows} == {"twin", "replay", "halves", "apart", "as far", "Simod", "AgentSim-FP"}
     measured = {row["metric"]: float(row["mean"]) for row in rows if row["of"] == "twin"}
     assert 0 <= measured["NGD"] < 0.4
     assert measured["CTDD"] < 2.0
@@ -123,7 +124,14 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         figures = [Figure("Simod", m, best, None, "") for m in NAMES] if best else []
         task = Task(name, tmp_path / "log.csv", published="x" if best else None)
         return Result(
-            task, (9, 9, 9, 9), [Distances(*mine)], of, dict.fromkeys(NAMES, 1.0), dict.fromkeys(NAMES, 2.0), figures
+            task,
+            (9, 9, 9, 9),
+            [Distances(*mine)],
+            of,
+            halves=dict.fromkeys(NAMES, 1.0),
+            apart=dict.fromkeys(NAMES, 2.0),
+            as_far=dict.fromkeys(NAMES, 0) | {"CEDD": 1},
+            figures=figures,
         )
 
     results = [result("one", (0.1, 1.0, 3.0, 9.0, 2.5), 2.0), result("two", (0.1, 1.0, 1.0, 1.0, 8.0), None)]
@@ -136,10 +144,31 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         "far_behind": 1,
         "far_behind_replay": 2,
         "behind": 4,
-        "behind_by_chance": 2,
+        "behind_by_chance": 1,
     }
     page = write(results, tmp_path, "command")[0].read_text()
     behind = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith(("| one | ", "| two | "))]
     assert behind == [
         ["| one", "REDD (h)"], ["| two", "CTDD (h)"], ["| one", "CEDD (h)"], ["| one", "CTDD (h)"],
     ]  # fmt: skip
+
+
+def test_logs_as_far_from_the_rest_as_the_test_part_are_counted(tmp_path):
+    """Against plain loops; a test part a week later is farther on the time line than every log of the same office."""
+
+    def profile(seed, later=0):
+        path = tmp_path / f"{seed}-{later}.csv"
+        path.write_text(office(30, seed).replace("2026-03", "2026-04") if later else office(30, seed))
+        return LogProfile.of(read_log(path))
+
+    logs = [profile(seed) for seed in range(4)]
+    for test in (profile(7), profile(7, later=1)):
+        found = [distances(test, log) for log in logs]
+        apart, as_far = among_simulated(logs, found)
+        everyone = [test, *logs]
+        for name in NAMES:
+            far = [sum(distances(a, b).as_dict()[name] for b in everyone if b is not a) for a in everyone]
+            assert as_far[name] == sum(x >= far[0] * (1 - 1e-12) for x in far[1:])
+            pairs = [distances(a, b).as_dict()[name] for i, a in enumerate(logs) for b in logs[:i]]
+            assert apart[name] == pytest.approx(np.mean(pairs))
+    assert as_far["AEDD"] == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ class Result:
         replay: of naive replay from the test part.
         halves: means over random halvings of the test part: what chance alone makes of two logs half as large.
         apart: of simulated logs from one another: what chance makes of logs of this size, if the process is right.
+        as_far: how many simulated logs lie at least as far from the other ones as the test part lies from them all.
         figures: what others have published.
         structure: what discovery chose.
         discover_s: CPU seconds of discovery.
@@ -46,6 +47,7 @@ class Result:
     replay: Distances
     halves: dict[str, float]
     apart: dict[str, float]
+    as_far: dict[str, int]
     figures: list[Figure] = field(default_factory=list)
     structure: str = ""
     discover_s: float = 0.0
@@ -85,13 +87,15 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
     profiles = [LogProfile.of(as_log(process, log)) for log in logs]
     found = [distances(profile, simulated) for simulated in profiles]
     ended = time.process_time()
+    apart, as_far = among_simulated(profiles, found)
     return Result(
         task=task,
         sizes=(train.cases, len(train), test.cases, len(test)),
         runs=found,
         replay=distances(profile, replay(train, test)),
         halves=_between_halves(test),
-        apart=_means([distances(one, other) for one, other in pairwise(profiles)]),
+        apart=apart,
+        as_far=as_far,
         figures=published(figures, task.published) if protocol == task.protocol else [],
         structure=str(process.structure),
         discover_s=learnt - began,
@@ -99,6 +103,25 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
         follow_up=_follow_up(test),
         protocol=protocol,
     )
+
+
+def among_simulated(
+    profiles: Sequence[LogProfile], found: Sequence[Distances]
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Mean distances between simulated logs, and how many of these lie as far from the others as the test part.
+
+    Of n logs and a test part that come from one process, each is alike likely to be the farthest from the others, the
+    test part among these: the number is 0 with a chance of 1 / (n + 1).
+    """
+    n = len(profiles)
+    sums = np.array([[values.as_dict()[name] for values in found] for name in NAMES])
+    tests, pairs = sums.sum(axis=1), []
+    for one, other in combinations(range(n), 2):
+        pairs.append(distances(profiles[one], profiles[other]))
+        values = np.array([pairs[-1].as_dict()[name] for name in NAMES])
+        sums[:, one] += values
+        sums[:, other] += values
+    return _means(pairs), dict(zip(NAMES, (sums >= tests[:, None]).sum(axis=1).tolist(), strict=True))
 
 
 def _first_instant(log: EventLog) -> int:
