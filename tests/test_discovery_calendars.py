@@ -173,3 +173,31 @@ def test_closed_days_do_not_lower_the_rate_of_arrivals():
     assert fit_arrivals(first, mass, begin, cut).per_week < 170.0
     # On a day with arrivals the office may be closed; they count.
     assert fit_arrivals(first, mass, begin, cut, day[:50]).per_week == fit_arrivals(first, mass, begin, cut).per_week
+
+
+AROUND_THE_CLOCK = ((0.0, 24.0),)
+SHIFTS = (((0.0, 8.0),), ((8.0, 16.0),), ((16.0, 24.0),))
+
+
+def test_people_of_whom_little_was_seen_have_the_hours_of_their_colleagues():
+    log = _log([AROUND_THE_CLOCK] * 8, 6, work=lambda _: 30.0, idle=1000.0)
+    assert 60 <= 2 * len(log) / 8 <= 100  # stamps of each, of 240 half hours
+    week = _found(log)
+    assert week[:, :5].mean() > 0.97
+    assert week[:, 5:].mean() < 0.1
+
+
+def test_shifts_and_days_off_stay_what_they_are_though_colleagues_work_then():
+    found = _found(_log([SHIFTS[p % 3] for p in range(9)], 6, idle=300.0))
+    truth = _true([SHIFTS[p % 3] for p in range(9)])
+    assert (found & ~truth).mean() < 0.02
+    log = columns_of(_log([ALL_DAY] * 8, 6, work=lambda _: 10.0, idle=200.0, rests=False))
+    weekday = (log.start - office.MONDAY) // office.DAY % 7
+    found = _found_of(log.take(weekday != log.resource % 5))
+    for p, week in enumerate(found):
+        assert not week[p % 5].any()
+        assert week[(p + 1) % 5, 18:35].mean() > 0.9
+
+
+def _found_of(columns):
+    return fit_calendars(columns).reshape(-1, 7, 48)

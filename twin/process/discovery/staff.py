@@ -16,6 +16,7 @@ from twin.process.discovery.effects import fit_effects, hour_table, hours_of, pa
 from twin.process.discovery.model import Workforce
 from twin.process.discovery.pieces import Batching, ServiceEffect
 from twin.process.discovery.priorities import Discipline, fit_discipline
+from twin.process.discovery.thin import gaps_closed
 
 SLOT = 30 * MINUTE
 SLOTS = 336
@@ -152,6 +153,12 @@ def fit_calendars(log: LogColumns, rests: bool = True) -> Bool:
     for p in range(r):
         seen = shared[int(main[p])] if few[p] else _seen(cell[edges[p] : edges[p + 1]])
         calendars[p] = _filled(seen, Absence(*(away[p] for away in absence)))
+    often = np.zeros((r, SLOTS), np.int64)
+    np.add.at(often, (person, cell % SLOTS), 1)
+    for p in np.flatnonzero(~few).tolist():
+        away = Absence(*(kind[p] for kind in absence))
+        same = np.flatnonzero(main == main[p])
+        calendars[p] = _as_colleagues(calendars[p], often, int(counts[p].sum()), same[same != p], p, away)
     if log.end.max() - log.start.min() < WEEK:  # whoever has not begun, or has no more to do, may be there or not
         for p in np.unique(person).tolist():
             mine = cell[edges[p] : edges[p + 1]] * SLOT - MONDAY_SHIFT
@@ -195,6 +202,15 @@ def _filled(seen: Bool, absence: Absence) -> Bool:
             if b - a <= _HOLE + 1:
                 day[a:b] = ~away[a:b]
     return np.asarray(grid.ravel() if grid.any() else np.ones(SLOTS, bool))
+
+
+def _as_colleagues(own: Bool, often: Int, pieces: int, colleagues: Int, p: int, away: Absence) -> Bool:
+    """A calendar with those gaps closed that are no absence, by the hours of colleagues, or of all without any."""
+    others = often[colleagues].sum(axis=0) if len(colleagues) else often.sum(axis=0) - often[p]
+    if not others.any():
+        return own
+    often_seen = others >= max(1.0, _SHARE * others[others > 0].mean())
+    return gaps_closed(own, often[p], pieces, others, _filled(often_seen.reshape(7, -1), away))
 
 
 def _limits(log: LogColumns, alone: Bool) -> Int:
