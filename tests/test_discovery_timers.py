@@ -45,3 +45,20 @@ def test_routes_keep_their_length_beside_concurrent_work():
     for i, name in enumerate(process.activities):
         mine, theirs = (done.activity == i).sum() / 4000, (observed.activity == i).sum() / 400
         assert abs(mine - theirs) < 0.06, name
+
+
+def test_waits_that_know_no_clock_last_as_long_as_observed():
+    """A reminder goes out 50 hours after the bill, day or night; an office opens again at nine."""
+    rng = np.random.default_rng(8)
+    rows = []
+    for case in range(120):
+        at = office.MONDAY + int(rng.integers(0, 21 * 24 * 60)) * HOUR // 60
+        due = at + 50 * HOUR + int(rng.integers(0, 10)) * HOUR // 60
+        rows += [(f"{case:03d}", "bill", "x", at, at), (f"{case:03d}", "remind", "x", due, due)]
+    process = discover(office.log_of(sorted(rows, key=lambda row: row[3])), options=ALONE)
+    assert not process.timing.clock
+    done = simulate_columns(process, start=office.MONDAY, cases=300, streams=Streams(5))
+    lasted = (done.start[1::2] - done.start[::2]) / HOUR
+    assert (lasted.min(), lasted.max()) >= (50.0, 50.0)
+    assert lasted.max() <= 50.2
+    assert discover(office.log_of(office.office(weeks=2, seed=11)), options=ALONE).timing.clock

@@ -163,9 +163,12 @@ def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
 
     Long ones end at the sample's clock time. Others last as long in open time if it is a wait, or if the sample itself
     went on over closed hours: so nothing begins at night because a sample of another day did not pass one. Other than
-    1, `pace` multiplies the length (the open time), wherever it then ends.
+    1, `pace` multiplies the length (the open time), wherever it then ends. Without `hours` (none at all) no clock
+    matters: it lasts as long as the sample.
     """
     length = milliseconds[found] * MS
+    if hours.shape[0] == 0:
+        return int(length * pace)
     taken = minute[found] * MINUTE - MONDAY_SHIFT
     if pace != 1.0:
         within = open_time(hours, taken + length) - open_time(hours, taken)
@@ -226,8 +229,9 @@ def walk_cases(
 
     Cases below len(p_offset) - 1 are open at `now` with the instances p_*[p_offset[c] : p_offset[c + 1]] in order of
     start (end -1 = running); others arrive at arrival[case]. What lies before `now` is not written. `hours` says which
-    half hours of the week are open. `steering[profile[case]]` multiplies the chances of routes,
-    c_pace[case, activity] (one row = all alike) services as against the pace of their samples, in thousandths.
+    half hours of the week are open (none at all: no clock matters). `steering[profile[case]]` multiplies the chances
+    of routes, c_pace[case, activity] (one row = all alike) services as against the pace of their samples, in
+    thousandths.
     """
     k = chance.shape[1] - 1
     resources = o_group.shape[0] // k

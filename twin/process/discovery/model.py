@@ -117,6 +117,7 @@ class Timing(Piece):
         own_group: group in `own` of (activity, resource), -1 = too few.
         own: services of one resource.
         effects: of case attributes on services.
+        clock: whether waits and services end when it is time, as at an office; else they last as long as they last.
     """
 
     waits: Samples
@@ -126,6 +127,7 @@ class Timing(Piece):
     own_group: Table
     own: Samples
     effects: list[ServiceEffect] = Field(default_factory=list)
+    clock: bool = True
 
 
 class Workforce(Piece):

@@ -67,7 +67,9 @@ def compiled(process: DiscoveredProcess) -> Compiled:
 
 
 def _open_hours(process: DiscoveredProcess) -> Int:
-    """Open half hours; those that the log does not reach as `unseen_as_seen` says."""
+    """Open half hours, those that the log does not reach as `unseen_as_seen` says; none at all if no clock matters."""
+    if not process.timing.clock:
+        return np.zeros(0, np.int64)
     reached = slots_reached(process.source.first, process.source.last)
     return unseen_as_seen(open_hours(process.timing.services) == 1, reached).astype(np.int64)
 

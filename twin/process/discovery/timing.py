@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from twin.process.discovery.attributes import Feature
-from twin.process.discovery.columns import MINUTE, SECOND, Float, Int, LogColumns, week_time
+from twin.process.discovery.columns import DAY, HOUR, MINUTE, SECOND, Float, Int, LogColumns, week_time
 from twin.process.discovery.effects import fit_effects, pace_of
 from twin.process.discovery.model import Samples, Timing
+from twin.randomness import Stream, Streams
 
 _LEAST = 12
 """A pair of activities, or a resource at an activity, with fewer samples is pooled."""
@@ -19,6 +20,12 @@ _SLOT = 30
 _SLOTS = 336
 _SELDOM = 0.05
 """A half hour with fewer starts and ends than this share of the mean counts as closed."""
+_SHUFFLES = 20
+_BEYOND = 2.33
+"""Standard deviations that chance exceeds once in a hundred."""
+_ENOUGH = 30
+_MANY = 20_000
+_WEEKEND = 5 * DAY
 
 
 def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float, features: Sequence[Feature] = ()) -> Timing:
@@ -73,7 +80,41 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float, features: Se
         own_group=own_group,
         own=own_samples,
         effects=effects,
+        clock=_by_clock(log, ready, group_of[pair], rows),
     )
+
+
+def _by_clock(log: LogColumns, ready: Int, pair: Int, rows: Int) -> bool:
+    """Whether waits and services end when it is time (office hours, nights), whenever they began; few say nothing.
+
+    If they do, ends crowd in the same hours more than they would had any other of its kind (pair of activities, or
+    activity) lasted as long: lengths change places within kinds, and how often two ends share their hour of the day,
+    at weekends or not, is compared.
+
+    Args:
+        log: the log.
+        ready: when each instance could begin.
+        pair: kind of the wait of each of `rows`.
+        rows: the instances that waited.
+    """
+    kind = np.concatenate([pair, pair.max(initial=0) + 1 + log.activity])
+    begin = np.concatenate([ready[rows], log.start])
+    length = np.concatenate([log.start[rows] - ready[rows], log.end - log.start])
+    kept = np.flatnonzero(length >= HOUR)
+    kept = kept[:: 1 + len(kept) // _MANY]
+    if len(kept) < _ENOUGH:
+        return True
+    kept = kept[np.argsort(kind[kept], kind="stable")]
+    kind, begin, length = kind[kept], begin[kept], length[kept]
+
+    def crowding(ends: Int) -> float:
+        at = week_time(ends)
+        cell = at % DAY // HOUR + 24 * (at >= _WEEKEND)
+        return float((np.bincount(cell).astype(np.float64) ** 2).sum())
+
+    luck = [Streams(1, number).uniform(Stream.BOOTSTRAP, np.arange(len(kept))) for number in range(_SHUFFLES)]
+    chance = np.array([crowding(begin + length[np.lexsort((u, kind))]) for u in luck])
+    return crowding(begin + length) > float(chance.mean() + _BEYOND * chance.std())
 
 
 def _same(log: LogColumns, by: Int, rows: Int, group: Int, groups: int) -> Int:
