@@ -42,6 +42,7 @@ class Steps:
         follower: what was chosen, K = the end.
         kind: decisions of one kind have the same chances.
         chance: of each follower, by kind, from cases of other folds.
+        mass: of each case.
     """
 
     case: Int
@@ -49,6 +50,7 @@ class Steps:
     follower: Int
     kind: Int
     chance: Float
+    mass: Float
 
 
 def fit_steering(log: LogColumns, weight: Float, routes: Routes, features: list[Feature]) -> list[RouteEffect]:
@@ -72,7 +74,9 @@ def fit_steering(log: LogColumns, weight: Float, routes: Routes, features: list[
                 likely.setdefault(at, []).append((p, feature))
     if not likely:
         return []
-    steps = Steps(case, last, follower, *_held_out_chances(log, weight, routes))
+    # As many as independent cases that all weigh alike would tell as much.
+    mass = weight * weight.sum() / (weight**2).sum()
+    steps = Steps(case, last, follower, *_held_out_chances(log, weight, routes), mass)
     found: list[RouteEffect] = []
     for at in sorted(likely):
         found += _at_point(log, steps, at, [feature for _, feature in sorted(likely[at], key=lambda pair: pair[0])])
@@ -169,7 +173,7 @@ def _at_point(log: LogColumns, steps: Steps, at: int, features: list[Feature]) -
     everything = float(-np.log2(chance[kind, follower]).sum())
     found: list[RouteEffect] = []
     for feature in features[: 2 * _MOST]:
-        here = _Decisions.of(chance, kind, feature.level[case], follower, len(feature.labels))
+        here = _Decisions.of(chance, kind, feature.level[case], follower, steps.mass[case], len(feature.labels))
         best, chosen, tilted = 0.0, 0.0, np.zeros((0, 0, 0))
         for shrinkage in _SHRINKAGES:
             trial = np.stack([_tilt(here.chance, here.factors(part != held, shrinkage), here.level) for held in _PARTS])
@@ -209,6 +213,7 @@ class _Decisions:
         cell: of each decision.
         choice: level and follower of each decision as one number, -1 where the level is unknown.
         follower: of each decision.
+        mass: of each decision.
         levels: their number.
     """
 
@@ -217,14 +222,15 @@ class _Decisions:
     cell: Int
     choice: Int
     follower: Int
+    mass: Float
     levels: int
 
     @classmethod
-    def of(cls, chance: Float, kind: Int, level: Int, follower: Int, levels: int) -> _Decisions:
-        """From the chances by kind, and the kinds, levels and followers of the decisions."""
+    def of(cls, chance: Float, kind: Int, level: Int, follower: Int, mass: Float, levels: int) -> _Decisions:
+        """From the chances by kind, and the kinds, levels, followers and masses of the decisions."""
         cells, cell = np.unique(kind * (levels + 1) + level + 1, return_inverse=True)
         choice = np.where(level >= 0, level * chance.shape[1] + follower, -1)
-        return cls(chance[cells // (levels + 1)], cells % (levels + 1) - 1, cell, choice, follower, levels)
+        return cls(chance[cells // (levels + 1)], cells % (levels + 1) - 1, cell, choice, follower, mass, levels)
 
     def factors(self, rows: Bool, shrinkage: float) -> Float:
         """Observed over expected number of each follower at each level, leaning to 1 by `shrinkage` cases.
@@ -236,13 +242,13 @@ class _Decisions:
             shrinkage: cases.
         """
         k = self.chance.shape[1]
-        times = np.bincount(self.cell[rows], minlength=len(self.level))
+        times = np.bincount(self.cell[rows], self.mass[rows], len(self.level))
         used = np.flatnonzero((times > 0) & (self.level >= 0))
         chance, level, number = self.chance[used], self.level[used], times[used, None]
         at = (level[:, None] * k + np.arange(k)).ravel()
-        choice = self.choice[rows & (self.choice >= 0)]
-        seen = np.bincount(choice, minlength=self.levels * k).reshape(self.levels, k)
-        prior = np.bincount(self.follower[rows], minlength=k) / max(int(rows.sum()), 1)
+        known = rows & (self.choice >= 0)
+        seen = np.bincount(self.choice[known], self.mass[known], self.levels * k).reshape(self.levels, k)
+        prior = np.bincount(self.follower[rows], self.mass[rows], k) / max(float(self.mass[rows].sum()), 1e-9)
         factor = np.ones((self.levels, k))
         for _ in range(_ROUNDS):
             expected = np.bincount(at, (_tilt(chance, factor, level) * number).ravel(), self.levels * k)
