@@ -48,6 +48,28 @@ def steered():
     return office.log_of(rows, attributes=known)
 
 
+def test_cases_tell_of_routes_as_much_as_they_weigh():
+    rng, rows, kinds = np.random.default_rng(1), [], {}
+    for i in range(800):
+        kinds[f"{i:03d}"] = KINDS[i % 2]
+        # What firms do now, others did in the first half of the cases.
+        often = 0.9 if (i % 2 == 1) == (i >= 400) else 0.1
+        at = office.MONDAY + i * office.HOUR
+        names = ("a", "b" if rng.random() < often else "c")
+        rows += [(f"{i:03d}", name, "", at + j, at + j) for j, name in enumerate(names)]
+    log = office.log_of(rows, attributes={"case:kind": kinds})
+    columns = columns_of(log)
+    features = features_of(case_attributes(log, columns))
+    now = np.where(np.arange(800) < 400, 0.01, 1.0)
+    (effect,) = fit_steering(columns, now, fit_routes(columns, now)[0], features)
+    (firm,) = [row for level, row in zip(effect.levels, effect.factor, strict=True) if level == "firm"]
+    chosen = dict(zip(effect.followers, firm, strict=True))
+    assert chosen["b"] > 1.3
+    assert chosen["c"] < 0.7
+    alike = np.ones(800)
+    assert fit_steering(columns, alike, fit_routes(columns, alike)[0], features) == []
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_is_found_where_attributes_do_nothing(seed):
     log = office.log_of(office.office(weeks=6, seed=seed), attributes=attributes_of(seed))

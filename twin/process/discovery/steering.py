@@ -64,18 +64,18 @@ def fit_steering(log: LogColumns, weight: Float, routes: Routes, features: list[
     """
     k = len(log.activities)
     case, last, follower, first = _decisions(log)
+    # As many as independent cases that all weigh alike would tell as much.
+    mass = weight * weight.sum() / (weight**2).sum()
     tests = max(1, (k + 1) * len(features))
     likely: dict[int, list[tuple[float, Feature]]] = {}
     for at in range(k + 1):
         rows = np.flatnonzero((last == at) & (first == 1))
         for feature in features:
-            p = _dependence(feature.level[case[rows]], follower[rows], len(feature.labels), k + 1)
+            p = _dependence(feature.level[case[rows]], follower[rows], mass[case[rows]], len(feature.labels), k + 1)
             if p * tests <= CHANCE:
                 likely.setdefault(at, []).append((p, feature))
     if not likely:
         return []
-    # As many as independent cases that all weigh alike would tell as much.
-    mass = weight * weight.sum() / (weight**2).sum()
     steps = Steps(case, last, follower, *_held_out_chances(log, weight, routes), mass)
     found: list[RouteEffect] = []
     for at in sorted(likely):
@@ -105,13 +105,13 @@ def _decisions(log: LogColumns) -> tuple[Int, Int, Int, Int]:
     return case, last, follower, first
 
 
-def _dependence(level: Int, follower: Int, levels: int, followers: int) -> float:
+def _dependence(level: Int, follower: Int, mass: Float, levels: int, followers: int) -> float:
     """Chance of a dependence of level and follower at least as strong if there were none."""
     rows = np.flatnonzero(level >= 0)
     if len(rows) < _FEWEST:
         return 1.0
-    table = np.zeros((levels, followers))
-    np.add.at(table, (level[rows], follower[rows]), 1.0)
+    cell = level[rows] * followers + follower[rows]
+    table = np.bincount(cell, mass[rows], levels * followers).reshape(levels, followers)
     table = table[table.sum(axis=1) > 0]
     # Seldom followers are taken together, so that the statistic has its limiting distribution.
     common = table.sum(axis=0) >= _EXPECTED * len(table)
@@ -168,19 +168,22 @@ def _at_point(log: LogColumns, steps: Steps, at: int, features: list[Feature]) -
     kinds, kind = np.unique(steps.kind[rows], return_inverse=True)
     chance = np.maximum(steps.chance[kinds], 1e-9)
     chance /= chance.sum(axis=1, keepdims=True)
-    _, number = np.unique(case, return_inverse=True)
-    part = number * _FOLDS // max(int(number.max()) + 1, 1)
-    everything = float(-np.log2(chance[kind, follower]).sum())
+    cases, number = np.unique(case, return_inverse=True)
+    weighs = steps.mass[cases]
+    part = number * _FOLDS // max(len(cases), 1)
+    mass = steps.mass[case]
+    everything = float(-(mass * np.log2(chance[kind, follower])).sum())
     found: list[RouteEffect] = []
     for feature in features[: 2 * _MOST]:
-        here = _Decisions.of(chance, kind, feature.level[case], follower, steps.mass[case], len(feature.labels))
+        here = _Decisions.of(chance, kind, feature.level[case], follower, mass, len(feature.labels))
         best, chosen, tilted = 0.0, 0.0, np.zeros((0, 0, 0))
         for shrinkage in _SHRINKAGES:
             trial = np.stack([_tilt(here.chance, here.factors(part != held, shrinkage), here.level) for held in _PARTS])
             gains = np.bincount(number, np.log2(trial[part, here.cell, follower] / chance[kind, follower]))
-            error = float(gains.std() / np.sqrt(len(gains)))
-            gain = float(gains.sum())
-            if gains.mean() > _ERRORS * error and gain > max(best, _LEAST * everything):
+            gain = float((weighs * gains).sum())
+            mean = gain / weighs.sum()
+            error = float(np.sqrt((weighs * (gains - mean) ** 2).sum() * (weighs**2).sum() / weighs.sum() ** 3))
+            if mean > _ERRORS * error and gain > max(best, _LEAST * everything):
                 best, chosen, tilted = gain, shrinkage, trial
         if not best:
             continue
