@@ -44,7 +44,7 @@ def fading(log: LogColumns, weight: Float, shown: Float, side: Bool) -> tuple[Fl
     """
     known = shown >= SETTLED
     settled = np.flatnonzero(known)
-    if len(settled) < max(_FEWEST, log.cases // 2):
+    if len(settled) < max(_FEWEST, log.cases // 4):
         return weight, 0.0
     grams = _grams(log, _in_order(log, side))
     worse = np.array([_worse(grams, weight, settled, cut) for cut in _CUTS])
