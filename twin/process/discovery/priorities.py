@@ -143,6 +143,8 @@ def _choices(log: LogColumns, ready: Int, skilled: Bool) -> tuple[Float, Float, 
             at += 1
         waiting: dict[int, tuple[int, int]] = {}
         for a in can[who[row]]:
+            if not queues[a]:
+                continue
             for heap in (queues[a], elders[a]):
                 while heap and started[heap[0][1]]:
                     heapq.heappop(heap)
