@@ -19,10 +19,11 @@ _HALF_LIVES = (1.0, 0.5, 0.25, 0.1, 0.05)
 _CUTS = (0.5, 0.6, 0.7, 0.8)
 _AHEAD = 0.2
 """From the cases before each cut, so many after it are foretold."""
-_GAIN = 0.02
+_GAIN = 0.2
 _LOSS = 0.01
 """Old cases weigh less if that foretells better by so much on the mean (logarithms), more than the cuts differ, and
-nowhere worse by more than the other."""
+nowhere worse by more than the other. Small changes often turn back: in the first half of BPIC 2012 the past foretells
+better by 0.15 if it fades within weeks, in the whole log worse by 0.09."""
 _LEAST_NOISE = 0.01
 _FEWEST = 32
 """Cases that a log must have, and after which a case may weigh half at the earliest."""
