@@ -48,6 +48,7 @@ class Options:
         seed: of the simulations that compare the rivals.
         name: of the log, for the record.
         compare: whether rivals are compared at all; else the first that can be fitted is taken, which is faster.
+        lately: whether the latest cases alone may be the better rival where a process has changed.
         report: told what is being done, for a progress display.
     """
 
@@ -57,6 +58,7 @@ class Options:
     seed: int = 1
     name: str = ""
     compare: bool = True
+    lately: bool = True
     report: Callable[[str], None] = lambda _: None
 
 
@@ -98,7 +100,7 @@ def discover(log: EventLog, *, options: Options | None = None) -> DiscoveredProc
     parts = fit_parts(columns, options, log)
     splits = inner_splits(log) if options.compare else []
     # Where a process has changed, earlier cuts tell how it was: the last one counts.
-    changed = bool(splits) and has_changed(parts.settled)
+    changed = options.lately and bool(splits) and has_changed(parts.settled)
     splits = splits[:1] if changed else splits
     tables, noises = [], []
     for number, (early, later, by_time) in enumerate(splits):

@@ -166,7 +166,7 @@ def _means(level: Int, value: Float, case: Int, levels: int) -> Float:
     between = float((size * (own - centre) ** 2).sum() - within * (int((size > 0).sum()) - 1)) / max(len(mean), 1)
     if between <= 0:
         return np.zeros(levels)
-    return np.where(size > 0, (own - centre) * size / (size + within / between), 0.0)
+    return (own - centre) * (size / (np.maximum(size, 1) + within / between))
 
 
 def _held_out(level: Int, value: Float, case: Int, levels: int) -> float:
