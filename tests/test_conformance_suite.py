@@ -121,4 +121,4 @@ def command_line(tmp_path: Path, profile: str, traces: int, events: int) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES[:2])
 def test_suite_command_line_qualifies(tmp_path, profile):
-    command_line(tmp_path, profile, 10, 200)
+    command_line(tmp_path, profile, 2, 400)  # a process for each trace; what they may hold is tested within one
