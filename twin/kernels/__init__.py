@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
+from numba import types
 
 
 def _source_digest() -> str:
@@ -33,22 +36,46 @@ def cache_folder() -> Path:
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(cache_folder())
 
-kernel = numba.njit(cache=True, _nrt=False)
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Numba's decorator, but for kernels that call the function with constants.
+
+    Numba compiles a function anew for every combination of constants it is called with; this one takes them for the
+    integers they are, and compiles once. The hook is private to Numba; without it everything only compiles longer.
+
+    Args:
+        options: as of `numba.njit`.
+    """
+    decorate = numba.njit(**options)
+
+    def decorated(function: Callable[..., Any]) -> Any:
+        dispatcher = decorate(function)
+        template = getattr(dispatcher, "get_call_template", None)
+        if template is not None:
+            dispatcher.get_call_template = lambda args, kws: template(
+                tuple(map(types.unliteral, args)), {name: types.unliteral(kind) for name, kind in kws.items()}
+            )
+        return dispatcher
+
+    return decorated
+
+
+kernel = njit(cache=True, _nrt=False)
 """Decorator of a kernel that borrows its arrays from Python and allocates none.
 
 Without Numba's reference counts, which helpers that take arrays cause in inner loops, such a kernel is about twice as
 fast. The option is private to Numba; a version without it fails at import, and then this line becomes plain `njit`.
 """
 
-inlined = numba.njit(cache=True, _nrt=False, forceinline=True)
+inlined = njit(cache=True, _nrt=False, forceinline=True)
 """Decorator of a helper that is copied into every kernel that calls it: a call would pass some seventy words."""
 
 _CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") != "0"
 
-part = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+part = njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """Decorator of a function that only kernels call: not copied into them, and not compiled for calls from Python."""
 
-inlined_part = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=not _CHECKED)
+inlined_part = njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=not _CHECKED)
 """Decorator of a helper that only kernels call, and that is copied into them.
 
 Where bounds are checked speed does not matter, and large functions full of checks would compile for minutes.

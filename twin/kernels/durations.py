@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import inlined
+from twin.kernels import inlined, njit
 from twin.kernels.philox import unit32
 from twin.kernels.timers import INDEX
 

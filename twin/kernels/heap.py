@@ -7,7 +7,7 @@ return the new size; the caller keeps it.
 
 from __future__ import annotations
 
-from numba import njit
+from twin.kernels import njit
 
 
 @njit(cache=True)

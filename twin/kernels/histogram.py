@@ -6,8 +6,8 @@ Values below 128 have a bucket each. A bucket stands for its middle, so the rela
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from twin.kernels import njit
 from twin.kernels.borrowing import bit_length
 
 SUB_BUCKETS = 64

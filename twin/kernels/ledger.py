@@ -8,7 +8,8 @@ transfer fee ppm). Side is 1 for a buy and -1 for a sell.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from twin.kernels import njit
 
 NO_SLOT = -1
 POOL_FULL = -2

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import kernel
+from twin.kernels import kernel, njit
 
 _SMALL = 24
 """Up to so many rows an account's orders are sorted in place; above, they are summed in a table of all instruments."""

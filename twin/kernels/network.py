@@ -17,9 +17,8 @@ multiplication, and an index known not to be negative no test.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import inlined, kernel
+from twin.kernels import inlined, kernel, njit
 from twin.kernels.durations import HISTOGRAM_BINS, bin_of, sample
 from twin.kernels.philox import block, unit32
 from twin.kernels.timers import INDEX, LAST_SEQUENCE, NEVER, SLOT_BITS, SLOT_MASK, double, set_leaf

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import histogram, ledger
+from twin.kernels import histogram, ledger, njit
 from twin.kernels.borrowing import borrow, prefetch
 from twin.kernels.order_codes import (
     ACK,

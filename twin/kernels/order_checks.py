@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import ledger
+from twin.kernels import ledger, njit
 from twin.kernels.order_codes import (
     I_BOARD,
     I_LARGEST_LIMIT,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import philox
+from twin.kernels import njit, philox
 from twin.kernels.borrowing import borrow, prefetch
 from twin.kernels.order_codes import CANCEL, IN_PATH, KIND_SHIFT, LOGIN, NETWORK, NIL, ORDER, ROW_SHIFT
 from twin.kernels.order_reports import words

@@ -8,9 +8,8 @@ finished, so scratch need not grow with what waits.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import philox
+from twin.kernels import njit, philox
 from twin.kernels.borrowing import borrow, prefetch
 from twin.kernels.order_checks import suitable, verify
 from twin.kernels.order_codes import (

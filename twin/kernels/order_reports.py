@@ -8,9 +8,8 @@ every scenario. All answers to an order take the same time back, as on one conne
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import philox
+from twin.kernels import njit, philox
 from twin.kernels.order_codes import (
     CANCEL_REJECT,
     NIL,

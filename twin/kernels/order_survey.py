@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import histogram
+from twin.kernels import histogram, njit
 from twin.kernels.borrowing import borrow
 from twin.kernels.order_codes import (
     H_CHECKS,

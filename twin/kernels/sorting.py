@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from twin.kernels import njit
 from twin.kernels.borrowing import bit_length
 
 _DIGIT = 11

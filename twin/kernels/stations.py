@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from twin.kernels import njit
 
 HEAD, TAIL, BUSY, NOW, SERVERS, BUSY_NS, CAPACITY_NS, STARTED, RELEASED, SLOT_NS, SLOT, USED = range(12)
 """Queue head and tail; number in service; last `until`; servers (or messages per slot of a pacer; -1 = no limit);

@@ -13,9 +13,8 @@ node `leaves`. With room for `n` timers it has 4 * n entries, and it starts fill
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import inlined
+from twin.kernels import inlined, njit
 
 NEVER = np.int64((1 << 62) - 1)
 """Later than every instant; twice the difference of two times must fit."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from twin.kernels import kernel
+from twin.kernels import kernel, njit
 from twin.kernels.philox import uniform, uniform2
 
 MS = 1_000_000

@@ -8,9 +8,7 @@ is under way when that falls goes on. Times are int64 ns since 1970 UTC; `draw` 
 
 from __future__ import annotations
 
-from numba import njit
-
-from twin.kernels import kernel
+from twin.kernels import kernel, njit
 from twin.kernels.heap import push, remove
 from twin.kernels.philox import uniform
 from twin.kernels.workforce import MONDAY_SHIFT, MS, SLOT, SLOTS, STEP, TIME, next_time, release
