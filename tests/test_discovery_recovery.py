@@ -91,7 +91,7 @@ def test_what_is_simulated_is_nearer_than_a_replay(log):
                 .as_dict()
                 .values()
             )
-            for r in range(5)
+            for r in range(20)
         ],
         axis=0,
     )

@@ -12,10 +12,26 @@ from twin.process.discovery.model import Arrivals
 from twin.randomness import Stream, Streams
 
 HOURS = 168
-_HALF_LIVES = (0.0, 26.0, 13.0, 8.0, 4.0, 2.0, 1.0)
+_HALF_LIFE = 13.0
+_OF_SPAN = 0.15
+"""A week loses half its weight in the level of arrivals in so many weeks, or in this part of the log if that is longer.
+
+Assumed, from 22 real and made-up logs cut at 411 instants: so the level of the next quarter of the time was forecast
+best (mean error of its logarithm 0.133; all weeks alike 0.159; 13 weeks in logs of any length 0.138, 4 weeks 0.170). A
+half life chosen by the past errors of each log did worse (0.185): some weeks up and down look like a lasting change.
+"""
+_FAR = 3.0
+"""Likewise: with weeks farther out weighing less, the geometric mean over the logs of that error was 4% less."""
+_MAD = 1.4826
+_ROUNDS = 20
+_FEWEST_WEEKS = 4
+_WHOLE = 0.3
+"""A week with a smaller part of the usual hours says too little to stand for itself."""
 _AHEAD = 0.25
 """Forecasts are tried over a quarter of what lies before them; a trend is taken to go on as long, not longer."""
 _SURE_SLOPE = 3.0
+_SURE_HALF = 2.0
+"""Standard errors: of the slope of the whole log, and of those of its halves."""
 _MILLION = 1_000_000
 _LEAST_SHOWN = (0.7, 0.3)
 """Stretches in which a log shows fewer of the cases are left out, if half of it remains."""
@@ -46,7 +62,7 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int, shut: Int | No
             usable, until = some, int(first[some].max())
             break
     until = cut if bool(usable.all()) and cut - until < min(DAY, _LULL * (cut - begin)) else until
-    seen = usable & (first <= until)
+    seen = first <= until
     times, mass = first[seen], weight[seen]
     profile = profile_of_week(times, mass, begin, max(until, begin + HOUR), shut)
     days, counts, exposure = _daily(times, mass, profile, begin, until)
@@ -55,7 +71,8 @@ def fit_arrivals(first: Int, weight: Float, begin: int, cut: int, shut: Int | No
     level = _level(days, counts, exposure, days[-1] + 1.0, half_life)
     if slope:
         level = _trend_level(*_trend(days, counts, exposure)[:2], days[-1:] + 1.0, np.ones(1))
-    level = level if level > 0 else _level(days, counts, exposure, days[-1] + 1.0, 0.0)
+    if level <= 0 and exposure.sum() > 0:
+        level = float(counts.sum() / exposure.sum())
     # A log of one instant says nothing of a rate: its cases are taken as one day's.
     level = level if level > 0 else float(mass.sum()) / (DAY / HOUR)
     gaps = _gaps(times, profile, shut)
@@ -121,10 +138,33 @@ def _daily(times: Int, mass: Float, profile: Float, begin: int, until: int) -> t
 
 
 def _level(days: Float, counts: Float, exposure: Float, at: float, half_life: float) -> float:
-    """Arrivals per operational hour, older days weighing less."""
-    weight = np.ones(len(days)) if not half_life else 0.5 ** ((at - days) / (7.0 * half_life))
-    total = float((weight * exposure).sum())
-    return float((weight * counts).sum()) / total if total > 0 else 0.0
+    """Arrivals per operational hour: the mean of weeks, older ones weighing less, and less those out of the ordinary.
+
+    A week farther than three robust standard deviations from the median (a feast, a campaign) counts as if it lay there
+    (P. J. Huber 1964). Fewer than four whole weeks are taken together.
+    """
+    week = ((at - 1.0 - days) // 7.0).astype(np.int64)
+    hours = np.bincount(week, exposure)
+    arrived = np.bincount(week, counts)
+    used = hours > _WHOLE * np.median(hours[hours > 0]) if (hours > 0).any() else hours > 0
+    if used.sum() < _FEWEST_WEEKS:
+        total = float(exposure.sum())
+        return float(counts.sum()) / total if total > 0 else 0.0
+    mass = (hours * (0.5 ** (np.arange(len(hours)) / half_life) if half_life else 1.0))[used]
+    rate = arrived[used] / hours[used]
+    level = _middle(rate, mass)
+    reach = _FAR * max(_MAD * _middle(np.abs(rate - level), mass), 1e-9 * level)
+    for _ in range(_ROUNDS):
+        counted = mass * np.minimum(1.0, reach / np.maximum(np.abs(rate - level), 1e-300))
+        level = float((rate * counted).sum() / counted.sum())
+    return level
+
+
+def _middle(values: Float, mass: Float) -> float:
+    """Weighted median."""
+    order = np.argsort(values)
+    total = np.cumsum(mass[order])
+    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
 
 
 def _trend(days: Float, counts: Float, exposure: Float) -> tuple[float, float, float]:
@@ -160,10 +200,10 @@ def _trend_level(base: float, slope: float, days: Float, exposure: Float) -> flo
 
 
 def _choose_level(days: Float, counts: Float, exposure: Float) -> tuple[float, float, float]:
-    """The half life that best forecast the level of the next quarter from many origins; a slope; their error.
+    """The half life of the level's memory, a slope, and the error of forecasts of the next quarter from earlier days.
 
-    A trend (slope of the logarithm a day, 0 = none) must forecast better than the best half life by more than chance
-    explains, and be surely there.
+    A trend (slope of the logarithm a day, 0 = none) must go through both halves of the log, and forecast better than
+    the level by more than chance explains.
     """
     span = len(days)
     origins = [o for o in range(int(0.35 * span), int(0.85 * span), max(1, span // 24)) if o >= 5]
@@ -177,23 +217,33 @@ def _choose_level(days: Float, counts: Float, exposure: Float) -> tuple[float, f
         sound = (actual > 0) & (found > 0)
         return np.abs(np.log(np.where(sound, found, np.nan) / np.where(sound, actual, 1.0)))
 
-    errors = {
-        half_life: error(lambda o, _, h=half_life: _level(days[:o], counts[:o], exposure[:o], float(o), h))  # type: ignore[misc]
-        for half_life in _HALF_LIVES
-    }
-    best = 0.0
-    for half_life, mine in errors.items():
-        if half_life and _surely_less(mine, errors[0.0]) and np.nanmean(mine) < np.nanmean(errors[best]):
-            best = half_life
-    chosen, slope = errors[best], 0.0
-    _, steep, sure = _trend(days, counts, exposure)
-    if sure > _SURE_SLOPE:
+    def half_life_after(length: int) -> float:
+        return max(_HALF_LIFE, round(_OF_SPAN * length / 7.0, 1))
+
+    chosen = error(lambda o, _: _level(days[:o], counts[:o], exposure[:o], float(o), half_life_after(o)))
+    half_life, slope = half_life_after(span), _lasting_slope(days, counts, exposure)
+    if slope:
         past = {o: _trend(days[:o], counts[:o], exposure[:o])[:2] for o in origins}
         trend = error(lambda o, s: _trend_level(*past[o], days[o:s], exposure[o:s]))
-        if _surely_less(trend, errors[0.0]) and np.nanmean(trend) < np.nanmean(chosen):
-            chosen, best, slope = trend, 0.0, steep
+        if _surely_less(trend, chosen):
+            chosen, half_life = trend, 0.0
+        else:
+            slope = 0.0
     seen = chosen[np.isfinite(chosen)]
-    return best, slope, 1.2533 * float(seen.mean()) if len(seen) else 0.0
+    return half_life, slope, 1.2533 * float(seen.mean()) if len(seen) else 0.0
+
+
+def _lasting_slope(days: Float, counts: Float, exposure: Float) -> float:
+    """The slope of a trend that is surely there, in both halves of the log alike; else 0."""
+    half = len(days) // 2
+    _, slope, sure = _trend(days, counts, exposure)
+    (_, one, sure_one), (_, two, sure_two) = (
+        _trend(days[part], counts[part], exposure[part]) for part in (slice(half), slice(half, None))
+    )
+    if min(sure / _SURE_SLOPE, sure_one / _SURE_HALF, sure_two / _SURE_HALF) <= 1.0 or one * two <= 0:
+        return 0.0
+    error = float(np.hypot(one / sure_one, two / sure_two))
+    return slope if abs(one - two) <= _SURE_HALF * error else 0.0
 
 
 def _surely_less(mine: Float, plain: Float) -> bool:

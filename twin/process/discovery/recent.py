@@ -9,7 +9,7 @@ from twin.process.discovery.columns import SECOND, Float, LogColumns
 from twin.process.eventlog.log import EventLog
 from twin.process.eventlog.split import split_by_case
 
-SHARES = {"latest half": 0.5, "latest quarter": 0.25}
+SHARES = {"latest half": 0.5}
 """Parts of the cases, by their first instants, that rival with all of them; by the name that a rival gets."""
 _BLOCKS = 12
 _SURE = 0.01
