@@ -165,12 +165,11 @@ def test_a_log_of_some_hours_goes_on_as_it_was_and_not_a_week_later(structure):
     assert hours == pytest.approx(2.0, rel=0.2)
 
 
-def test_a_week_out_of_the_ordinary_hardly_moves_the_level():
-    rng = np.random.default_rng(6)
-    weeks = [_arrivals(rng, 1, 0.0, per_week=n) + i * WEEK for i, n in enumerate([60] * 15 + [5, 8] + [60] * 5)]
-    times = np.concatenate(weeks)
-    fitted = fit_arrivals(times, np.ones(len(times)), START, START + 22 * WEEK)
-    assert fitted.per_week == pytest.approx(60, rel=0.08)
+def test_weeks_out_of_the_ordinary_hardly_move_the_level():
+    sizes = [60, 62, 58, 61] * 4 + [5, 8] + [60, 59, 61, 60, 62]
+    times = np.concatenate([START + i * WEEK + np.arange(n) * (WEEK // n) for i, n in enumerate(sizes)])
+    fitted = fit_arrivals(times, np.ones(len(times)), START, START + len(sizes) * WEEK)
+    assert fitted.per_week == pytest.approx(60, rel=0.03)
     assert fitted.growth == 0.0
 
 
@@ -183,10 +182,10 @@ def test_the_level_follows_a_lasting_change_with_a_half_life_of_a_quarter_year()
 
 
 def test_arrivals_of_a_weekend_before_the_cut_are_counted_though_few_of_them_are_shown():
-    times = START + np.arange(0, 30 * 7 * 24, 2) * (DAY // 24)
+    times = START + np.arange(0, 5 * 7 * 24, 2) * (DAY // 24)
     weight = np.ones(len(times))
-    dip = (times >= START + 29 * WEEK + 2 * DAY) & (times < START + 29 * WEEK + 4 * DAY)
+    dip = (times >= START + 4 * WEEK + 2 * DAY) & (times < START + 4 * WEEK + 4 * DAY)
     kept = ~dip | (np.arange(len(times)) % 4 == 0)
     weight[dip] = 4.0
-    fitted = fit_arrivals(times[kept], weight[kept], START, START + 30 * WEEK)
-    assert fitted.per_week == pytest.approx(84, rel=0.01)
+    fitted = fit_arrivals(times[kept], weight[kept], START, START + 5 * WEEK)
+    assert fitted.per_week == pytest.approx(84, rel=0.02)

@@ -150,7 +150,8 @@ def _level(days: Float, counts: Float, exposure: Float, at: float, half_life: fl
     if used.sum() < _FEWEST_WEEKS:
         total = float(exposure.sum())
         return float(counts.sum()) / total if total > 0 else 0.0
-    mass = (hours * (0.5 ** (np.arange(len(hours)) / half_life) if half_life else 1.0))[used]
+    age = np.arange(len(hours)) / half_life if half_life else np.zeros(len(hours))
+    mass = np.asarray(hours * 0.5**age, np.float64)[used]
     rate = arrived[used] / hours[used]
     level = _middle(rate, mass)
     reach = _FAR * max(_MAD * _middle(np.abs(rate - level), mass), 1e-9 * level)
