@@ -48,6 +48,7 @@ def dates_of(calls):
     return month_dates(calls.first_day, calls.days)
 
 
+@pytest.mark.slow
 def test_a_known_centre_is_predicted_inside_its_bands(house):
     fitted, actual, _ = house
     found = predict(fitted, dates_of(actual), runs=30, actual=actual)
@@ -79,6 +80,7 @@ def test_scores_beside_naive_forecasts_keep_their_books(house):
         roll(PARAMETERS, [1])
 
 
+@pytest.mark.slow
 def test_calibration_leaves_a_centre_with_fixed_agents_as_it_is(house):
     fitted, _, past = house
     settled = calibrate(fitted, past, runs=3)

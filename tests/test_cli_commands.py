@@ -243,7 +243,8 @@ def test_money_that_appears_and_a_worker_that_dies_are_status_1(twin, tmp_path):
     assert result.stderr.splitlines()[-1].startswith("error: a worker process died")
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_cleanly_with_status_130(drivers, tmp_path, workers):
     marks = tmp_path / "marks"
     marks.mkdir()

@@ -80,7 +80,7 @@ def flow(count: int, seed: int, *, width: int = 40, drift: float = 0.02) -> np.n
     return records_of([rows[i] for i in np.argsort(times, kind="stable")[:count]])
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 def test_reports_equal_those_of_a_plain_book(seed):
     records = flow(100_000, seed, drift=(0.0, 0.02, 0.3)[seed - 1])
     expected = ReportBook().run(records)

@@ -50,7 +50,7 @@ def qualify(profile: str, *, seed: int = 42, traces: int = 8, events: int = 200)
     )
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", [PROFILES[0], *(pytest.param(p, marks=pytest.mark.slow) for p in PROFILES[1:])])
 def test_suite_profile_qualifies(profile):
     result = qualify(profile)
     assert result.qualified, result.to_dict()["checks"]

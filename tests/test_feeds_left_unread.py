@@ -53,6 +53,7 @@ def test_the_thread_of_a_reader_ends_with_it(tmp_path: Path) -> None:
         assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_a_process_that_leaves_a_reader_ends_in_peace(tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text("a\n" + "1234567\n" * (20 * BLOCK // 16))

@@ -52,6 +52,7 @@ def test_bands_cover_the_truth_at_their_nominal_rate(origins, measure):
         assert abs(share - band) <= 3.5 * np.sqrt(band * (1 - band) / n) + 0.05
 
 
+@pytest.mark.slow
 def test_a_wrong_forecast_fails_the_same_check(origins):
     """Power: ensembles of half the spread, or off by two spreads, are caught."""
     m = MEASURES.index("arrivals")
@@ -64,6 +65,7 @@ def test_a_wrong_forecast_fails_the_same_check(origins):
         assert np.nanmean(covered(np.array(pit), 0.8)) < 0.8 - 3.5 * np.sqrt(0.16 / n) - 0.05
 
 
+@pytest.mark.slow
 def test_twin_beats_climatology_and_persistence_on_the_load(origins):
     scores = {score.measure: score for score in evaluate(origins)}
     assert scores["wip"].skill["persistence"].value > 0

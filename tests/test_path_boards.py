@@ -32,6 +32,7 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
     return made
 
 
+@pytest.mark.slow
 def test_every_exchange_has_gateways_of_its_own(house: House) -> None:
     assert house.path.station_names[-3:] == ("sse", "szse", "bse")
     rows = [[house.order(OPEN + k, instrument=i) for k in range(3)] for i in (0, 1, 3)]
@@ -48,6 +49,7 @@ def test_every_exchange_has_gateways_of_its_own(house: House) -> None:
         assert {(sent[row[k]] - OPEN) // SECOND for row in rows} == {k}
 
 
+@pytest.mark.slow
 def test_a_closed_gateway_to_beijing_stops_nobody_else(house: House) -> None:
     house.path.set_capacity("bse", 0)
     orders = [house.order(OPEN, instrument=i) for i in (0, 1, 3, 4)]

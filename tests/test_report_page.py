@@ -126,6 +126,7 @@ def test_direction_of_a_measure_decides_what_is_worse(page):
     assert meaning["Orders refused"] == "= no change"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_page_asks_nobody_for_anything(page, chinese, language):
     path = page if language == "en" else chinese
@@ -141,6 +142,7 @@ def test_ids_in_the_page_are_unique(page):
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_chinese_page_has_no_english_label_of_the_registry(chinese):
     said = " ".join(read(chinese).texts)
     left = [m.label_en for m in REGISTRY.values() if m.label_en in said]

@@ -144,7 +144,7 @@ def test_a_dead_worker_is_one_clear_error_and_finished_work_is_kept(tmp_path, ma
     assert outcome.run.table("measures").equals(run(tmp_path / "o", request(3))[0].run.table("measures"))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_error_of_the_simulation_arrives_as_it_was(tmp_path, marks, workers):
     (marks / "leak").touch()
     with pytest.raises(ConservationError, match="ledger: 1 fen has appeared"):
@@ -173,7 +173,8 @@ def wait_for(condition, seconds=30):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_run_leaves_nothing_readable_and_goes_on_from_what_was_finished(tmp_path, marks, workers):
     (marks / "wait").touch()
     out = tmp_path / "runs"
