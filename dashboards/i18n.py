@@ -263,7 +263,6 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "discover_name_delays": (" with delays", "，含外部延迟"),
     "discover_name_whole": (", whole routes", "，整条路径"),
     "discover_name_latest_half": (", latest half of the cases", "，最近一半案例"),
-    "discover_name_latest_quarter": (", latest quarter of the cases", "，最近四分之一案例"),
     "discover_written": ("written: {path}", "已写入：{path}"),
     "discover_picture": ("picture: {path}", "图片：{path}"),
     "discover_map_log": ("{name}: the log", "{name}：日志"),
