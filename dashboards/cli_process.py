@@ -133,6 +133,7 @@ def run(
         _log_to_write(log)
     loaded = load(file, parameters, pool, history)
     plan = _plan(loaded, days, cases, replications, seed, start)
+    loaded = _with_assumed_days(loaded, plan)
     result = _simulate(loaded, plan, log, language)
     written = _write(loaded, result, out, colour, language)
     if log is not None:
@@ -174,6 +175,22 @@ def _plan(
         come = case_times(loaded.model, Streams(seed), calendar, cases=_CASES, fewer=True)
         cases = max(1, int((come < _YEARS).sum()))
     return Plan(days, cases, replications, seed, calendar)
+
+
+def _with_assumed_days(loaded: Loaded, plan: Plan) -> Loaded:
+    """With a note if the run goes beyond the days of which the exchange has said whether it trades."""
+    from dataclasses import replace
+
+    from twin.clock import DAY
+    from twin.process.entries import case_times
+    from twin.process.notes import note
+    from twin.randomness import Streams
+
+    if plan.calendar is None:
+        return loaded
+    come = case_times(loaded.model, Streams(plan.seed), plan.calendar, days=plan.days, cases=plan.cases)
+    known = plan.calendar.assumes(plan.days or (int(come[-1]) // DAY if len(come) else 0))
+    return loaded if known is None else replace(loaded, notes=(*loaded.notes, note("days_assumed", known=known)))
 
 
 def _calendar(start: str | None) -> WorkCalendar | None:

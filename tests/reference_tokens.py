@@ -145,7 +145,7 @@ class ReferenceTokens:
         self.gathered: dict[str, list[Token]] = {n: [] for n in model.nodes}
         self.batch_timer = {n: Token(None, "timer", n) for n in model.nodes}
         self.flagged: list[Case] = []
-        self.hours = {n: calendar.hours(c, -7, calendar.last_known(days + 400)) for n, c in model.calendars.items()}
+        self.hours = {n: calendar.hours(c, -7, days + 400) for n, c in model.calendars.items()}
         self.tables: dict[int, Any] = {}
         self.ways = {n: self.ways_into(n) for n, node in model.nodes.items() if isinstance(node, Join)}
         self.next_of = {n: self.referred(n) for n in model.nodes}

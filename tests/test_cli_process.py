@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bpmn_documents import document, flows
 from lxml import etree
 
 from dashboards.cli import app, execute
+from twin.clock import calendar_bounds
 from twin.process.eventlog.files import read_log
 
 BODY = '<startEvent id="s"/>\n<task id="A" name="Sign"/>\n<serviceTask id="B" name="Book"/>\n<endEvent id="e"/>\n'
@@ -59,6 +61,15 @@ def test_wrong_file_is_one_line_with_its_place(cli, tmp_path):
     assert cli("run", "service-desk", "--days", 1, "--cases", 5)[0] == 2
     assert "not a date" in cli("run", "service-desk", "--days", 1, "--start", "x")[2]
     assert "not a form" in cli("convert", "service-desk", "x.txt")[2]
+
+
+def test_days_whose_holidays_are_not_announced_are_said_to_be_assumed(cli):
+    last = calendar_bounds()[1]
+    early, late = last - dt.timedelta(days=60), last - dt.timedelta(days=5)
+    assert "known until" not in cli("run", "service-desk", "--days", 10, "--replications", 2, "--start", early)[2]
+    status, _, err = cli("run", "service-desk", "--days", 10, "--replications", 2, "--start", late)
+    assert status == 0
+    assert f"known until {last}" in err
 
 
 def test_draw_writes_a_drawing(cli, diagram):

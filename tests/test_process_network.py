@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from process_models import SECOND, poisson_times, requests_at, station
 
-from twin.clock import DAY, HOUR, MINUTE, at
+from twin.clock import DAY, HOUR, MINUTE, at, calendar_bounds
 from twin.contracts import OutcomeKind, Requests, Segment
 from twin.errors import CapacityError, ScenarioError
 from twin.process.arrivals import Profile, arrivals
@@ -166,6 +166,16 @@ def test_windows_skip_the_national_holiday():
     days = [t // DAY for t in network.advance(20 * DAY).time.tolist()]
     # 30 September 2024: next trading day 8 October; those after the window are registered then and trade on the 9th.
     assert days == [8, 9]
+
+
+def test_a_process_runs_to_the_end_of_the_exchanges_calendar_and_beyond():
+    last = calendar_bounds()[1]
+    network = ProcessNetwork(parse_process(WINDOW), Streams(1), WorkCalendar(last))
+    network.submit(requests_at([at("10:00")]))
+    (tradable,) = network.advance(10 * DAY).time.tolist()
+    date = last + dt.timedelta(days=tradable // DAY)
+    assert tradable % DAY == at("09:15")
+    assert last < date <= last + dt.timedelta(days=5) and date.weekday() < 5 and (date.month, date.day) != (1, 1)
 
 
 def test_staff_change_takes_effect_at_once():

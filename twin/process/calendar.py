@@ -21,6 +21,9 @@ Days = Literal["trading", "every"] | frozenset[int]
 class WorkCalendar:
     """Days counted from day 0, whose midnight is time 0.
 
+    The exchange announces its holidays a year at a time: days after the last one announced are assumed to be trading
+    days from Monday to Friday, but for 1 January.
+
     Args:
         day: the calendar day 0; without it every day is a trading day and day 0 a Monday (for models outside any
             calendar).
@@ -41,14 +44,17 @@ class WorkCalendar:
         if days == "every" or self.day is None:
             return True
         if offset not in self._known:
-            self._known[offset] = is_trading_day(self.day + dt.timedelta(days=offset))
+            date = self.day + dt.timedelta(days=offset)
+            known = date <= calendar_bounds()[1]
+            self._known[offset] = (
+                is_trading_day(date) if known else date.weekday() < 5 and (date.month, date.day) != (1, 1)
+            )
         return self._known[offset]
 
-    def last_known(self, offset: int) -> int:
-        """The day `offset`, or the last before it for which the exchange's calendar is known."""
-        if self.day is None:
-            return offset
-        return min(offset, (calendar_bounds()[1] - self.day).days)
+    def assumes(self, last: int) -> dt.date | None:
+        """The last date of the exchange's calendar, if the day `last` lies after it."""
+        known = calendar_bounds()[1]
+        return known if self.day is not None and self.day + dt.timedelta(days=last) > known else None
 
     def intervals(self, start: int, end: int, days: Days, first: int, last: int) -> list[tuple[int, int, int]]:
         """Intervals [start, end) of time of day on the days first..last, as (from, to, midnight of its day) in ns."""

@@ -194,30 +194,33 @@ def windows(model: ProcessModel, calendar: WorkCalendar, last_day: int) -> tuple
 
 def capacity_steps(
     pool: Pool, calendar: WorkCalendar, first_day: int, last_day: int, hours: Calendar | None = None
-) -> list[tuple[int, int]]:
-    """Instants in the days first_day..last_day at which a pool's staff changes, and the staff from then on.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Instants (ns) in the days first_day..last_day at which a pool's staff changes, and the staff from then on.
 
     The first of day 0 is at time 0 and holds the staff present then. `hours` are those of a pool with a calendar.
     """
     low, high = first_day * DAY, (last_day + 1) * DAY
-    change: dict[int, int] = {low: 0}
+    times, change = [np.array([low])], [np.zeros(1, np.int64)]
+
+    def present(starts: NDArray[np.int64], ends: NDArray[np.int64], staff: int) -> None:
+        times.extend((starts, ends))
+        change.append(np.repeat((staff, -staff), len(starts)))
+
     # Two days back, so that the staff of the night before is known and only true changes are reported.
-    present = [
-        (start, end, shift.staff)
-        for shift in pool.shifts
-        for start, end, _ in calendar.intervals(shift.start, shift.end, shift.days, first_day - 2, last_day)
-    ]
+    for shift in pool.shifts:
+        starts = calendar.days_between(first_day - 2, last_day, shift.days) * DAY + shift.start
+        length = shift.end - shift.start
+        present(starts, starts + (length if length > 0 else length + DAY), shift.staff)
     if hours is not None:
         staff = pool.staff if isinstance(pool.staff, int) else kernel.UNLIMITED
-        present += [(start, end, staff) for start, end in calendar.hours(hours, first_day - 2, last_day + 1)]
-    for start, end, number in present:
-        change[start] = change.get(start, 0) + number
-        change[end] = change.get(end, 0) - number
-    steps, now = [], 0
-    for instant in sorted(change):
-        now += change[instant]
-        if instant <= low and first_day == 0:
-            steps = [(low, now)]
-        elif low <= instant < high and change[instant]:
-            steps.append((instant, now))
-    return steps
+        present(*calendar.hours_table(hours, first_day - 2, last_day + 1), staff)
+    at = np.concatenate(times)
+    order = at.argsort()
+    at, now = at[order], np.concatenate(change)[order].cumsum()
+    # Of changes at one instant only what is left of them counts.
+    final = np.append(at[1:] != at[:-1], True)
+    at, now = at[final], now[final]
+    kept = (at >= low) & (at < high) & (np.diff(now, prepend=0) != 0)
+    if first_day == 0:
+        kept |= at == low
+    return at[kept], now[kept]

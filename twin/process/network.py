@@ -27,6 +27,7 @@ Ints = NDArray[np.int64]
 _FIRST_CASES = 256
 _OUTCOME_BLOCK = 8192
 _FURTHEST_DAY = 3660
+_AHEAD = 4
 
 
 class ProcessNetwork:
@@ -286,16 +287,17 @@ class ProcessNetwork:
         last = self._last_day(until)
         if last < self._planned_days:
             return
-        first, last = self._planned_days, last + 7
+        # Well ahead: laying out a year costs little more than a week.
+        first = self._planned_days
+        last = first + _AHEAD * (last + 7 - first)
         if self.process.has_windows:
             self._windows = windows(self.process.model, self._calendar, last)
-        rows = [
-            (instant, i, staff)
-            for i, pool in enumerate(self.model.pools.values())
-            if (pool.shifts or pool.calendar) and i not in self._overridden
-            for instant, staff in capacity_steps(pool, self._calendar, first, last, self._hours(pool.calendar))
-        ]
-        new = np.asarray(sorted(rows), np.int64).reshape(-1, 3).T
+        new = np.zeros((3, 0), np.int64)
+        for i, pool in enumerate(self.model.pools.values()):
+            if (pool.shifts or pool.calendar) and i not in self._overridden:
+                instants, staff = capacity_steps(pool, self._calendar, first, last, self._hours(pool.calendar))
+                new = np.concatenate([new, [instants, np.full(len(instants), i), staff]], axis=1)
+        new = new[:, np.argsort(new[0], kind="stable")]
         self._set_borders(np.concatenate([self._coming_borders(), new], axis=1))
         self._planned_days = last + 1
 

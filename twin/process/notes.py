@@ -9,6 +9,11 @@ import re
 from functools import cache
 
 NOTES: dict[str, tuple[str, str]] = {
+    # calendars
+    "days_assumed": (
+        "the exchange's holidays are known until {known}: later days are taken as trading days from Monday to Friday.",
+        "交易所休市安排仅公布至 {known}：其后的周一至周五均按交易日处理。",
+    ),
     # event logs
     "mixed_zones": (
         "{n} of {all} {what} name no zone and are taken as UTC; others do.",

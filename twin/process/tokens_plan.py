@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def calendar_tables(model: ProcessModel, work: WorkCalendar, last: int) -> tuple
     columns = [[np.zeros(0, np.int64)] for _ in range(3)]
     firsts = [0]
     for calendar in model.calendars.values():
-        start, end = work.hours_table(calendar, -7, work.last_known(last + _CALENDAR_DAYS))
+        start, end = work.hours_table(calendar, -7, last + _CALENDAR_DAYS)
         done = np.cumsum(end - start) - (end - start)
         for column, values in zip(columns, (start, end, done), strict=True):
             column.append(values)
@@ -70,10 +70,14 @@ def _capacity_rows(
         (instant, k.B_CAPACITY, i, number)
         for i, pool in enumerate(model.pools.values())
         if (pool.shifts or (pool.calendar and not pool.individuals)) and i not in overridden
-        for instant, number in capacity_steps(
-            pool, work, first, last, model.calendars[pool.calendar] if pool.calendar else None
+        for instant, number in _pairs(
+            capacity_steps(pool, work, first, last, model.calendars[pool.calendar] if pool.calendar else None)
         )
     ]
+
+
+def _pairs(columns: tuple[Ints, Ints]) -> Iterable[tuple[int, int]]:
+    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def _duty_rows(model: ProcessModel, staff: Staff, work: WorkCalendar, first: int, last: int) -> list[Row]:
