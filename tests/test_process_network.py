@@ -175,7 +175,9 @@ def test_a_process_runs_to_the_end_of_the_exchanges_calendar_and_beyond():
     (tradable,) = network.advance(10 * DAY).time.tolist()
     date = last + dt.timedelta(days=tradable // DAY)
     assert tradable % DAY == at("09:15")
-    assert last < date <= last + dt.timedelta(days=5) and date.weekday() < 5 and (date.month, date.day) != (1, 1)
+    assert last < date <= last + dt.timedelta(days=5)
+    assert date.weekday() < 5
+    assert (date.month, date.day) != (1, 1)
 
 
 def test_staff_change_takes_effect_at_once():
