@@ -162,3 +162,23 @@ def test_unusable_file_gives_one_clear_error(tmp_path, name, text, words):
     with pytest.raises(DataError) as caught:
         read_log(tmp_path / name)
     assert words in str(caught.value)
+
+
+def test_a_case_may_be_called_na_and_null_is_nothing(tmp_path):
+    file = tmp_path / "letters.csv"
+    file.write_text(
+        "case,activity,resource,start,end,case:grade\n"
+        "MZ,a,NULL,2024-01-01T08:00:00Z,2024-01-01T09:00:00Z,x\n"
+        "NA,a,ann,2024-01-01T08:00:00Z,NULL,NA\n"
+        "NB,b,NA,2024-01-01T08:00:00Z,,\n",
+        encoding="utf-8",
+    )
+    log = read_log(file)
+    assert log.table["case"].to_pylist() == ["MZ", "NA", "NB"]
+    assert log.table["resource"].to_pylist() == [None, "ann", None]
+    assert log.table["end"].null_count == 2
+    write_log(log, tmp_path / "again.csv")
+    assert read_log(tmp_path / "again.csv").table["case"].to_pylist() == ["MZ", "NA", "NB"]
+    file.write_text("case,activity,end\nNULL,a,2024-01-01\n", encoding="utf-8")
+    with pytest.raises(DataError, match="a row without case"):
+        read_log(file)

@@ -151,14 +151,27 @@ def _parse(path: Path, given: Mapping[str, str], encoding: str) -> tuple[pa.Tabl
     names, delimiter = _head(path, encoding)
     found = _find_columns(names, given, path)
     texts = {found[role]: pa.string() for role in (CASE, ACTIVITY, RESOURCE) if role in found}
-    convert = pacsv.ConvertOptions(strings_can_be_null=True, column_types=texts)
+    convert = pacsv.ConvertOptions(column_types=texts)
     parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     with _opened(path) as stream:
         read = pacsv.ReadOptions(encoding=encoding)
         table = pacsv.read_csv(stream, read_options=read, convert_options=convert, parse_options=parse)
     if any(pa.types.is_binary(column.type) for column in table.columns):
         raise pa.ArrowInvalid("a column is not in UTF8")
+    table = _with_missing(table, found.get(CASE))
     return table.rename_columns(_told_apart(table.column_names)), found
+
+
+def _with_missing(table: pa.Table, case: str | None) -> pa.Table:
+    """With texts such as NULL as nulls; where cases are named by letters, NA is one of them."""
+    missing = pacsv.ConvertOptions().null_values
+    for i, name in enumerate(table.column_names):
+        column = table.column(i)
+        if pa.types.is_string(column.type):
+            kept = [text for text in missing if text != "NA"] if name == case else missing
+            none = pc.is_in(column, value_set=pa.array(kept, pa.string()))
+            table = table.set_column(i, name, pc.if_else(none, None, column))
+    return table
 
 
 def _timed(
