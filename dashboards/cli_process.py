@@ -183,14 +183,13 @@ def _with_assumed_days(loaded: Loaded, plan: Plan) -> Loaded:
 
     from twin.clock import DAY
     from twin.process.entries import case_times
-    from twin.process.notes import note
     from twin.randomness import Streams
 
     if plan.calendar is None:
         return loaded
     come = case_times(loaded.model, Streams(plan.seed), plan.calendar, days=plan.days, cases=plan.cases)
-    known = plan.calendar.assumes(plan.days or (int(come[-1]) // DAY if len(come) else 0))
-    return loaded if known is None else replace(loaded, notes=(*loaded.notes, note("days_assumed", known=known)))
+    assumed = plan.calendar.assumption(plan.days or (int(come[-1]) // DAY if len(come) else 0))
+    return replace(loaded, notes=(*loaded.notes, assumed)) if assumed else loaded
 
 
 def _calendar(start: str | None) -> WorkCalendar | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.clock import DAY, calendar_bounds, is_trading_day
+from twin.process.notes import note
 
 if TYPE_CHECKING:
     from twin.process.staff import Calendar
@@ -51,10 +52,11 @@ class WorkCalendar:
             )
         return self._known[offset]
 
-    def assumes(self, last: int) -> dt.date | None:
-        """The last date of the exchange's calendar, if the day `last` lies after it."""
+    def assumption(self, last: int) -> str:
+        """What is assumed if the day `last` lies after the exchange's calendar, as a note; else nothing."""
         known = calendar_bounds()[1]
-        return known if self.day is not None and self.day + dt.timedelta(days=last) > known else None
+        beyond = self.day is not None and self.day + dt.timedelta(days=last) > known
+        return note("days_assumed", known=known) if beyond else ""
 
     def intervals(self, start: int, end: int, days: Days, first: int, last: int) -> list[tuple[int, int, int]]:
         """Intervals [start, end) of time of day on the days first..last, as (from, to, midnight of its day) in ns."""
