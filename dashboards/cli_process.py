@@ -187,8 +187,10 @@ def _with_assumed_days(loaded: Loaded, plan: Plan) -> Loaded:
 
     if plan.calendar is None:
         return loaded
-    come = case_times(loaded.model, Streams(plan.seed), plan.calendar, days=plan.days, cases=plan.cases)
-    assumed = plan.calendar.assumption(plan.days or (int(come[-1]) // DAY if len(come) else 0))
+    last = plan.days
+    if last is None:
+        last = int(case_times(loaded.model, Streams(plan.seed), plan.calendar, cases=plan.cases).max(initial=0)) // DAY
+    assumed = plan.calendar.assumption(last)
     return replace(loaded, notes=(*loaded.notes, assumed)) if assumed else loaded
 
 
