@@ -218,7 +218,7 @@ def walk_cases(
     seed, replication, first_case, stop_case, arrival, now,
     p_offset, p_activity, p_resource, p_start, p_end,
     child, chance, depth, longest, profile, steering, concurrent, hours, c_pace,
-    w_group, w_offset, w_minute, w_ms, w_keep, w_same,
+    l_group, l_offset, l_minute, l_ms, l_keep, w_group, w_same,
     s_offset, s_minute, s_ms, s_resource, s_keep, s_pace,
     o_group, o_offset, o_minute, o_ms, o_keep, o_pace,
     history, ends, starts, who,
@@ -285,35 +285,32 @@ def walk_cases(
                     activity = steered_activity(child, chance, history, n, k, depth, profile[case], steering, u)
                 if activity == k:
                     break
-                ready = arrival[case] if not is_open else now
+                ready = np.int64(-1)
                 by = -1
-                ready_by = np.int64(-1)
                 for j in range(n):
-                    if concurrent[activity, history[j]] == 0 and ends[j] >= ready_by:
-                        ready_by = ends[j]
+                    if concurrent[activity, history[j]] == 0 and ends[j] >= ready:
+                        ready = ends[j]
                         by = j
-                if by >= 0:
-                    ready = ready_by
-                group = w_group[(history[by] if by >= 0 else k) * k + activity]
-                begin = ready
-                if group >= 0:
-                    at = ((ready + MONDAY_SHIFT) // MINUTE) % WEEK_MINUTES
+                begin = arrival[case] if not is_open else now
+                if n > 0:
+                    # Activities are drawn in order of start: from when this one could begin and the last one had.
+                    beside = 1 if starts[n - 1] > ready else 0
+                    begin = max(ready, starts[n - 1])
+                    group = l_group[((history[by] if by >= 0 else k) * k + activity) * 2 + beside]
+                    at = ((begin + MONDAY_SHIFT) // MINUTE) % WEEK_MINUTES
                     found = near(
-                        w_offset[group], w_offset[group + 1], w_minute, w_keep, at, seed, replication, case,
+                        l_offset[group], l_offset[group + 1], l_minute, l_keep, at, seed, replication, case,
                         n * STEP + attempt * 16,
                     )  # fmt: skip
                     if found >= 0:
-                        begin = ready + lasts(w_minute, w_ms, found, ready, hours, 1, 1.0)
-                # What has not begun by now begins later. Activities were drawn in order of start: a wait that ends too
-                # early is drawn again, but not the activity: that would favour those that run beside nothing.
-                if (not fresh or begin >= now) and (n == 0 or begin >= starts[n - 1] or attempt >= 8):
+                        begin += lasts(l_minute, l_ms, found, begin, hours, 1, 1.0)
+                # What has not begun by now begins later.
+                if not fresh or begin >= now:
                     break
                 if attempt == TRIES - 1:
                     activity = k
             if activity == k:
                 break
-            if n > 0 and begin < starts[n - 1]:
-                begin = starts[n - 1]
             fresh = False
             at = ((begin + MONDAY_SHIFT) // MINUTE) % WEEK_MINUTES
             found = near(
@@ -326,6 +323,7 @@ def walk_cases(
             if found >= 0:
                 pace = own_pace * 1000.0 / s_pace[found if s_pace.shape[0] > 1 else 0]
                 length = lasts(s_minute, s_ms, found, begin, hours, 0, pace)
+            group = w_group[(history[by] if by >= 0 else k) * k + activity]
             goes_on = by >= 0 and group >= 0 and who[by] >= 0
             if goes_on and uniform(seed, replication, TIME, case, n * STEP + 3100) * 1000.0 < w_same[group]:
                 person = who[by]

@@ -112,6 +112,10 @@ class Timing(Piece):
     Attributes:
         waits: from enabling to start; `wait_group[before * K + activity]` is the group, before = K for the first.
         wait_group: -1 = no wait.
+        lags: from when an activity could begin and the one before it (in order of start) had begun, whichever was
+            later, to its start; `lag_group[(enabling * K + activity) * 2 + beside]` is the group, enabling = K for
+            none, beside = 1 if the one before it began after it could.
+        lag_group: group in `lags`.
         services: from start to end, with who did it; group = activity.
         same: probability, in thousandths, that the resource of the enabling activity goes on, by wait group.
         own_group: group in `own` of (activity, resource), -1 = too few.
@@ -122,6 +126,8 @@ class Timing(Piece):
 
     waits: Samples
     wait_group: Table
+    lags: Samples
+    lag_group: Table
     services: Samples
     same: Table
     own_group: Table

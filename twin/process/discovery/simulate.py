@@ -235,7 +235,7 @@ def _walk(process: DiscoveredProcess, when: Int, state: WorkState | None, start:
             streams.key, streams.replication, case, len(arrival), arrival, now, *prefix,
             tables.trie.child, tables.trie.chance, routes.depth, longest, steered.profile[attributes], steered.factor,
             tables.concurrent, tables.hours, _case_pace(process, attributes),
-            timing.wait_group, *_sampled(timing.waits), timing.same,
+            timing.lag_group, *_sampled(timing.lags), timing.wait_group, timing.same,
             timing.services.group, timing.services.week_minute, timing.services.milliseconds,
             timing.services.resource, timing.services.keep, _pace(timing.services),
             timing.own_group, *_sampled(timing.own), _pace(timing.own),

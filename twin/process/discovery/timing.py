@@ -61,6 +61,7 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float, features: Se
     effects = fit_effects(log, log.end - log.start, list(features)) if features else []
     pace = pace_of(effects, log.activities, list(features), log.activity, log.case) if effects else None
     services = _samples(log.activity, k, log.start, log.end, log.resource, mass, pace)
+    lags, lag_group = _lags(log, ready, by, mass)
     known = np.flatnonzero(log.resource >= 0)
     cell = log.activity[known] * max(r, 1) + log.resource[known]
     count = np.bincount(cell, minlength=k * max(r, 1))
@@ -75,6 +76,8 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float, features: Se
     return Timing(
         waits=waits,
         wait_group=group_of,
+        lags=lags,
+        lag_group=lag_group,
         services=services,
         same=same,
         own_group=own_group,
@@ -82,6 +85,47 @@ def fit_timing(log: LogColumns, ready: Int, by: Int, weight: Float, features: Se
         effects=effects,
         clock=_by_clock(log, ready, group_of[pair], rows),
     )
+
+
+def _lags(log: LogColumns, ready: Int, by: Int, mass: Float) -> tuple[Samples, Int]:
+    """Times from when an instance could begin and the one before it had begun, whichever was later, to its start.
+
+    Routes are drawn in order of start. Were whole waits drawn beside concurrent work, those that end too early would
+    have to be drawn again, and waits would become longer than observed; lags add up to the observed ones. They are
+    grouped by the enabling activity (K = none), the activity, and whether it could begin before the one before it did.
+
+    Args:
+        log: the log.
+        ready: when each instance could begin.
+        by: the instance that made it possible, -1 = none.
+        mass: weight of each instance.
+    """
+    k = len(log.activities)
+    rows = np.setdiff1d(np.arange(len(log.case)), log.offset[:-1])
+    earlier = log.start[rows - 1]
+    beside = (by[rows] < 0) | (earlier > ready[rows])
+    begin = np.where(by[rows] < 0, earlier, np.maximum(ready[rows], earlier))
+    before = np.where(by[rows] < 0, k, log.activity[np.maximum(by[rows], 0)])
+    key = (before * k + log.activity[rows]) * 2 + beside
+    # Rare ones share the group of their activity, beside others or not; where there is none, of the activity.
+    levels = [key, 2 * log.activity[rows] + beside, log.activity[rows]]
+    widths = [2 * k * (k + 1), 2 * k, k]
+    seen = np.bincount(key, minlength=widths[0])
+    place = np.cumsum([0, *widths])
+    groups = np.arange(widths[0])
+    fine = 2 * (groups // 2 % k) + groups % 2
+    some = np.bincount(levels[1], minlength=widths[1])
+    group_of = np.where(seen >= _LEAST, groups, np.where(some[fine] > 0, place[1] + fine, place[2] + groups // 2 % k))
+    group = np.concatenate([level + shift for level, shift in zip(levels, place[:-1], strict=True)])
+    used = np.zeros(place[-1], bool)
+    used[group_of] = True
+    number = np.where(used, np.cumsum(used) - 1, -1)
+    kept = np.flatnonzero(used[group])
+    row = kept % len(rows) if len(rows) else kept
+    lags = _samples(
+        number[group[kept]], int(used.sum()), begin[row], log.start[rows[row]], None, mass[rows[row]]
+    )
+    return lags, number[group_of]
 
 
 def _by_clock(log: LogColumns, ready: Int, pair: Int, rows: Int) -> bool:
