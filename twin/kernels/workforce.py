@@ -24,6 +24,7 @@ ROUTE, TIME = 67, 68
 STEP = 4096
 """Draws that one step of a case may use."""
 TRIES = 64
+LONG = 7 * 24 * 60 * MINUTE
 ALIGN = 4
 """A time that long against the shift to its neighbour keeps the neighbour's clock time rather than its length."""
 FEWEST_NEIGHBOURS = 5
@@ -157,6 +158,12 @@ def after_open_time(hours, at, left):
 
 
 @njit(cache=True)
+def is_open(hours, at):
+    """Whether the half hour of an instant is open."""
+    return hours[((at + MONDAY_SHIFT) // SLOT) % SLOTS] != 0
+
+
+@njit(cache=True)
 def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
     """How long (ns) sample `found` lasts when it begins at `at_ns`.
 
@@ -180,6 +187,9 @@ def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
         shift -= 2 * half
     elif shift < -half:
         shift += 2 * half
+    if wait == 0 and length > 0 and length < LONG and abs(shift) >= MINUTE:
+        if is_open(hours, taken) and is_open(hours, taken + length - 1) and is_open(hours, at_ns):
+            return after_open_time(hours, at_ns, open_time(hours, taken + length) - open_time(hours, taken))
     if length > ALIGN * abs(shift) and abs(shift) >= MINUTE:
         return length - shift
     if abs(shift) < MINUTE:
