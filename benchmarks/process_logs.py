@@ -22,6 +22,7 @@ from benchmarks.process_accuracy.report import counts, write
 from benchmarks.process_accuracy.tasks import tasks_of
 from twin.errors import TwinError
 from twin.measures.log_distances import NAMES
+from twin.process.discovery import TYPICAL_OF
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DATA = Path(os.environ.get("TWIN_SHARED_DATA", _ROOT.parent / "shared" / "data")) / "process"
@@ -79,18 +80,23 @@ def _parser() -> argparse.ArgumentParser:
 
 def _print(results: list[Result]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 130)
-    table = Table("log", "distance", "twin", "sd", "best published", "replay", "halves", "twin / best", box=None)
+    titles = ["log", "distance", "twin", "sd", "typical", "best published", "replay", "halves", "twin / best"]
+    table = Table(*titles, box=None)
     for result in results:
         for metric in NAMES:
             mean, best = result.mean(metric), result.best(metric)
             cells = [result.task.name, metric, f"{mean:.3f}", f"{result.sd(metric):.3f}"]
+            cells.append(f"{result.mean(metric, typical=True):.3f}")
             cells.append(f"{best.mean:.3f} {best.simulator}" if best else "")
             cells += [f"{result.replay.as_dict()[metric]:.3f}", f"{result.halves[metric]:.3f}"]
             table.add_row(*cells, f"{mean / best.mean:.2f}" if best else "")
     console.print(table)
-    n = counts(results)
-    console.print(f"better than every published simulator: {n['better_than_published']} of {n['published']} cells")
-    console.print(f"better than naive replay: {n['better_than_replay']} of {n['cells']} cells")
+    for what, typical in (("single logs", False), (f"the most typical of {TYPICAL_OF}", True)):
+        n = counts(results, typical)
+        published = f"every published simulator in {n['better_than_published']} of {n['published']} cells"
+        console.print(
+            f"{what}: better than {published}, better than naive replay in {n['better_than_replay']} of {n['cells']}"
+        )
 
 
 if __name__ == "__main__":

@@ -116,6 +116,9 @@ def simulate_log(
     ],
     out: Annotated[Path, typer.Option("--out", help="Log to write; of several runs: NAME_0, NAME_1 .. · 输出日志")],
     runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="How many logs · 次数")] = 1,
+    typical: Annotated[
+        int, typer.Option("--typical", min=1, max=1000, help="Write the most typical of so many (15) · 取最典型的一份")
+    ] = 1,
     seed: Annotated[int, typer.Option("--seed", help="Seed · 随机种子")] = 1,
     column: Columns = None,
     zone: Annotated[str, typer.Option("--zone", help="Time zone of times that name none · 时区")] = "UTC",
@@ -124,14 +127,15 @@ def simulate_log(
 ) -> None:
     """Simulate logs that begin when a log does and have as many cases · 按参照日志的起点与案例数模拟.
 
-    Nothing else of that log is used. Compare with `twin score`.
+    Nothing else of that log is used. Compare with `twin score`. One log that is to stand for the process is best the
+    most typical of some, the nearest to all the others; spreads and bands need single ones.
 
     Example: twin simulate-log process.yaml --like test.csv --out sim.csv --runs 10
+    Example: twin simulate-log process.yaml --like test.csv --out sim.csv --typical 15
     """
     from dashboards import console
-    from twin.process.discovery import as_log, columns_of, load_process, simulate_like
+    from twin.process.discovery import as_log, columns_of, load_process, simulate_typical
     from twin.process.eventlog.files import form_of, write_log
-    from twin.randomness import Streams
 
     form_of(out)
     file_to_write(out)
@@ -140,7 +144,8 @@ def simulate_log(
     start, cases = int(columns.first.min()), columns.cases
     written: list[dict[str, Any]] = []
     for run in range(runs):
-        done: EventLog = as_log(fitted, simulate_like(fitted, start=start, cases=cases, streams=Streams(seed, run)))
+        one = simulate_typical(fitted, start=start, cases=cases, seed=seed, run=run, of=typical)
+        done: EventLog = as_log(fitted, one)
         path = out if runs == 1 else _numbered(out, run)
         write_log(done, path)
         written.append({"path": str(path), "cases": done.cases, "activities": len(done)})

@@ -57,13 +57,14 @@ def run(folder, out, *more):
 def test_command_writes_page_picture_and_table_and_goes_on_from_what_it_kept(folder, tmp_path, capsys):
     assert run(folder, tmp_path) == 0
     page = (tmp_path / "process-accuracy.md").read_text()
-    assert "Better than every published simulator: **0 of 5** cells" in page
+    assert "| better than every published simulator | 0 of 5 | 0 of 5 |" in page
     assert "Simod in 5 of 5 cells, AgentSim in 0 of 5 cells" in page
     assert "| Production | NGD |" in page
     assert (tmp_path / "process-accuracy.png").stat().st_size > 10_000
     with (tmp_path / "process-accuracy.csv").open() as lines:
         rows = list(csv.DictReader(lines))
-    assert {row["of"] for row in rows} == {"twin", "replay", "halves", "apart", "as far", "Simod", "AgentSim-FP"}
+    measured = {"twin", "typical", "replay", "halves", "apart", "as far"}
+    assert {row["of"] for row in rows} == measured | {"Simod", "AgentSim-FP"}
     measured = {row["metric"]: float(row["mean"]) for row in rows if row["of"] == "twin"}
     assert 0 <= measured["NGD"] < 0.4
     assert measured["CTDD"] < 2.0
@@ -127,6 +128,7 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
             task,
             (9, 9, 9, 9),
             [Distances(*mine)],
+            [Distances(mine[0], 3.0, *mine[2:])],
             of,
             halves=dict.fromkeys(NAMES, 1.0),
             apart=dict.fromkeys(NAMES, 2.0),
@@ -146,10 +148,16 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         "behind": 4,
         "behind_by_chance": 1,
     }
+    assert counts(results, typical=True) == found | {
+        "better_than_published": 1,
+        "better_than_replay": 4,
+        "behind": 6,
+    }
     page = write(results, tmp_path, "command")[0].read_text()
     behind = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith(("| one | ", "| two | "))]
     assert behind == [
-        ["| one", "REDD (h)"], ["| two", "CTDD (h)"], ["| one", "CEDD (h)"], ["| one", "CTDD (h)"],
+        ["| one", "REDD (h)"], ["| two", "CTDD (h)"], ["| one", "AEDD (h)"], ["| one", "CEDD (h)"],
+        ["| two", "AEDD (h)"], ["| one", "CTDD (h)"],
     ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from twin.process.eventlog.log import EventLog
 from twin.randomness import Streams
 
 HOUR, DAY, MONDAY = office.HOUR, office.DAY, office.MONDAY
+ALONE = Options(structure="timers", compare=False)
 
 
 def rows_of(cases, *, resource="ann", length=HOUR // 2):
@@ -62,7 +63,7 @@ def test_unusual_logs_give_a_model_that_runs(shape, tmp_path):
 
 
 def test_parallel_activities_are_seen():
-    process = discover(office.log_of(SHAPES["parallel"]), options=Options(structure="timers", compare=False))
+    process = discover(office.log_of(SHAPES["parallel"]), options=ALONE)
     side = process.concurrent.reshape(4, 4)
     left, right = process.activities.index("left"), process.activities.index("right")
     assert side.sum() == 2
@@ -88,6 +89,14 @@ def test_a_wrong_file_is_one_error(text, tmp_path):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=r"p\.yaml"):
         load_process(path)
+
+
+def test_a_file_of_another_version_says_what_to_do(tmp_path):
+    discover(office.log_of(SHAPES["parallel"]), options=ALONE).save(tmp_path / "p.yaml")
+    text = (tmp_path / "p.yaml").read_text(encoding="utf-8")
+    (tmp_path / "p.yaml").write_text(text.replace("schema_version: 2", "schema_version: 1"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"p\.yaml.*schema_version: 1 is not 2.*Discover the process again"):
+        load_process(tmp_path / "p.yaml")
 
 
 def test_mechanistic_never_resamples():

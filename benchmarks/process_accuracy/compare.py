@@ -29,6 +29,7 @@ class Result:
         task: the log and its division.
         sizes: cases and activities of the training and of the test part.
         runs: distances of each simulated log from the test part.
+        typical: as many distances, each of the most typical of `TYPICAL_OF` simulated logs.
         replay: of naive replay from the test part.
         halves: means over random halvings of the test part: what chance alone makes of two logs half as large.
         apart: of simulated logs from one another: what chance makes of logs of this size, if the process is right.
@@ -44,6 +45,7 @@ class Result:
     task: Task
     sizes: tuple[int, int, int, int]
     runs: list[Distances]
+    typical: list[Distances]
     replay: Distances
     halves: dict[str, float]
     apart: dict[str, float]
@@ -55,13 +57,13 @@ class Result:
     follow_up: float = 0.0
     protocol: str = ""
 
-    def mean(self, metric: str) -> float:
-        """Over the simulated logs."""
-        return float(np.mean([run.as_dict()[metric] for run in self.runs]))
+    def mean(self, metric: str, typical: bool = False) -> float:
+        """Over the simulated logs, or over the typical ones."""
+        return float(np.mean([run.as_dict()[metric] for run in (self.typical if typical else self.runs)]))
 
-    def sd(self, metric: str) -> float:
+    def sd(self, metric: str, typical: bool = False) -> float:
         """Over the simulated logs (population standard deviation, as in the published tables)."""
-        return float(np.std([run.as_dict()[metric] for run in self.runs]))
+        return float(np.std([run.as_dict()[metric] for run in (self.typical if typical else self.runs)]))
 
     def best(self, metric: str) -> Figure | None:
         """The least of all published means, whichever variant of whichever simulator it is."""
@@ -75,7 +77,7 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
     As the published comparisons do, a simulator is told when the first case of the test part begins and how many cases
     there are, and nothing else of the test part.
     """
-    from twin.process.discovery import Options, as_log, discover, simulate_like
+    from twin.process.discovery import Options, as_log, discover, simulate_like, simulate_typical
 
     train, test, protocol = task.parts()
     profile = LogProfile.of(test)
@@ -87,11 +89,16 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
     profiles = [LogProfile.of(as_log(process, log)) for log in logs]
     found = [distances(profile, simulated) for simulated in profiles]
     ended = time.process_time()
+    typical = [
+        distances(profile, LogProfile.of(as_log(process, log)))
+        for log in (simulate_typical(process, start=start, cases=test.cases, seed=seed, run=r) for r in range(runs))
+    ]
     apart, as_far = among_simulated(profiles, found)
     return Result(
         task=task,
         sizes=(train.cases, len(train), test.cases, len(test)),
         runs=found,
+        typical=typical,
         replay=distances(profile, replay(train, test)),
         halves=_between_halves(test),
         apart=apart,

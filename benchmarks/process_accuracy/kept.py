@@ -81,6 +81,7 @@ def _store(places: dict[Task, Path], result: Result | LeftOut) -> Result | LeftO
         what = {
             "sizes": result.sizes,
             "runs": [run.as_dict() for run in result.runs],
+            "typical": [run.as_dict() for run in result.typical],
             "replay": result.replay.as_dict(),
             "halves": result.halves,
             "apart": result.apart,
@@ -104,6 +105,7 @@ def _load(place: Path, task: Task, figures: Path) -> Result:
         task=task,
         sizes=(cases, rows, test_cases, test_rows),
         runs=[_distances(run) for run in what["runs"]],
+        typical=[_distances(run) for run in what["typical"]],
         replay=_distances(what["replay"]),
         halves=what["halves"],
         apart=what["apart"],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.process_accuracy.compare import Result
 from twin.measures.log_distances import NAMES
+from twin.process.discovery import TYPICAL_OF
 
 SIMULATORS = {"Simod": ("Simod",), "DGEN": ("DGEN",), "DSIM": ("DSIM",), "RIMS": ("RIMS",), "AgentSim": ("AgentSim",)}
 """Columns of the table -> how the names of their figures begin; of several variants the best stands."""
@@ -17,14 +18,18 @@ _FAR = 1.5
 _UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (h)"}
 
 
-def counts(results: Sequence[Result]) -> dict[str, int]:
+def counts(results: Sequence[Result], typical: bool = False) -> dict[str, int]:
     """Cells in all, with published figures, better than all of these, better than replay, far behind the best.
 
     Chance may explain a cell unless the test part lies farther from all simulated logs than any of them from the rest.
+
+    Args:
+        results: of the logs.
+        typical: of the typical logs, else of single ones.
     """
-    cells = [(r.mean(m), r.best(m), r.replay.as_dict()[m]) for r in results for m in NAMES]
+    cells = [(r.mean(m, typical), r.best(m), r.replay.as_dict()[m]) for r in results for m in NAMES]
     known = [(mean, best.mean) for mean, best, _ in cells if best]
-    behind = [(r, m) for r in results for m in NAMES if max(_ratios(r, m)) > 1.0]
+    behind = [(r, m) for r in results for m in NAMES if max(_ratios(r, m, typical)) > 1.0]
     return {
         "cells": len(cells),
         "published": len(known),
@@ -37,9 +42,9 @@ def counts(results: Sequence[Result]) -> dict[str, int]:
     }
 
 
-def _ratios(result: Result, metric: str) -> tuple[float, float]:
+def _ratios(result: Result, metric: str, typical: bool = False) -> tuple[float, float]:
     """The twin over the best published figure and over replay, 0 where there is none."""
-    mean, best, replay = result.mean(metric), result.best(metric), result.replay.as_dict()[metric]
+    mean, best, replay = result.mean(metric, typical), result.best(metric), result.replay.as_dict()[metric]
     return mean / best.mean if best else 0.0, mean / replay if replay > 0 else 0.0
 
 
@@ -49,10 +54,10 @@ def _of(result: Result, metric: str, starts: tuple[str, ...]) -> float | None:
     return min(found, default=None)
 
 
-def _one_by_one(results: Sequence[Result]) -> str:
+def _one_by_one(results: Sequence[Result], typical: bool) -> str:
     parts = []
     for name, starts in SIMULATORS.items():
-        pairs = [(r.mean(m), _of(r, m, starts)) for r in results for m in NAMES]
+        pairs = [(r.mean(m, typical), _of(r, m, starts)) for r in results for m in NAMES]
         theirs = [(mine, other) for mine, other in pairs if other is not None]
         if theirs:
             parts.append(f"{name} in {sum(mine < other for mine, other in theirs)} of {len(theirs)} cells")
@@ -64,31 +69,34 @@ def _behind(results: Sequence[Result]) -> list[str]:
     rows = []
     for result in results:
         for metric in NAMES:
-            ratios = _ratios(result, metric)
-            if max(ratios) > 1.0:
-                rows.append((max(ratios), result, metric, ratios))
+            ratios, others = _ratios(result, metric), _ratios(result, metric, typical=True)
+            if max(*ratios, *others) > 1.0:
+                rows.append((max(others), result, metric, (*ratios, *others)))
     if not rows:
         return ["No cell is behind the best published figure or naive replay."]
     lines = [
-        f"In {len(rows)} of {len(results) * len(NAMES)} cells a published simulator or replay is better, worst first "
+        f"In {len(rows)} of {len(results) * len(NAMES)} cells a published simulator or replay is better than a single "
+        "or a typical simulated log; farthest behind with the typical one first "
         "(a twin below *halves* is nearer than two random halves of the test part are to each other; *as far*: so many "
         "simulated logs lie at least as far from the rest of them as the test part does: unless it is 0, chance may "
         "explain the distance, if the process is right):",
         "",
-        "| log | distance | twin | best published | replay | halves | apart | as far | over best | over replay |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| log | distance | twin | typical | best published | replay | halves | apart | as far | twin over best "
+        "| twin over replay | typical over best | typical over replay |",
+        "|---|---|" + "---:|" * 11,
     ]
-    for _, result, metric, (over_best, over_replay) in sorted(rows, key=lambda row: -row[0]):
+    for _, result, metric, ratios in sorted(rows, key=lambda row: -row[0]):
         best = result.best(metric)
         cells = [
             result.task.name,
             metric + _UNITS[metric],
             _text(result.mean(metric)),
+            _text(result.mean(metric, typical=True)),
             _text(best.mean) if best else "",
         ]
         cells += [_text(result.replay.as_dict()[metric]), _text(result.halves[metric])]
         cells += [_text(result.apart[metric]), _rank(result, metric)]
-        cells += [f"{ratio:.2f}" if ratio else "" for ratio in (over_best, over_replay)]
+        cells += [f"{ratio:.2f}" if ratio else "" for ratio in ratios]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -115,20 +123,16 @@ def write(
 def _page(
     results: Sequence[Result], command: str, picture: str, table: str, left_out: Sequence[tuple[str, str]]
 ) -> str:
-    n = counts(results)
     head = [
         "# How well discovered processes reproduce real logs",
         "",
         f"Made on {dt.datetime.now(dt.UTC):%Y-%m-%d} by `{command}`; the figures for machines: [{table}]({table}).",
         "",
-        f"- Better than every published simulator: **{n['better_than_published']} of {n['published']}** cells.",
-        f"- Better than naive replay: **{n['better_than_replay']} of {n['cells']}** cells.",
-        f"- More than {_FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
-        f"- More than {_FAR} times naive replay: {n['far_behind_replay']} of {n['cells']} cells.",
-        f"- Of the {n['behind']} cells in which a published simulator or replay is better, chance may explain "
-        f"{n['behind_by_chance']}: there the test part lies no farther from the simulated logs than one of these from "
-        "the rest.",
-        f"- Better than each published simulator for itself, in its best variant: {_one_by_one(results)}.",
+        f"| cells in which the twin is | single logs | the most typical of {TYPICAL_OF} |",
+        "|---|---:|---:|",
+        *_headlines(results),
+        "",
+        "At other cuts of the same logs: [process-origins.md](process-origins.md).",
         "",
         *_behind(results),
         "",
@@ -138,6 +142,21 @@ def _page(
         *_METHOD,
     ]
     return "\n".join(head + [line for result in results for line in _section(result)])
+
+
+def _headlines(results: Sequence[Result]) -> list[str]:
+    """The counts, for single logs and for typical ones."""
+    one, other = counts(results), counts(results, typical=True)
+    rows = {
+        "better than every published simulator": ("better_than_published", "published"),
+        "better than naive replay": ("better_than_replay", "cells"),
+        f"more than {_FAR} times the best published figure": ("far_behind", "published"),
+        f"more than {_FAR} times naive replay": ("far_behind_replay", "cells"),
+        "behind a published figure or replay, where chance may explain it": ("behind_by_chance", "behind"),
+    }
+    lines = [f"| {what} | {one[n]} of {one[of]} | {other[n]} of {other[of]} |" for what, (n, of) in rows.items()]
+    each = [_one_by_one(results, typical) for typical in (False, True)]
+    return [*lines, f"| better than each published simulator for itself, in its best variant | {' | '.join(each)} |"]
 
 
 _METHOD = """## What is compared
@@ -169,6 +188,11 @@ excuse too easily. A
 published figure is comparable where log and division are the same; of a simulator with several variants the best
 stands, cell by cell, and *best published* takes the least of all of them. Standard deviations are over the simulated
 logs.
+
+*Twin* is the mean over single simulated logs, as in the published comparisons. *Typical* is the mean over as many logs
+of which each is the most typical of 15, the nearest to all the others (`twin simulate-log --typical 15`): replay is one
+log that stands for what is to come, and so is this one. It is a log that the process gave, without being one of its
+exceptions; the spread from log to log is to be had from single ones.
 """.splitlines()
 
 
@@ -185,24 +209,30 @@ def _section(result: Result) -> list[str]:
         f"a simulated log {result.simulate_s:.2f} s.",
         "",
     ]
-    titles = ["distance", "twin", "replay", "halves", "apart", "as far"]
+    titles = ["distance", "twin", "typical", "replay", "halves", "apart", "as far"]
     if result.figures:
-        titles += [*SIMULATORS, "best published", "twin / best"]
+        titles += [*SIMULATORS, "best published", "twin / best", "typical / best"]
     lines += ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
     return lines + ["| " + " | ".join(_cells(result, metric)) + " |" for metric in NAMES]
 
 
 def _cells(result: Result, metric: str) -> list[str]:
-    mean, replay, best = result.mean(metric), result.replay.as_dict()[metric], result.best(metric)
-    bold = "**" if mean < (best.mean if best else replay) else ""
-    cells = [metric + _UNITS[metric], f"{bold}{_text(mean)}{bold} ± {_text(result.sd(metric))}", _text(replay)]
-    cells += [_text(result.halves[metric]), _text(result.apart[metric]), _rank(result, metric)]
+    replay, best = result.replay.as_dict()[metric], result.best(metric)
+    cells = [metric + _UNITS[metric]]
+    for typical in (False, True):
+        mean, sd = result.mean(metric, typical), result.sd(metric, typical)
+        bold = "**" if mean < (best.mean if best else replay) else ""
+        cells.append(f"{bold}{_text(mean)}{bold} ± {_text(sd)}")
+    cells += [_text(replay), _text(result.halves[metric]), _text(result.apart[metric]), _rank(result, metric)]
     if not result.figures:
         return cells
     for starts in SIMULATORS.values():
         of = _of(result, metric, starts)
         cells.append("" if of is None else _text(of))
-    return [*cells, f"{_text(best.mean)} ({best.simulator})", f"{mean / best.mean:.2f}"] if best else [*cells, "", ""]
+    if not best:
+        return [*cells, "", "", ""]
+    over = [f"{result.mean(metric, typical) / best.mean:.2f}" for typical in (False, True)]
+    return [*cells, f"{_text(best.mean)} ({best.simulator})", *over]
 
 
 def _rank(result: Result, metric: str) -> str:
@@ -222,8 +252,9 @@ def _write_table(results: Sequence[Result], path: Path) -> None:
         for result in results:
             for metric in NAMES:
                 where = [result.task.name, result.protocol, metric]
-                of_twin = [f"{result.mean(metric):.6g}", f"{result.sd(metric):.6g}", len(result.runs)]
-                rows.writerow([*where, "twin", *of_twin, "measured"])
+                for who, typical in (("twin", False), ("typical", True)):
+                    found = [f"{result.mean(metric, typical):.6g}", f"{result.sd(metric, typical):.6g}"]
+                    rows.writerow([*where, who, *found, len(result.runs), "measured"])
                 rows.writerow([*where, "replay", f"{result.replay.as_dict()[metric]:.6g}", "", 1, "measured"])
                 rows.writerow([*where, "halves", f"{result.halves[metric]:.6g}", "", "", "measured"])
                 rows.writerow([*where, "apart", f"{result.apart[metric]:.6g}", "", "", "measured"])

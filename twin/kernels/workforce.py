@@ -24,7 +24,6 @@ ROUTE, TIME = 67, 68
 STEP = 4096
 """Draws that one step of a case may use."""
 TRIES = 64
-LONG = 7 * 24 * 60 * MINUTE
 ALIGN = 4
 """A time that long against the shift to its neighbour keeps the neighbour's clock time rather than its length."""
 FEWEST_NEIGHBOURS = 5
@@ -167,10 +166,11 @@ def is_open(hours, at):
 def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
     """How long (ns) sample `found` lasts when it begins at `at_ns`.
 
-    Long ones end at the sample's clock time. Others last as long in open time if it is a wait, or if the sample itself
-    went on over closed hours: so nothing begins at night because a sample of another day did not pass one. Other than
-    1, `pace` multiplies the length (the open time), wherever it then ends. Without `hours` (none at all) no clock
-    matters: it lasts as long as the sample.
+    A service that begins and ends in open hours rests in closed ones: it lasts as long in open time. Other long ones
+    end at the sample's clock time. The rest last as long in open time if it is a wait, or if the sample itself went on
+    over closed hours: so nothing begins at night because a sample of another day did not pass one. Other than 1, `pace`
+    multiplies the length (the open time), wherever it then ends. Without `hours` (none at all) no clock matters: it
+    lasts as long as the sample.
     """
     length = milliseconds[found] * MS
     if hours.shape[0] == 0:
@@ -187,15 +187,14 @@ def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
         shift -= 2 * half
     elif shift < -half:
         shift += 2 * half
-    if wait == 0 and length > 0 and length < LONG and abs(shift) >= MINUTE:
-        if is_open(hours, taken) and is_open(hours, taken + length - 1) and is_open(hours, at_ns):
-            return after_open_time(hours, at_ns, open_time(hours, taken + length) - open_time(hours, taken))
-    if length > ALIGN * abs(shift) and abs(shift) >= MINUTE:
-        return length - shift
     if abs(shift) < MINUTE:
         return length
+    rests = wait == 0 and 0 < length < WEEK_MINUTES * MINUTE
+    rests = rests and is_open(hours, taken) and is_open(hours, taken + length - 1) and is_open(hours, at_ns)
+    if not rests and length > ALIGN * abs(shift):
+        return length - shift
     within = open_time(hours, taken + length) - open_time(hours, taken)
-    if wait != 0 or within < length:
+    if wait != 0 or rests or within < length:
         return after_open_time(hours, at_ns, within)
     return length
 

@@ -15,8 +15,10 @@ from twin.process.discovery.model import DiscoveredProcess, load_process
 from twin.process.discovery.simulate import as_log, routes_of, simulate, simulate_columns, simulate_like
 from twin.process.discovery.simulated import Simulated
 from twin.process.discovery.state import WorkState, state_of
+from twin.process.discovery.typical import TYPICAL_OF, simulate_typical
 
 __all__ = [
+    "TYPICAL_OF",
     "DiscoveredProcess",
     "LogColumns",
     "Options",
@@ -31,5 +33,6 @@ __all__ = [
     "simulate",
     "simulate_columns",
     "simulate_like",
+    "simulate_typical",
     "state_of",
 ]

@@ -13,7 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError
 from twin.errors import DataError
 from twin.process.discovery.pieces import Attribute, Batching, Piece, RouteEffect, ServiceEffect, Table, no_numbers
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of process files. 2: `timing` holds lags."""
 
 
 class Source(Piece):
@@ -320,6 +321,12 @@ def load_process(path: str | Path) -> DiscoveredProcess:
     if not isinstance(tree, dict) or tree.get("kind") != "discovered":
         raise DataError(
             "holds no discovered process", where=str(path), hint="`twin discover LOG --out FILE` writes one."
+        )
+    if tree.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(
+            f"schema_version: {tree.get('schema_version')!r} is not {SCHEMA_VERSION}, the version this program reads",
+            where=str(path),
+            hint="Discover the process again: `twin discover LOG --out FILE`.",
         )
     try:
         return DiscoveredProcess.model_validate(tree)

@@ -102,30 +102,21 @@ def _lags(log: LogColumns, ready: Int, by: Int, mass: Float) -> tuple[Samples, I
     """
     k = len(log.activities)
     rows = np.setdiff1d(np.arange(len(log.case)), log.offset[:-1])
-    earlier = log.start[rows - 1]
-    beside = (by[rows] < 0) | (earlier > ready[rows])
-    begin = np.where(by[rows] < 0, earlier, np.maximum(ready[rows], earlier))
-    before = np.where(by[rows] < 0, k, log.activity[np.maximum(by[rows], 0)])
-    key = (before * k + log.activity[rows]) * 2 + beside
-    # Rare ones share the group of their activity, beside others or not; where there is none, of the activity.
-    levels = [key, 2 * log.activity[rows] + beside, log.activity[rows]]
-    widths = [2 * k * (k + 1), 2 * k, k]
-    seen = np.bincount(key, minlength=widths[0])
-    place = np.cumsum([0, *widths])
-    groups = np.arange(widths[0])
-    fine = 2 * (groups // 2 % k) + groups % 2
-    some = np.bincount(levels[1], minlength=widths[1])
-    group_of = np.where(seen >= _LEAST, groups, np.where(some[fine] > 0, place[1] + fine, place[2] + groups // 2 % k))
-    group = np.concatenate([level + shift for level, shift in zip(levels, place[:-1], strict=True)])
-    used = np.zeros(place[-1], bool)
-    used[group_of] = True
-    number = np.where(used, np.cumsum(used) - 1, -1)
-    kept = np.flatnonzero(used[group])
-    row = kept % len(rows) if len(rows) else kept
-    lags = _samples(
-        number[group[kept]], int(used.sum()), begin[row], log.start[rows[row]], None, mass[rows[row]]
-    )
-    return lags, number[group_of]
+    none, earlier, activity = by[rows] < 0, log.start[rows - 1], log.activity[rows]
+    beside = none | (earlier > ready[rows])
+    begin = np.where(none, earlier, np.maximum(ready[rows], earlier))
+    fine = (np.where(none, k, log.activity[by[rows]]) * k + activity) * 2 + beside
+    # Rare ones share the group of their activity, beside others or not; where there is none, that of the activity.
+    keys = np.stack([fine, 2 * k * (k + 1) + activity * 2 + beside, 2 * k * (k + 2) + activity])
+    seen = np.bincount(keys.ravel(), minlength=2 * k * (k + 2) + k)
+    every = np.arange(2 * k * (k + 1))
+    coarse = 2 * k * (k + 1) + every % (2 * k)
+    group_of = np.where(seen[coarse] > 0, coarse, 2 * k * (k + 2) + every % (2 * k) // 2)
+    group_of = np.where(seen[every] >= _LEAST, every, group_of)
+    used, number = np.unique(group_of, return_inverse=True)
+    level, row = np.nonzero(np.isin(keys, used))
+    group = np.searchsorted(used, keys[level, row])
+    return _samples(group, len(used), begin[row], log.start[rows[row]], None, mass[rows[row]]), number
 
 
 def _by_clock(log: LogColumns, ready: Int, pair: Int, rows: Int) -> bool:
