@@ -13,8 +13,9 @@ from twin.measures.log_distances import NAMES
 
 SIMULATORS = {"Simod": ("Simod",), "DGEN": ("DGEN",), "DSIM": ("DSIM",), "RIMS": ("RIMS",), "AgentSim": ("AgentSim",)}
 """Columns of the table -> how the names of their figures begin; of several variants the best stands."""
-_FAR = 1.5
-_UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (h)"}
+FAR = 1.5
+"""A cell with a greater ratio is far behind."""
+UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (h)"}
 
 
 def counts(results: Sequence[Result]) -> dict[str, int]:
@@ -30,8 +31,8 @@ def counts(results: Sequence[Result]) -> dict[str, int]:
         "published": len(known),
         "better_than_published": sum(mean < best for mean, best in known),
         "better_than_replay": sum(mean < replay for mean, _, replay in cells),
-        "far_behind": sum(mean > _FAR * best for mean, best in known),
-        "far_behind_replay": sum(mean > _FAR * replay for mean, _, replay in cells),
+        "far_behind": sum(mean > FAR * best for mean, best in known),
+        "far_behind_replay": sum(mean > FAR * replay for mean, _, replay in cells),
         "behind": len(behind),
         "behind_by_chance": sum(r.as_far[m] > 0 for r, m in behind),
     }
@@ -82,12 +83,12 @@ def _behind(results: Sequence[Result]) -> list[str]:
         best = result.best(metric)
         cells = [
             result.task.name,
-            metric + _UNITS[metric],
-            _text(result.mean(metric)),
-            _text(best.mean) if best else "",
+            metric + UNITS[metric],
+            text(result.mean(metric)),
+            text(best.mean) if best else "",
         ]
-        cells += [_text(result.replay.as_dict()[metric]), _text(result.halves[metric])]
-        cells += [_text(result.apart[metric]), _rank(result, metric)]
+        cells += [text(result.replay.as_dict()[metric]), text(result.halves[metric])]
+        cells += [text(result.apart[metric]), _rank(result, metric)]
         cells += [f"{ratio:.2f}" if ratio else "" for ratio in (over_best, over_replay)]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -123,8 +124,8 @@ def _page(
         "",
         f"- Better than every published simulator: **{n['better_than_published']} of {n['published']}** cells.",
         f"- Better than naive replay: **{n['better_than_replay']} of {n['cells']}** cells.",
-        f"- More than {_FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
-        f"- More than {_FAR} times naive replay: {n['far_behind_replay']} of {n['cells']} cells.",
+        f"- More than {FAR} times the best published figure: {n['far_behind']} of {n['published']} cells.",
+        f"- More than {FAR} times naive replay: {n['far_behind_replay']} of {n['cells']} cells.",
         f"- Of the {n['behind']} cells in which a published simulator or replay is better, chance may explain "
         f"{n['behind_by_chance']}: there the test part lies no farther from the simulated logs than one of these from "
         "the rest.",
@@ -165,10 +166,13 @@ have half as many cases, so that a log of full size may come somewhat nearer. *A
 simulated logs: if the discovered process were the true one, the twin would be about as far from the test part. *As
 far* counts the simulated logs that lie at least as far from the rest of them as the test part does: were the process
 the true one, it would be 0 in one of eleven cells with ten logs. A process more volatile than the true one has such an
-excuse too easily. A
-published figure is comparable where log and division are the same; of a simulator with several variants the best
+excuse too easily.
+
+A published figure is comparable where log and division are the same; of a simulator with several variants the best
 stands, cell by cell, and *best published* takes the least of all of them. Standard deviations are over the simulated
 logs.
+
+Each log is divided once here. At other cuts of the same logs: [process-origins.md](process-origins.md).
 """.splitlines()
 
 
@@ -195,21 +199,22 @@ def _section(result: Result) -> list[str]:
 def _cells(result: Result, metric: str) -> list[str]:
     mean, replay, best = result.mean(metric), result.replay.as_dict()[metric], result.best(metric)
     bold = "**" if mean < (best.mean if best else replay) else ""
-    cells = [metric + _UNITS[metric], f"{bold}{_text(mean)}{bold} ± {_text(result.sd(metric))}", _text(replay)]
-    cells += [_text(result.halves[metric]), _text(result.apart[metric]), _rank(result, metric)]
+    cells = [metric + UNITS[metric], f"{bold}{text(mean)}{bold} ± {text(result.sd(metric))}", text(replay)]
+    cells += [text(result.halves[metric]), text(result.apart[metric]), _rank(result, metric)]
     if not result.figures:
         return cells
     for starts in SIMULATORS.values():
         of = _of(result, metric, starts)
-        cells.append("" if of is None else _text(of))
-    return [*cells, f"{_text(best.mean)} ({best.simulator})", f"{mean / best.mean:.2f}"] if best else [*cells, "", ""]
+        cells.append("" if of is None else text(of))
+    return [*cells, f"{text(best.mean)} ({best.simulator})", f"{mean / best.mean:.2f}"] if best else [*cells, "", ""]
 
 
 def _rank(result: Result, metric: str) -> str:
     return f"{result.as_far[metric]} of {len(result.runs)}"
 
 
-def _text(value: float) -> str:
+def text(value: float) -> str:
+    """A distance with as many digits as are worth reading; nothing if there is none."""
     if math.isnan(value):
         return ""
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"
