@@ -8,7 +8,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -18,14 +17,12 @@ from rich.table import Table
 
 from benchmarks.process_accuracy.compare import Result
 from benchmarks.process_accuracy.kept import LeftOut, measure_all
+from benchmarks.process_accuracy.options import chosen, parser_of
 from benchmarks.process_accuracy.report import counts, write
 from benchmarks.process_accuracy.tasks import tasks_of
 from twin.errors import TwinError
 from twin.measures.log_distances import NAMES
 from twin.process.discovery import TYPICAL_OF
-
-_ROOT = Path(__file__).resolve().parents[1]
-_DATA = Path(os.environ.get("TWIN_SHARED_DATA", _ROOT.parent / "shared" / "data")) / "process"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,30 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not results:
         return 2
     _print(results)
-    command = "python -m benchmarks.process_logs" + _chosen(given)
+    command = "python -m benchmarks.process_logs" + chosen(given)
     write(results, given.out, command, [(missing.task.name, missing.reason) for missing in left_out])
     return 0
 
 
-def _chosen(given: argparse.Namespace) -> str:
-    """The options that decide the figures, as they would be typed."""
-    names = [
-        f" --{option} " + " ".join(getattr(given, option)) for option in ("logs", "also") if getattr(given, option)
-    ]
-    return "".join(names) + f" --runs {given.runs} --seed {given.seed}"
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.process_logs", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--logs", nargs="+", default=[], metavar="LOG", help="names in the data folder, or files")
-    parser.add_argument("--also", nargs="+", default=[], metavar="LOG", help="in addition to the usual ones")
-    parser.add_argument("--runs", type=int, default=10, help="simulated logs for each (10)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
-    parser.add_argument("--seed", type=int, default=1, help="of discovery and simulation (1)")
-    parser.add_argument("--data", type=Path, default=_DATA, help="folder with event_logs/ and benchmarks/")
+    parser = parser_of("python -m benchmarks.process_logs", __doc__)
     parser.add_argument("--keep", type=Path, help="folder for results, to go on where a run was broken off")
-    parser.add_argument("--out", type=Path, default=_ROOT / "docs", help="folder of page, picture and table")
     return parser
 
 

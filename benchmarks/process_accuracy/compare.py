@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benchmarks.process_accuracy.tasks import Figure, Task, published
 from twin.measures.log_distances import NAMES, Distances, LogProfile, distances
-from twin.process.discovery import columns_of
+from twin.process.discovery import DiscoveredProcess, columns_of
 from twin.process.eventlog.log import CASE, START, EventLog
 from twin.process.eventlog.split import replay
 from twin.randomness import Stream, Streams
@@ -22,15 +22,36 @@ _HALVINGS = 10
 
 
 @dataclass
-class Result:
-    """What came of one log.
+class Scores:
+    """The distances of one log, or of one division of it.
 
     Attributes:
         task: the log and its division.
         sizes: cases and activities of the training and of the test part.
         runs: distances of each simulated log from the test part.
-        typical: as many distances, each of the most typical of `TYPICAL_OF` simulated logs.
         replay: of naive replay from the test part.
+    """
+
+    task: Task
+    sizes: tuple[int, int, int, int]
+    runs: list[Distances]
+    replay: Distances
+
+    def mean(self, metric: str) -> float:
+        """Over the simulated logs."""
+        return float(np.mean([run.as_dict()[metric] for run in self.runs]))
+
+    def sd(self, metric: str) -> float:
+        """Over the simulated logs (population standard deviation, as in the published tables)."""
+        return float(np.std([run.as_dict()[metric] for run in self.runs]))
+
+
+@dataclass
+class Result(Scores):
+    """What came of one log.
+
+    Attributes:
+        typical: as many distances as `runs`, each of the most typical of `TYPICAL_OF` simulated logs.
         halves: means over random halvings of the test part: what chance alone makes of two logs half as large.
         apart: of simulated logs from one another: what chance makes of logs of this size, if the process is right.
         as_far: how many simulated logs lie at least as far from the other ones as the test part lies from them all.
@@ -42,11 +63,7 @@ class Result:
         protocol: how the parts came about.
     """
 
-    task: Task
-    sizes: tuple[int, int, int, int]
-    runs: list[Distances]
     typical: list[Distances]
-    replay: Distances
     halves: dict[str, float]
     apart: dict[str, float]
     as_far: dict[str, int]
@@ -62,7 +79,7 @@ class Result:
         return float(np.mean([run.as_dict()[metric] for run in (self.typical if typical else self.runs)]))
 
     def sd(self, metric: str, typical: bool = False) -> float:
-        """Over the simulated logs (population standard deviation, as in the published tables)."""
+        """Likewise, the population standard deviation."""
         return float(np.std([run.as_dict()[metric] for run in (self.typical if typical else self.runs)]))
 
     def best(self, metric: str) -> Figure | None:
@@ -71,42 +88,85 @@ class Result:
         return min(mine, key=lambda figure: figure.mean, default=None)
 
 
-def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
-    """Everything of one log.
+@dataclass(frozen=True)
+class Forecast:
+    """What a process discovered on a training part makes of the test part.
+
+    Attributes:
+        process: discovered.
+        profiles: of the simulated logs.
+        runs: their distances from the test part.
+        replay: of naive replay from the test part.
+        discover_s: CPU seconds of discovery.
+        simulate_s: CPU seconds of one simulated log.
+    """
+
+    process: DiscoveredProcess
+    profiles: list[LogProfile]
+    runs: list[Distances]
+    replay: Distances
+    discover_s: float
+    simulate_s: float
+
+
+def sizes_of(train: EventLog, test: EventLog) -> tuple[int, int, int, int]:
+    """Cases and activities of the training and of the test part."""
+    return train.cases, len(train), test.cases, len(test)
+
+
+def forecast(train: EventLog, test: EventLog, name: str, runs: int, seed: int) -> Forecast:
+    """Discover on the training part, simulate the test part, measure.
 
     As the published comparisons do, a simulator is told when the first case of the test part begins and how many cases
     there are, and nothing else of the test part.
-    """
-    from twin.process.discovery import Options, as_log, discover, simulate_like, simulate_typical
 
-    train, test, protocol = task.parts()
+    Args:
+        train: training part.
+        test: test part.
+        name: of the process.
+        runs: simulated logs, at least one.
+        seed: of discovery and simulation.
+
+    Raises:
+        DataError: no process can be discovered from the training part.
+    """
+    from twin.process.discovery import Options, as_log, discover, simulate_like
+
     profile = LogProfile.of(test)
     began = time.process_time()
-    process = discover(train, options=Options(name=task.name, seed=seed))
+    process = discover(train, options=Options(name=name, seed=seed))
     learnt = time.process_time()
     start = _first_instant(test)
     logs = (simulate_like(process, start=start, cases=test.cases, streams=Streams(seed, r)) for r in range(runs))
     profiles = [LogProfile.of(as_log(process, log)) for log in logs]
     found = [distances(profile, simulated) for simulated in profiles]
-    ended = time.process_time()
-    typical = [
-        distances(profile, LogProfile.of(as_log(process, log)))
-        for log in (simulate_typical(process, start=start, cases=test.cases, seed=seed, run=r) for r in range(runs))
-    ]
-    apart, as_far = among_simulated(profiles, found)
+    done = time.process_time()
+    again = distances(profile, replay(train, test))
+    return Forecast(process, profiles, found, again, learnt - began, (done - learnt) / runs)
+
+
+def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
+    """Everything of one log."""
+    from twin.process.discovery import as_log, simulate_typical
+
+    train, test, protocol = task.parts()
+    made = forecast(train, test, task.name, runs, seed)
+    apart, as_far = among_simulated(made.profiles, made.runs)
+    profile, start = LogProfile.of(test), _first_instant(test)
+    logs = (simulate_typical(made.process, start=start, cases=test.cases, seed=seed, run=r) for r in range(runs))
     return Result(
         task=task,
-        sizes=(train.cases, len(train), test.cases, len(test)),
-        runs=found,
-        typical=typical,
-        replay=distances(profile, replay(train, test)),
+        sizes=sizes_of(train, test),
+        runs=made.runs,
+        replay=made.replay,
+        typical=[distances(profile, LogProfile.of(as_log(made.process, log))) for log in logs],
         halves=_between_halves(test),
         apart=apart,
         as_far=as_far,
         figures=published(figures, task.published) if protocol == task.protocol else [],
-        structure=str(process.structure),
-        discover_s=learnt - began,
-        simulate_s=(ended - learnt) / runs,
+        structure=str(made.process.structure),
+        discover_s=made.discover_s,
+        simulate_s=made.simulate_s,
         follow_up=_follow_up(test),
         protocol=protocol,
     )

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.process_accuracy.compare import Result, measure
 from benchmarks.process_accuracy.tasks import Task, published
 from twin.errors import DataError
 from twin.measures.log_distances import NAMES, Distances
 
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
 _TWIN = Path(__file__).resolve().parents[2] / "twin"
 _HERE = Path(__file__).resolve().parent
 _CODE = ("process/discovery/*.py", "process/eventlog/*.py", "measures/log_distances.py", "kernels/workforce*.py")
@@ -48,14 +52,24 @@ def measure_all(
     for task in tasks:
         if task not in left:
             yield _load(places[task], task, figures)
-    if workers == 1 or len(left) == 1:
-        for task in left:
-            yield _store(places, _try(task, runs, seed, figures))
+    for result in each(partial(_try, runs=runs, seed=seed, figures=figures), left, workers):
+        yield _store(places, result)
+
+
+def each(work: Callable[[_Item], _Made], items: Sequence[_Item], workers: int) -> Iterator[_Made]:
+    """What comes of each item, as it is done: in this process, or in several that are started for it.
+
+    Args:
+        work: a function of a module (or a `partial` of one), as it is sent to the processes.
+        items: likewise.
+        workers: processes, at least one.
+    """
+    if workers == 1 or len(items) <= 1:
+        yield from map(work, items)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_try, task, runs, seed, figures) for task in left]
-        for done in as_completed(waiting):
-            yield _store(places, done.result())
+        for done in as_completed([pool.submit(work, item) for item in items]):
+            yield done.result()
 
 
 def _try(task: Task, runs: int, seed: int, figures: Path) -> Result | LeftOut:

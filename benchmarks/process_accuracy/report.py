@@ -14,8 +14,9 @@ from twin.process.discovery import TYPICAL_OF
 
 SIMULATORS = {"Simod": ("Simod",), "DGEN": ("DGEN",), "DSIM": ("DSIM",), "RIMS": ("RIMS",), "AgentSim": ("AgentSim",)}
 """Columns of the table -> how the names of their figures begin; of several variants the best stands."""
-_FAR = 1.5
-_UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (h)"}
+FAR = 1.5
+"""A cell with a greater ratio is far behind."""
+UNITS = {"NGD": "", "AEDD": " (h)", "CEDD": " (h)", "REDD": " (h)", "CTDD": " (h)"}
 
 
 def counts(results: Sequence[Result], typical: bool = False) -> dict[str, int]:
@@ -35,8 +36,8 @@ def counts(results: Sequence[Result], typical: bool = False) -> dict[str, int]:
         "published": len(known),
         "better_than_published": sum(mean < best for mean, best in known),
         "better_than_replay": sum(mean < replay for mean, _, replay in cells),
-        "far_behind": sum(mean > _FAR * best for mean, best in known),
-        "far_behind_replay": sum(mean > _FAR * replay for mean, _, replay in cells),
+        "far_behind": sum(mean > FAR * best for mean, best in known),
+        "far_behind_replay": sum(mean > FAR * replay for mean, _, replay in cells),
         "behind": len(behind),
         "behind_by_chance": sum(r.as_far[m] > 0 for r, m in behind),
     }
@@ -89,13 +90,13 @@ def _behind(results: Sequence[Result]) -> list[str]:
         best = result.best(metric)
         cells = [
             result.task.name,
-            metric + _UNITS[metric],
-            _text(result.mean(metric)),
-            _text(result.mean(metric, typical=True)),
-            _text(best.mean) if best else "",
+            metric + UNITS[metric],
+            text(result.mean(metric)),
+            text(result.mean(metric, typical=True)),
+            text(best.mean) if best else "",
         ]
-        cells += [_text(result.replay.as_dict()[metric]), _text(result.halves[metric])]
-        cells += [_text(result.apart[metric]), _rank(result, metric)]
+        cells += [text(result.replay.as_dict()[metric]), text(result.halves[metric])]
+        cells += [text(result.apart[metric]), _rank(result, metric)]
         cells += [f"{ratio:.2f}" if ratio else "" for ratio in ratios]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -132,7 +133,8 @@ def _page(
         "|---|---:|---:|",
         *_headlines(results),
         "",
-        "At other cuts of the same logs: [process-origins.md](process-origins.md).",
+        "Each log is divided once here, and at one cut luck decides single cells. The same logs, cut at five instants "
+        "each: [process-origins.md](process-origins.md).",
         "",
         *_behind(results),
         "",
@@ -150,8 +152,8 @@ def _headlines(results: Sequence[Result]) -> list[str]:
     rows = {
         "better than every published simulator": ("better_than_published", "published"),
         "better than naive replay": ("better_than_replay", "cells"),
-        f"more than {_FAR} times the best published figure": ("far_behind", "published"),
-        f"more than {_FAR} times naive replay": ("far_behind_replay", "cells"),
+        f"more than {FAR} times the best published figure": ("far_behind", "published"),
+        f"more than {FAR} times naive replay": ("far_behind_replay", "cells"),
         "behind a published figure or replay, where chance may explain it": ("behind_by_chance", "behind"),
     }
     lines = [f"| {what} | {one[n]} of {one[of]} | {other[n]} of {other[of]} |" for what, (n, of) in rows.items()]
@@ -184,8 +186,9 @@ have half as many cases, so that a log of full size may come somewhat nearer. *A
 simulated logs: if the discovered process were the true one, the twin would be about as far from the test part. *As
 far* counts the simulated logs that lie at least as far from the rest of them as the test part does: were the process
 the true one, it would be 0 in one of eleven cells with ten logs. A process more volatile than the true one has such an
-excuse too easily. A
-published figure is comparable where log and division are the same; of a simulator with several variants the best
+excuse too easily.
+
+A published figure is comparable where log and division are the same; of a simulator with several variants the best
 stands, cell by cell, and *best published* takes the least of all of them. Standard deviations are over the simulated
 logs.
 
@@ -218,28 +221,29 @@ def _section(result: Result) -> list[str]:
 
 def _cells(result: Result, metric: str) -> list[str]:
     replay, best = result.replay.as_dict()[metric], result.best(metric)
-    cells = [metric + _UNITS[metric]]
+    cells = [metric + UNITS[metric]]
     for typical in (False, True):
         mean, sd = result.mean(metric, typical), result.sd(metric, typical)
         bold = "**" if mean < (best.mean if best else replay) else ""
-        cells.append(f"{bold}{_text(mean)}{bold} ± {_text(sd)}")
-    cells += [_text(replay), _text(result.halves[metric]), _text(result.apart[metric]), _rank(result, metric)]
+        cells.append(f"{bold}{text(mean)}{bold} ± {text(sd)}")
+    cells += [text(replay), text(result.halves[metric]), text(result.apart[metric]), _rank(result, metric)]
     if not result.figures:
         return cells
     for starts in SIMULATORS.values():
         of = _of(result, metric, starts)
-        cells.append("" if of is None else _text(of))
+        cells.append("" if of is None else text(of))
     if not best:
         return [*cells, "", "", ""]
     over = [f"{result.mean(metric, typical) / best.mean:.2f}" for typical in (False, True)]
-    return [*cells, f"{_text(best.mean)} ({best.simulator})", *over]
+    return [*cells, f"{text(best.mean)} ({best.simulator})", *over]
 
 
 def _rank(result: Result, metric: str) -> str:
     return f"{result.as_far[metric]} of {len(result.runs)}"
 
 
-def _text(value: float) -> str:
+def text(value: float) -> str:
+    """A distance with as many digits as are worth reading; nothing if there is none."""
     if math.isnan(value):
         return ""
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"

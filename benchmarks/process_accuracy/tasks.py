@@ -15,6 +15,8 @@ from twin.process.eventlog.log import EventLog
 from twin.process.eventlog.split import split, split_by_case
 
 SHARE = 0.8
+PARTS = ", parts"
+"""So ends the name of a pair if the folder holds its whole log, too."""
 _PUBLISHED = {
     "loanapp": "LoanApp",
     "production": "Production",
@@ -112,7 +114,7 @@ def _in_folder(folder: Path) -> dict[str, Task]:
     for stem, path in files.items():
         base = stem.removesuffix("_train").removesuffix("_test")
         if base != stem and {f"{base}_train", f"{base}_test"} <= files.keys():
-            name = f"{base}, parts" if base in files else base
+            name = base + PARTS if base in files else base
             found[name] = Task(name, files[f"{base}_train"], files[f"{base}_test"])
         else:
             found[stem] = Task(stem, path, published=published_name(stem))

@@ -31,19 +31,23 @@ def split(log: EventLog, share: float = 0.8) -> tuple[EventLog, EventLog]:
     """
     if not 0 < share < 1:
         raise DataError(f"a share of {share} is not a split", hint="Choose one above 0 and below 1, such as 0.8.")
-    table = log.table
-    ends = _micros(pc.coalesce(table[END], table[START]))
-    case = _case_numbers(log)
-    rank = np.empty(len(ends), np.int64)
-    rank[np.argsort(ends, kind="stable")] = np.arange(len(ends))
-    cut = round(len(ends) * share)
-    cases = int(case.max(initial=-1)) + 1
-    early, size = np.bincount(case[rank < cut], minlength=cases), np.bincount(case, minlength=cases)
-    train, test = (EventLog(table.filter(pa.array(held[case])), log.notes) for held in (early == size, early == 0))
+    case, early, size = _ended_by(log, share)
+    train, test = (EventLog(log.table.filter(pa.array(held[case])), log.notes) for held in (early == size, early == 0))
     if not len(train) or not len(test):
         what = "training" if not len(train) else "test"
         raise DataError(f"a cut at {share:g} leaves no whole case for the {what} part", hint="Choose another share.")
     return train, test
+
+
+def ended(log: EventLog, share: float) -> EventLog:
+    """What a recording would hold that stopped when that share of all activities had ended: the cases that had ended.
+
+    Args:
+        log: activities without an end count as ending when they start.
+        share: of the activities, from 0 to 1; there may be no case.
+    """
+    case, early, size = _ended_by(log, share)
+    return EventLog(log.table.filter(pa.array((early == size)[case])), log.notes)
 
 
 def split_by_case(log: EventLog, share: float = 0.8) -> tuple[EventLog, EventLog]:
@@ -78,6 +82,17 @@ def replay(train: EventLog, test: EventLog) -> EventLog:
     weeks = round((int(begin) - int(first)) / _WEEK_US)
     moved = {name: _later(kept[name], weeks * _WEEK_US) for name in kept.column_names}
     return EventLog(pa.table(moved), ("Cases of the training part, moved on by whole weeks.",))
+
+
+def _ended_by(log: EventLog, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of each row its case; of each case, activities among that share of all which ended first, and activities."""
+    ends = _micros(pc.coalesce(log.table[END], log.table[START]))
+    case = _case_numbers(log)
+    rank = np.empty(len(ends), np.int64)
+    rank[np.argsort(ends, kind="stable")] = np.arange(len(ends))
+    cases = int(case.max(initial=-1)) + 1
+    early = np.bincount(case[rank < round(len(ends) * share)], minlength=cases)
+    return case, early, np.bincount(case, minlength=cases)
 
 
 def _case_numbers(log: EventLog) -> NDArray[np.int64]:
