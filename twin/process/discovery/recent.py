@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from scipy import stats
 
@@ -44,8 +46,12 @@ def has_changed(log: LogColumns) -> bool:
 def _least(means: Float) -> float:
     """The smaller probability of the two tests, were there no change."""
     early, late = means[: _BLOCKS // 2], means[_BLOCKS // 2 :]
-    varied = max(early.std(), late.std()) > _NOTHING
-    step = float(stats.ttest_ind(early, late, equal_var=False).pvalue) if varied else 0.0
+    varied, step = max(early.std(), late.std()) > _NOTHING, 0.0
+    if varied:
+        with warnings.catch_warnings():
+            # One half may be constant, which SciPy takes for a loss of precision.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            step = float(stats.ttest_ind(early, late, equal_var=False).pvalue)
     return min(step, float(stats.linregress(np.arange(_BLOCKS), means).pvalue))
 
 
