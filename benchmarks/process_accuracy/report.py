@@ -161,7 +161,7 @@ def _headlines(results: Sequence[Result]) -> list[str]:
     return [*lines, f"| better than each published simulator for itself, in its best variant | {' | '.join(each)} |"]
 
 
-_METHOD = """## What is compared
+_METHOD = f"""## What is compared
 
 A process is discovered on the training part alone. A simulated log begins when the first case of the test part begins
 and holds as many cases as the test part: that, and nothing else of the test part, is told to the simulator, as in the
@@ -193,9 +193,9 @@ stands, cell by cell, and *best published* takes the least of all of them. Stand
 logs.
 
 *Twin* is the mean over single simulated logs, as in the published comparisons. *Typical* is the mean over as many logs
-of which each is the most typical of 15, the nearest to all the others (`twin simulate-log --typical 15`): replay is one
-log that stands for what is to come, and so is this one. It is a log that the process gave, without being one of its
-exceptions; the spread from log to log is to be had from single ones.
+of which each is the most typical of {TYPICAL_OF}, the nearest to all the others (`twin simulate-log
+--typical {TYPICAL_OF}`): replay is one log that stands for what is to come, and so is this one. It is a log that the
+process gave, without being one of its exceptions; the spread from log to log is to be had from single ones.
 """.splitlines()
 
 

@@ -157,7 +157,7 @@ def after_open_time(hours, at, left):
 
 
 @njit(cache=True)
-def is_open(hours, at):
+def open_at(hours, at):
     """Whether the half hour of an instant is open."""
     return hours[((at + MONDAY_SHIFT) // SLOT) % SLOTS] != 0
 
@@ -190,7 +190,7 @@ def lasts(minute, milliseconds, found, at_ns, hours, wait, pace):
     if abs(shift) < MINUTE:
         return length
     rests = wait == 0 and 0 < length < WEEK_MINUTES * MINUTE
-    rests = rests and is_open(hours, taken) and is_open(hours, taken + length - 1) and is_open(hours, at_ns)
+    rests = rests and open_at(hours, taken) and open_at(hours, taken + length - 1) and open_at(hours, at_ns)
     if not rests and length > ALIGN * abs(shift):
         return length - shift
     within = open_time(hours, taken + length) - open_time(hours, taken)

@@ -36,7 +36,8 @@ _INTERVALS = 24
 _JUDGED = ("wip", "waiting", "completions", "oldest_h", "utilisation")
 """Measures that the structures are judged by; arrivals do not depend on them."""
 _HANDICAP = {"timers": 1.1}
-"""Independent cases must forecast better by a tenth: they hold the very waits of the instants that are tried."""
+"""Independent cases must forecast better by a tenth: they hold the very waits of the instants that are tried. Assumed,
+after a backtest (LoanApp) in which they won the few instants tried and lost most of those that followed."""
 _FLOOR = 0.02
 """Of the largest value of a measure: errors below that count alike."""
 
