@@ -597,6 +597,9 @@ class ReferenceTokens:
             return length
         f = 1.0
         for s in scales:
+            if s.cases:
+                f *= next((option.value for option in s.cases if self.true(option.when, case)), 1.0)
+                continue
             x = max(s.intercept + s.slope * float(case.values[s.attribute]), s.least)
             f *= x if s.most is None else min(x, s.most)
         return int(length * f + 0.5)

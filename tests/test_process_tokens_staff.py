@@ -11,6 +11,7 @@ from test_process_tokens_theory import general, sojourn
 from theory import DisagreementError, agree, birth_death, each, replicate
 
 from twin.clock import DAY, HOUR, MINUTE, SECOND
+from twin.contracts import Segment
 from twin.kernels import tokens_layout as k
 from twin.process.calendar import WorkCalendar
 from twin.process.network import ProcessNetwork
@@ -231,6 +232,22 @@ def test_factors_by_hour_and_by_attribute_multiply_the_service_time():
     network.submit(requests_at([10 * HOUR, 12 * HOUR, 13 * HOUR]), {"pages": [2.0, 4.0, 100.0]})
     ends = network.advance(DAY).time
     assert ends.tolist() == [10 * HOUR + 10 * MINUTE, 12 * HOUR + 22.5 * MINUTE, 13 * HOUR + 20 * MINUTE]
+
+
+def test_factors_by_condition_multiply_the_service_time_of_any_member_and_make_no_classes():
+    text = one_task(
+        "{at_once: 1, members: [{name: a}, {name: b}]}",
+        "service: 10 min, by_member: {b: 4 min}, scale: [{cases: ["
+        "{when: {attribute: pages, above: 50}, value: 3}, {when: {attribute: pages, above: 5}, value: 2}]},"
+        "{cases: [{when: {attribute: segment, in: [hnw]}, value: 0.5}]}]",
+        "attributes: {pages: {given: true}}",
+    )
+    network = ProcessNetwork(general(text), Streams(1))
+    requests = requests_at(np.arange(4) * HOUR, segment=np.array([0, 0, 0, Segment.HNW]))
+    network.submit(requests, {"pages": [5.0, 6.0, 51.0, 60.0]})
+    minutes = (network.advance(DAY).time - np.arange(4) * HOUR) / MINUTE
+    assert sorted(set(minutes / [1, 2, 3, 1.5])) == [4, 10]
+    assert len(network._classes.known) == len(Segment)
 
 
 @pytest.mark.parametrize(("queue", "ends"), [("first_come", [40, 50, 60]), ("oldest_case", [30, 40, 60])])

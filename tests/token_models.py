@@ -133,6 +133,9 @@ class Builder:
         if draw(seldom):
             node["scale"] = [{"attribute": "amount", "intercept": 0.5, "slope": 0.01, "most": 2}]
         if draw(seldom):
+            cases = [{"when": draw(conditions), "value": 1.5}, {"when": draw(conditions), "value": 0.25}]
+            node["scale"] = [*node.get("scale", []), {"cases": cases}]
+        if draw(seldom):
             node["by_hour"] = [
                 {"from": "22:00", "to": "09:15", "factor": 1.7},
                 {"from": "12:00", "to": "13:00", "factor": 0.3},

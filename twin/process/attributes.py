@@ -106,7 +106,8 @@ class CaseClasses:
     def __init__(self, model: ProcessModel) -> None:
         self._model = model
         parts: list[Any] = [model.nodes, model.deadlines, model.case_patience]
-        self._conditions = tuple(dict.fromkeys(w for p in parts for _, w in attribute_uses(p, ())))
+        # Factors of durations are worked out case by case, and need no classes.
+        self._conditions = tuple(dict.fromkeys(w for p in parts for _, w in attribute_uses(p, (), but=Scale)))
         self.known: list[CaseClass] = list(SEGMENT_CLASSES)
         self._index: dict[tuple[int, bytes], int] = {}
         if not self._conditions:
@@ -142,10 +143,14 @@ class CaseClasses:
             }
 
 
-def factor(scales: tuple[Scale, ...], values: Mapping[str, Floats]) -> Floats:
+def factor(scales: tuple[Scale, ...], model: ProcessModel, values: Mapping[str, Floats], segment: Ints) -> Floats:
     """Product of the factors that attributes put on a duration, one per case."""
-    out = np.ones(len(next(iter(values.values()))))
+    out = np.ones(len(segment))
     for s in scales:
-        x = np.maximum(s.intercept + s.slope * values[s.attribute], s.least)
-        out *= x if s.most is None else np.minimum(x, s.most)
+        if s.attribute is not None:
+            x = np.maximum(s.intercept + s.slope * values[s.attribute], s.least)
+            out *= x if s.most is None else np.minimum(x, s.most)
+        else:
+            true = [holds(case.when, model, values, segment) for case in s.cases]
+            out *= np.select(true, [case.value for case in s.cases], 1.0)
     return out

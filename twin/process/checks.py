@@ -127,19 +127,20 @@ def _calendar_uses(model: ProcessModel) -> Iterator[tuple[Path, str | None]]:
         yield ("arrivals", "calendar"), model.arrivals.calendar
 
 
-def attribute_uses(part: Any, path: Path) -> Iterator[tuple[Path, When]]:
-    """Every condition in a part of a model, with its path."""
+def attribute_uses(part: Any, path: Path, but: type[Part] | None = None) -> Iterator[tuple[Path, When]]:
+    """Every condition in a part of a model, with its path; not those in parts of a type, if it is given."""
     if isinstance(part, When):
         yield path, part
     elif isinstance(part, Part):
-        for key, field in type(part).model_fields.items():
-            yield from attribute_uses(getattr(part, key), (*path, field.alias or key))
+        if but is None or not isinstance(part, but):
+            for key, field in type(part).model_fields.items():
+                yield from attribute_uses(getattr(part, key), (*path, field.alias or key), but)
     elif isinstance(part, dict):
         for key, value in part.items():
-            yield from attribute_uses(value, (*path, key))
+            yield from attribute_uses(value, (*path, key), but)
     elif isinstance(part, tuple):
         for i, value in enumerate(part):
-            yield from attribute_uses(value, (*path, i))
+            yield from attribute_uses(value, (*path, i), but)
 
 
 def _attribute_problems(model: ProcessModel) -> Iterator[Problem]:
@@ -150,7 +151,9 @@ def _attribute_problems(model: ProcessModel) -> Iterator[Problem]:
         for leaf in when.leaves():
             yield from _leaf_problems(model, leaf, path, known)
     for name, node in model.nodes.items():
-        numeric: list[tuple[Path, str]] = [(("nodes", name, "scale"), s.attribute) for s in getattr(node, "scale", ())]
+        numeric: list[tuple[Path, str]] = [
+            (("nodes", name, "scale"), s.attribute) for s in getattr(node, "scale", ()) if s.attribute is not None
+        ]
         if isinstance(node, Task) and node.repeat is not None and node.repeat.count.attribute is not None:
             numeric.append((("nodes", name, "repeat", "count"), node.repeat.count.attribute))
         for place, attribute in numeric:

@@ -1,4 +1,4 @@
-"""When the cases of a process file arrive: by rate and profile, or by the gaps between them."""
+"""When the cases of a process file arrive: by rate and profile (Poisson, or spaced), or by the gaps between them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from twin.errors import ScenarioError
 from twin.process.arrivals import DAY_NUMBERS, Busyness, Profile, arrivals
 from twin.process.calendar import WorkCalendar
 from twin.process.distributions import Distribution
-from twin.process.model import Calendar, DayArrivals, ProcessModel
+from twin.process.model import Calendar, DayArrivals, ProcessModel, Spacing
 from twin.process.staff import WEEKDAYS
 from twin.randomness import Stream, Streams
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _BLOCK = 4096
 _FURTHEST_DAY = 3660
@@ -52,6 +53,8 @@ def case_times(
     if given.gap is not None:
         hours = model.calendars[given.calendar] if given.calendar is not None else None
         found = _by_gaps(given, hours, streams, calendar, days, cases)
+    elif given.spacing is not None:
+        found = _spaced(given, given.spacing, streams, calendar, days, cases)
     else:
         found = _by_rate(given, streams, calendar, days, cases)
     if cases is not None and len(found) < cases and not fewer:
@@ -61,25 +64,73 @@ def case_times(
 
 def _by_rate(given: DayArrivals, streams: Streams, calendar: WorkCalendar, days: int | None, cases: int | None) -> Ints:
     """Poisson arrivals day by day, the day's total by its weights, its weekday and its busy-ness."""
-    usual = _usual_mass(given)
     busyness = Busyness(given.dispersion.cv) if given.dispersion is not None else None
     times, n = [np.zeros(0, np.int64)], 0
-    for day in range(_FURTHEST_DAY if days is None else days):
+    for day, total, profile in _expected(given, calendar, _FURTHEST_DAY if days is None else days):
         if cases is not None and n >= cases:
             break
-        periods = [(p.start, p.end, p.weight) for p in given.profile if calendar.works(day, p.days)]
-        mass = sum((end - start) * weight for start, end, weight in periods)
-        if mass <= 0:
-            continue
         first = day * DAY_NUMBERS
-        total = given.per_day * mass / usual * given.weekdays.get(WEEKDAYS[calendar.weekday(day)], 1.0)
         if busyness is not None:
             noise = streams.normal(Stream.PROCESS_ARRIVAL, np.asarray([first + DAY_NUMBERS // 2]), 1)
             total *= float(busyness.factors(noise)[0])
-        found, _ = arrivals(Profile.of_periods(periods), total, streams, entity_base=first)
+        found, _ = arrivals(profile, total, streams, entity_base=first)
         times.append(found + day * DAY)
         n += len(found)
     return np.concatenate(times)[:cases]
+
+
+def _expected(given: DayArrivals, calendar: WorkCalendar, days: int) -> Iterator[tuple[int, float, Profile]]:
+    """The days on which cases may come, how many are expected, and when."""
+    usual = _usual_mass(given)
+    for day in range(days):
+        periods = [(p.start, p.end, p.weight) for p in given.profile if calendar.works(day, p.days)]
+        mass = sum((end - start) * weight for start, end, weight in periods)
+        if mass > 0:
+            factor = given.weekdays.get(WEEKDAYS[calendar.weekday(day)], 1.0)
+            yield day, given.per_day * mass / usual * factor, Profile.of_periods(periods)
+
+
+def _spaced(
+    given: DayArrivals,
+    spacing: Spacing,
+    streams: Streams,
+    calendar: WorkCalendar,
+    days: int | None,
+    cases: int | None,
+) -> Ints:
+    """Arrivals whose gaps, in the time in which one is expected per unit, are those of the spacing."""
+    found, n, ended = [np.zeros(0, np.int64)], 0, 0.0
+    coming = _spaced_instants(spacing, streams)
+    ahead = next(coming)
+    for day, total, profile in _expected(given, calendar, _FURTHEST_DAY if days is None else days):
+        while ahead[-1] < ended + total:
+            ahead = np.concatenate([ahead, next(coming)])
+        here = int(np.searchsorted(ahead, ended + total, side="left"))
+        if here:
+            found.append(profile.time_of((ahead[:here] - ended) / total) + day * DAY)
+        ahead, ended, n = ahead[here:], ended + total, n + here
+        if cases is not None and n >= cases:
+            break
+    return np.concatenate(found)[:cases]
+
+
+def _spaced_instants(spacing: Spacing, streams: Streams) -> Iterator[Floats]:
+    """Instants of arrivals, a block at a time, where one is expected per unit of time.
+
+    Run k begins at a gap that is a function of (seed, replication, k). Of the first gap only a part is left when
+    observation begins.
+    """
+    gaps = np.asarray(spacing.gaps)
+    gaps, runs, last = gaps / gaps.mean(), max(_BLOCK // spacing.run, 1), 0.0
+    for block in range(1 << 40):
+        number = np.arange(block * runs, (block + 1) * runs, dtype=np.int64)
+        begin = (streams.uniform(Stream.PROCESS_ARRIVAL, number) * len(gaps)).astype(np.int64)
+        drawn = gaps[(begin[:, None] + np.arange(spacing.run)).ravel() % len(gaps)]
+        if block == 0:
+            drawn[0] *= float(streams.uniform(Stream.PROCESS_ARRIVAL, np.zeros(1, np.int64), 1)[0])
+        instants = last + np.cumsum(drawn)
+        last = float(instants[-1])
+        yield instants
 
 
 def _usual_mass(given: DayArrivals) -> float:

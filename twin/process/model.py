@@ -6,7 +6,7 @@ come, first served.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -95,6 +95,7 @@ __all__ = [
     "Segment",
     "SegmentName",
     "Shift",
+    "Spacing",
     "Task",
     "Timed",
     "When",
@@ -133,6 +134,35 @@ class Dispersion(Part):
     cv: float = Field(gt=0)
 
 
+class Spacing(Part):
+    """Arrivals steadier or more bunched than a Poisson process, in the time in which one is expected per unit.
+
+    Busy hours are stretched and quiet ones shrunk until one arrival is expected in every unit of time; there the gaps
+    between arrivals are drawn from those listed (I. Gerhardt and B. L. Nelson 2009, INFORMS J. Comput. 21, 630).
+
+    Args:
+        gaps: to choose from, in any unit; they are divided by their mean.
+        run: so many that follow each other in the list are drawn together (behind the last comes the first); 1 for gaps
+            independent of each other.
+    """
+
+    gaps: tuple[Annotated[float, Field(ge=0)], ...]
+    run: int = Field(default=1, ge=1)
+
+    @field_validator("gaps", mode="before")
+    @classmethod
+    def _tuple(cls, value: Any) -> Any:
+        return as_tuple(value)
+
+    @model_validator(mode="after")
+    def _moving(self) -> Spacing:
+        if not sum(self.gaps) > 0:
+            raise ValueError("spacing needs gaps, at least one of them above zero")
+        if self.run > len(self.gaps):
+            raise ValueError(f"run: {self.run} gaps in a row cannot be drawn from {len(self.gaps)}")
+        return self
+
+
 class DayArrivals(Part):
     """Arrivals: their expected number on an ordinary day and when they come, or the times between them.
 
@@ -142,6 +172,7 @@ class DayArrivals(Part):
             totals as their weights say.
         weekdays: factors on the day's total, such as {mon: 1.2}; days not named have 1.
         dispersion: see `Dispersion`.
+        spacing: see `Spacing`; not with dispersion.
         gap: instead of a rate: times between arrivals, independent of each other (a renewal process).
         calendar: with `gap`: hours in which cases come.
         when_closed: outside these hours the time between arrivals stands still (`paused`), or it runs, and who would
@@ -152,6 +183,7 @@ class DayArrivals(Part):
     profile: tuple[Period, ...] = ()
     weekdays: dict[str, float] = Field(default_factory=dict)
     dispersion: Dispersion | None = None
+    spacing: Spacing | None = None
     gap: Distribution | None = None
     calendar: str | None = None
     when_closed: Literal["paused", "postponed"] = "paused"
@@ -188,8 +220,10 @@ class DayArrivals(Part):
             raise ValueError("a rate needs a profile")
         if self.gap is None and self.calendar is not None:
             raise ValueError("a calendar goes with gap; a rate has its profile")
-        if self.gap is not None and (self.profile or self.weekdays or self.dispersion):
-            raise ValueError("profile, weekdays and dispersion go with a rate")
+        if self.gap is not None and (self.profile or self.weekdays or self.dispersion or self.spacing):
+            raise ValueError("profile, weekdays, dispersion and spacing go with a rate")
+        if self.dispersion is not None and self.spacing is not None:
+            raise ValueError("give dispersion or spacing: either says how variable arrivals are")
         return self
 
     @property

@@ -242,7 +242,7 @@ class Task(_Node):
         skills: what a member must have; needs a pool with members.
         members: only these members; needs a pool with members.
         by_member: service times of some members, instead of `service`.
-        scale: factors on the service time from numeric attributes.
+        scale: factors on the service time, whoever does the work (see `Scale`).
         by_hour: factors on the service time by the hour in which the work starts; the first that fits counts.
         boundary: events while the case is here, waiting or in service.
         cost: fen per execution.
@@ -362,7 +362,7 @@ class Delay(_Node):
 
     Args:
         calendar: name of the hours in which the time runs; without it always.
-        scale: factors from numeric attributes.
+        scale: factors on it (see `Scale`).
     """
 
     kind: Literal["delay"]

@@ -219,6 +219,10 @@ NOTES: dict[str, tuple[str, str]] = {
         "{place}: service times are the default for all cases",
         "{place}：所有案例的处理时长均取默认值",
     ),
+    "factors_lost": (
+        "{place}: factors on its service times, by attribute or by hour, are left out",
+        "{place}：按属性或按时段的处理时长系数未导出",
+    ),
     "priorities_differ": (
         "priorities differ from task to task, and are left out",
         "各任务优先级不同，未导出",
@@ -250,13 +254,13 @@ NOTES: dict[str, tuple[str, str]] = {
         "who can be changed.",
         "等待按观测抽取，人员时间不受限；`twin discover --structure workforce` 给出可调整的人员。",
     ),
-    "attributes_lost": (
-        "Attributes of cases steer routes or services in the discovered process, not here.",
-        "原流程中案例属性影响路径或处理时长，此处不影响。",
+    "attributes_apart": (
+        "The attributes of a case are drawn each by itself here, in the discovered process together: {names}.",
+        "此处各案例属性独立抽取，原流程中一起抽取：{names}。",
     ),
-    "swarms_lost": (
-        "Arrivals that come in swarms come one by one here, with the same rate by the hour of the week.",
-        "成批到达在此处逐个到达，每周各小时的速率不变。",
+    "steering_cut": (
+        "After {place} there are too many combinations of attributes; these steer nothing there: {names}.",
+        "{place} 之后属性组合过多，以下属性在该处不起作用：{names}。",
     ),
     "fading": (
         "early cases took other routes than late ones: a case weighs half when {share} of all have come after it",
@@ -272,8 +276,12 @@ NOTES: dict[str, tuple[str, str]] = {
         "省略了人员常常不按先后次序处理工作的习惯",
     ),
     "batches_lost": (
-        "Batches of the discovered process are begun one by one here.",
-        "原流程中的批次在此处逐个开始。",
+        "Batches of {place} are begun one by one here: their times differ from day to day.",
+        "{place} 的批次在此处逐个开始：各日批次时刻不同。",
+    ),
+    "batch_ends": (
+        "What is begun together of {place} also ends together here, after the time that the first of it takes.",
+        "{place} 中同时开始的工作在此处也同时结束，历时取其第一件。",
     ),
     "one_rate": (
         "arrivals have one rate, in the hours of their profile",

@@ -251,11 +251,34 @@ def _two_moments(name: str, mean: float, cv: float) -> Any:
     return stats.lognorm(s=sigma, scale=mean * np.exp(-sigma * sigma / 2))
 
 
-class Scale(Part):
-    """Multiplies a duration by intercept + slope * attribute, kept between `least` and `most`."""
+Factor = Annotated[float, Field(ge=0)]
 
-    attribute: str
+
+class Scale(Part):
+    """Multiplies a duration by a factor that depends on the case.
+
+    Args:
+        attribute: a number: the factor is intercept + slope * attribute, kept between `least` and `most`.
+        cases: instead of an attribute: the factor of the first of these that holds, 1 if none does.
+    """
+
+    attribute: str | None = None
     intercept: float = 0.0
     slope: float = 0.0
     least: float = Field(default=0.0, ge=0)
     most: float | None = Field(default=None, ge=0)
+    cases: tuple[Case[Factor], ...] = ()
+
+    @field_validator("cases", mode="before")
+    @classmethod
+    def _tuple(cls, value: Any) -> Any:
+        return as_tuple(value)
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Scale:
+        if (self.attribute is not None) == bool(self.cases):
+            raise ValueError("a scale needs either an attribute (with intercept and slope) or cases (with when, value)")
+        line = {"intercept", "slope", "least", "most"} & self.model_fields_set
+        if self.cases and line:
+            raise ValueError(f"{', '.join(sorted(line))} belong to a scale with an attribute, not to one with cases")
+        return self

@@ -296,9 +296,11 @@ class TokenNetwork(ProcessNetwork):
         # The tables of nodes, pools and members hold the state, and do not depend on classes.
         self._tokens = TokenProcess(**{**vars(new), "graph": (self._node, *new.graph[1:])})
 
-    def _keep(self, values: Mapping[str, NDArray[np.float64]], n: int) -> None:
-        columns = [values[f] if isinstance(f, str) else factor(f, values) for f in self._tokens.factors]
-        self._pending_factor.append(np.stack(columns, axis=1) if columns else np.zeros((n, 0)))
+    def _keep(self, values: Mapping[str, NDArray[np.float64]], segment: NDArray[np.int64]) -> None:
+        columns = [
+            values[f] if isinstance(f, str) else factor(f, self.model, values, segment) for f in self._tokens.factors
+        ]
+        self._pending_factor.append(np.stack(columns, axis=1) if columns else np.zeros((len(segment), 0)))
 
     def _merge_arrivals(self) -> None:
         if not self._pending:

@@ -11,17 +11,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from twin.process.discovery.blocks import END, Block, Chain, chain_of
+from twin.process.discovery.carried import Carried, Tilt, batches_of
 from twin.process.discovery.model import DiscoveredProcess
 from twin.process.discovery.pools import Staffing, staffing_of
 from twin.process.discovery.week import arrivals_of
 from twin.process.distributions import Distribution
 from twin.process.eventlog.files import FORMS
 from twin.process.model import ProcessModel
-from twin.process.nodes import Branch, Choice, Delay, Fork, Join, Node, Task
+from twin.process.nodes import Batch, Branch, Choice, Delay, Fork, Join, Node, Task
 from twin.process.nodes import End as EndNode
 from twin.process.notes import note
-from twin.process.parts import BySegment
+from twin.process.parts import BySegment, Case
 
 LEAST = 0.005
 """Ways taken less often at their point of decision are left out of the graph."""
@@ -48,7 +51,9 @@ def as_process(process: DiscoveredProcess, *, history: int = 1, least: float = L
     """
     chain = chain_of(process, history, least)
     staffing = staffing_of(process)
-    graph = _Graph(process, staffing)
+    carried = Carried.of(process)
+    batches, unbatched = batches_of(process)
+    graph = _Graph(process, staffing, carried, batches)
     nodes = graph.draw(chain)
     model = ProcessModel(
         name=_title(process.source.name),
@@ -57,9 +62,11 @@ def as_process(process: DiscoveredProcess, *, history: int = 1, least: float = L
         pools=staffing.pools,
         calendars=staffing.calendars,
         arrivals=arrivals_of(process.arrivals),
+        attributes=carried.attributes,
         description=f"Discovered from {process.source.cases} cases; times of day are UTC, as in the log.",
     )
-    return Converted(model, tuple(dict.fromkeys((*_losses(process, chain, history, least), *staffing.notes))))
+    lost = (*_losses(process, chain, history, least), *staffing.notes, *carried.notes, *unbatched)
+    return Converted(model, tuple(dict.fromkeys(lost)))
 
 
 def _title(name: str) -> str:
@@ -75,11 +82,15 @@ class _Graph:
     Attributes:
         process: what is drawn.
         staffing: who does what.
+        carried: what case attributes steer.
+        batches: of activities.
         first: where cases begin.
     """
 
     process: DiscoveredProcess
     staffing: Staffing
+    carried: Carried
+    batches: dict[str, Batch]
     nodes: dict[str, Node] = field(default_factory=dict)
     first: str = ""
     _names: dict[tuple[object, ...], str] = field(default_factory=dict)
@@ -122,20 +133,28 @@ class _Graph:
             by_member=who.by_member[activity],
             priority=BySegment(default=who.priority[activity]),
             by_hour=who.by_hour[activity],
+            scale=self.carried.scale(self.process.activities[activity]),
+            batch=self.batches.get(self.process.activities[activity]),
             next=after,
         )
 
     def _branches(self, ways: dict[Block, float], before: int) -> tuple[Branch, ...]:
-        """Branches to blocks, by way of the delays that lie before them."""
-        found: dict[str, float] = {}
+        """Branches to blocks, by way of the delays that lie before them, by what attributes change there."""
+        k = len(self.process.activities)
+        tilts = self.carried.tilts(self.process.activities[before] if before < k else "")
+        found: dict[str, list[float]] = {}
         for block, share in ways.items():
-            to = self._entry(block, before)
-            found[to] = found.get(to, 0.0) + share
-        rest = 1.0 - sum(round(p, 6) for p in list(found.values())[1:])
-        shares = [rest, *(round(p, 6) for p in list(found.values())[1:])]
-        return tuple(
-            Branch(to=to, probability=BySegment(default=p)) for to, p in zip(found, shares, strict=True) if p > 0
-        )
+            row = found.setdefault(self._entry(block, before), [0.0] * (1 + len(tilts)))
+            for i, factor in enumerate((1.0, *(_tilted(tilt, block) for tilt in tilts))):
+                row[i] += share * factor
+        columns = [_shares(column) for column in zip(*found.values(), strict=True)]
+        branches = []
+        for i, to in enumerate(found):
+            usual, *others = (column[i] for column in columns)
+            cases = tuple(Case[float](when=tilt.when, value=p) for tilt, p in zip(tilts, others, strict=True))
+            if usual > 0 or any(others):
+                branches.append(Branch(to=to, probability=BySegment[float](default=usual, cases=cases)))
+        return tuple(branches)
 
     def _entry(self, block: Block, before: int) -> str:
         """The node by which a block is entered from an activity."""
@@ -179,6 +198,19 @@ class _Graph:
         return self._names[key]
 
 
+def _tilted(tilt: Tilt, block: Block) -> float:
+    """The factor of a block; of several activities side by side, any of which may come first, the mean of theirs."""
+    return float(np.mean([tilt.factor[a] for a in block.activities])) if block.activities else float(tilt.factor[-1])
+
+
+def _shares(weights: tuple[float, ...]) -> list[float]:
+    """Probabilities to six digits that sum to one; the largest takes what rounding leaves."""
+    shares = [round(w / sum(weights), 6) for w in weights]
+    largest = max(range(len(shares)), key=lambda i: shares[i])
+    shares[largest] = 1.0 - sum(p for i, p in enumerate(shares) if i != largest)
+    return shares
+
+
 def _plain(law: Distribution) -> BySegment[Distribution]:
     return BySegment[Distribution](default=law)
 
@@ -193,7 +225,3 @@ def _losses(process: DiscoveredProcess, chain: Chain, history: int, least: float
         yield note("cases_drawn_apart")
     if process.structure == "timers":
         yield note("nobody_limited")
-    if process.steering or process.timing.effects:
-        yield note("attributes_lost")
-    if process.arrivals.block > 1:
-        yield note("swarms_lost")

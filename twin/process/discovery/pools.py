@@ -194,10 +194,6 @@ def _hours(staff: Workforce, activity: str) -> tuple[HourFactor, ...]:
 
 def _losses(staff: Workforce) -> list[str]:
     lost = []
-    if any(not effect.clock for effect in staff.effects):
-        lost.append(note("attributes_lost"))
     if staff.loose:
         lost.append(note("loose_lost"))
-    if any(batching.rule != "none" for batching in staff.batching):
-        lost.append(note("batches_lost"))
     return lost

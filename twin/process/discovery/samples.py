@@ -42,9 +42,11 @@ def waits_of(process: DiscoveredProcess) -> dict[int, Distribution]:
 
 
 def sample_law(samples: Samples, group: int) -> Distribution:
-    """The distribution of a group of weighted samples."""
+    """The distribution of a group of weighted samples, at pace 1."""
     a, b = int(samples.group[group]), int(samples.group[group + 1])
     values, weight = samples.milliseconds[a:b].astype(np.float64), samples.keep[a:b].astype(np.float64)
+    if len(samples.pace):
+        values *= 1000.0 / samples.pace[a:b]
     if not len(values) or not weight.any():
         return law_of(np.zeros(0))
     order = np.argsort(values, kind="stable")

@@ -7,11 +7,14 @@ import numpy as np
 from twin.clock import HOUR, MINUTE
 from twin.process.discovery.columns import Int
 from twin.process.discovery.model import Arrivals
-from twin.process.model import DayArrivals, Period
+from twin.process.model import DayArrivals, Period, Spacing
 from twin.process.staff import Calendar, Hours
 
 _SLOT = 30 * MINUTE
 _DAYS = 7
+_THOUSAND = 1000
+_QUANTILES = 100
+_MOST_GAPS = 5000
 
 
 def calendar_of(slots: Int) -> Calendar | None:
@@ -36,7 +39,7 @@ def clock_text(ns: int) -> str:
 
 
 def arrivals_of(fitted: Arrivals) -> DayArrivals:
-    """A rate with a weekly profile; hours that are alike on all days are one period."""
+    """A rate with a weekly profile, and the spacing of arrivals; hours that are alike on all days are one period."""
     # Three digits, so that hours which hardly differ are written as one.
     table = np.array([float(f"{rate:.3g}") for rate in fitted.profile]).reshape(_DAYS, 24)
     periods: list[Period] = []
@@ -47,8 +50,21 @@ def arrivals_of(fitted: Arrivals) -> DayArrivals:
                 periods.append(_period(hour, hour + 1, weight, _days(days)))
     busy = int((table.sum(axis=1) > 0).sum())
     return DayArrivals.model_validate(
-        {"rate": f"{fitted.per_week / max(busy, 1)!r}/day", "profile": tuple(_joined(periods))}
+        {
+            "rate": f"{fitted.per_week / max(busy, 1)!r}/day",
+            "profile": tuple(_joined(periods)),
+            "spacing": _spacing(fitted),
+        }
     )
+
+
+def _spacing(fitted: Arrivals) -> Spacing | None:
+    """The observed gaps, in thousandths of their mean: quantiles of independent ones, the latest of others in order."""
+    gaps = fitted.gaps / _THOUSAND
+    if fitted.block == 1 and len(gaps) > _QUANTILES:
+        gaps = np.quantile(gaps, (np.arange(_QUANTILES) + 0.5) / _QUANTILES, method="hazen")
+    gaps = np.round(gaps[-_MOST_GAPS:])
+    return Spacing(gaps=tuple(gaps.tolist()), run=min(fitted.block, len(gaps))) if gaps.any() else None
 
 
 def _joined(periods: list[Period]) -> list[Period]:

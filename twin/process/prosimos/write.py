@@ -166,6 +166,8 @@ class _Staff:
         usual = task.service.default
         if task.service.by_segment or task.service.cases:
             self.notes.append(note("default_times", place=task.label or identity))
+        if task.scale or task.by_hour:
+            self.notes.append(note("factors_lost", place=task.label or identity))
         found = []
         by_name = {m.name: m for m in pool.members}
         for row in self.rows[task.pool]:
@@ -247,7 +249,7 @@ def _arrivals(model: ProcessModel, notes: list[str]) -> dict[str, Any]:
             notes.append(note("gap_runs_on"))
         return {"arrival_time_distribution": write_law(given.gap), "arrival_time_calendar": write_periods(calendar)}
     open_ = sum(p.end - p.start for p in given.profile) / SECOND
-    if len({p.weight for p in given.profile}) > 1 or given.weekdays or given.dispersion:
+    if len({p.weight for p in given.profile}) > 1 or given.weekdays or given.dispersion or given.spacing:
         notes.append(note("one_rate"))
     hours = [{"from": time_text(p.start), "to": time_text(p.end), "days": "every"} for p in given.profile]
     periods = write_periods(Calendar.model_validate(hours))
