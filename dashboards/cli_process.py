@@ -42,6 +42,7 @@ Cases = Annotated[int | None, typer.Option(min=1, max=10_000_000, help="Or cases
 Replications = Annotated[int, typer.Option(min=1, max=65_536, help="Repetitions with other luck · 重复次数")]
 Seed = Annotated[int, typer.Option(min=0, max=_ALL, help="Seed · 随机种子")]
 Start = Annotated[str | None, typer.Option(help="Date of day 0; default: a plain Monday · 起始日期")]
+WarmUp = Annotated[int, typer.Option(min=0, max=520, help="Weeks before day 0, not measured · 预热周数")]
 Colour = Annotated[Literal["load", "wait"], typer.Option(help="Colour by load or wait · 颜色：负荷或等待")]
 Language = Annotated[str, typer.Option("--language", "-l", help="en or zh · 输出语言")]
 Json = Annotated[bool, typer.Option("--json", help="Output for machines · 输出 JSON")]
@@ -111,6 +112,7 @@ def run(
     replications: Replications = 5,
     seed: Seed = 1,
     start: Start = None,
+    warm_up: WarmUp = 0,
     pool: Pool = None,
     history: History = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for drawing and tables · 输出目录")] = None,
@@ -132,7 +134,7 @@ def run(
     if log is not None:
         _log_to_write(log)
     loaded = load(file, parameters, pool, history)
-    plan = _plan(loaded, days, cases, replications, seed, start)
+    plan = _plan(loaded, days, cases, replications, seed, start, warm_up)
     loaded = _with_assumed_days(loaded, plan)
     result = _simulate(loaded, plan, log, language)
     written = _write(loaded, result, out, colour, language)
@@ -161,6 +163,7 @@ def _plan(
     replications: int = 1,
     seed: int = 1,
     start: str | None = None,
+    warm_up: int = 0,
 ) -> Plan:
     """What was asked for, or 1,000 cases; fewer if they come so seldom that they would take years."""
     from twin.errors import ScenarioError
@@ -174,7 +177,7 @@ def _plan(
     if days is None and cases is None:
         come = case_times(loaded.model, Streams(seed), calendar, cases=_CASES, fewer=True)
         cases = max(1, int((come < _YEARS).sum()))
-    return Plan(days, cases, replications, seed, calendar)
+    return Plan(days, cases, replications, seed, calendar, warm_up)
 
 
 def _with_assumed_days(loaded: Loaded, plan: Plan) -> Loaded:
@@ -209,7 +212,9 @@ def _calendar(start: str | None) -> WorkCalendar | None:
 
 
 def _simulate(loaded: Loaded, plan: Plan, log: Path | None, language: str) -> Result:
-    from twin.process.simulation import simulate
+    import datetime as dt
+
+    from twin.process.simulation import early_cases, simulate
 
     kept: list[Any] = []
     with _Progress(language) as shown:
@@ -222,10 +227,10 @@ def _simulate(loaded: Loaded, plan: Plan, log: Path | None, language: str) -> Re
         )
     if log is not None:
         from twin.process.eventlog.files import write_log
-        from twin.process.executions import event_log
+        from twin.process.executions import MONDAY, event_log
 
-        day = plan.calendar.day if plan.calendar is not None else None
-        write_log(event_log(kept[0], day), log)
+        day = plan.from_empty.day or MONDAY - dt.timedelta(days=plan.warm_up_days)
+        write_log(event_log(kept[0], day, first=early_cases(loaded.model, plan, 0)), log)
     return result
 
 
@@ -257,6 +262,8 @@ def _drawn(loaded: Loaded, result: Result | None, colour: Any, language: str) ->
             caption = say("caption_days", language, n=plan.replications, days=plan.days)
         else:
             caption = say("caption_cases", language, n=plan.replications, cases=plan.cases)
+        if plan.warm_up_weeks:
+            caption += say("caption_warm_up", language, weeks=plan.warm_up_weeks)
         overlay = overlay_of(result, loaded.diagram, loaded.nodes, loaded.shares, colour=colour, caption=caption)
     return draw(loaded.diagram, overlay, language=language, labels=loaded.labels)
 

@@ -85,6 +85,7 @@ def as_values(result: Result) -> dict[str, Any]:
         "seed": result.plan.seed,
         "days": result.plan.days,
         "cases": result.plan.cases,
+        "warm_up_weeks": result.plan.warm_up_weeks,
         "measures": {key: _value(value) for key, value in result.measures.items()},
         "activities": [{k: _value(v) for k, v in vars(a).items()} for a in result.activities],
         "pools": [{k: _value(v) for k, v in vars(p).items()} for p in result.pools],

@@ -80,6 +80,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "fast": ("runs in the fast kernel", "在快速内核中运行"),
     "caption_days": ("replications: {n}, of {days} days each", "{n} 次重复，每次 {days} 天"),
     "caption_cases": ("replications: {n}, of {cases} cases each", "{n} 次重复，每次 {cases} 例"),
+    "caption_warm_up": (", after {weeks} weeks of warm-up", "，预热 {weeks} 周"),
 }
 
 

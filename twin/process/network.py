@@ -138,7 +138,7 @@ class ProcessNetwork:
         if len(self._classes.known) != self._columns:
             self._recompile()
         self._pending.append(np.stack([requests.time, requests.request, requests.client, classes]))
-        self._keep(values, requests.attribute)
+        self._keep(values, requests)
 
     def _recompile(self) -> None:
         """Lay out the graph for classes of cases that were not known before."""
@@ -146,8 +146,8 @@ class ProcessNetwork:
         self.process = compile_process(self.model, self._classes.known, self.process.table)
         self._graph = tuple(a.reshape(-1) for a in self.process.graph)
 
-    def _keep(self, values: Mapping[str, NDArray[np.float64]], segment: Ints) -> None:
-        """Remember what else the kernel needs of the attributes of requests, with the kind of client of each."""
+    def _keep(self, values: Mapping[str, NDArray[np.float64]], requests: Requests) -> None:
+        """Remember what else is needed of the attributes of requests."""
 
     def advance(self, until: int) -> Outcomes:
         """Handle everything that happens strictly before `until` (ns) and return what ended, in order."""

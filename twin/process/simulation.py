@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ class Plan:
         cases: or let so many cases come, and follow them to their end.
         replications, seed: repetitions with other luck.
         calendar: working days; day 0 is a Monday without it.
+        warm_up_weeks: so many weeks before day 0 the process begins empty; only what happens from day 0 on is measured
+            (a case that came before and ends later counts with all its time).
     """
 
     days: int | None = None
@@ -40,12 +43,26 @@ class Plan:
     replications: int = 1
     seed: int = 1
     calendar: WorkCalendar | None = None
+    warm_up_weeks: int = 0
 
     def __post_init__(self) -> None:
         if (self.days is None) == (self.cases is None):
             raise ScenarioError("a run is of some days or of a number of cases", hint="Give one of the two.")
         if (self.days or self.cases or 0) < 1 or self.replications < 1:
             raise ScenarioError("a run needs at least one day or case, and one replication")
+        if self.warm_up_weeks < 0:
+            raise ScenarioError(f"a warm-up of {self.warm_up_weeks} weeks", hint="Give zero or more.")
+
+    @property
+    def warm_up_days(self) -> int:
+        """Days from the empty beginning to day 0; whole weeks, so that weekdays stay what they are."""
+        return 7 * self.warm_up_weeks
+
+    @property
+    def from_empty(self) -> WorkCalendar:
+        """Working days, counted from the empty beginning."""
+        day = self.calendar.day if self.calendar is not None else None
+        return WorkCalendar(day - dt.timedelta(days=self.warm_up_days) if day is not None else None)
 
 
 @dataclass(frozen=True)
@@ -133,13 +150,18 @@ def run_once(model: ProcessModel, plan: Plan, replication: int, *, log: bool = F
     Raises:
         ScenarioError: cases are still under way ten years after the first.
     """
-    streams, calendar = Streams(plan.seed, replication), plan.calendar or WorkCalendar()
-    times = case_times(model, streams, calendar, days=plan.days, cases=plan.cases)
+    streams, calendar = Streams(plan.seed, replication), plan.from_empty
+    days = plan.warm_up_days + plan.days if plan.days is not None else None
+    cases = early_cases(model, plan, replication) + plan.cases if plan.cases is not None else None
+    times = case_times(model, streams, calendar, days=days, cases=cases)
     network = new_network(model, streams, calendar, log=log)
     number = np.arange(len(times), dtype=np.int64)
     network.submit(Requests(times, number, number, np.zeros(len(times), np.int64)))
-    if plan.days is not None:
-        network.advance(plan.days * DAY)
+    if plan.warm_up_weeks:
+        network.advance(plan.warm_up_days * DAY)
+        network.reset_statistics()
+    if days is not None:
+        network.advance(days * DAY)
         return network
     day = int(times[-1]) // DAY + 1 if len(times) else 1
     network.advance(day * DAY)
@@ -150,6 +172,13 @@ def run_once(model: ProcessModel, plan: Plan, replication: int, *, log: bool = F
         day += _STEP
         network.advance(day * DAY)
     return network
+
+
+def early_cases(model: ProcessModel, plan: Plan, replication: int) -> int:
+    """How many cases come during the warm-up: they have the lowest numbers."""
+    if not plan.warm_up_weeks:
+        return 0
+    return len(case_times(model, Streams(plan.seed, replication), plan.from_empty, days=plan.warm_up_days))
 
 
 def new_network(model: ProcessModel, streams: Streams, calendar: WorkCalendar, *, log: bool) -> ProcessNetwork:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.contracts import Outcomes
+from twin.contracts import Outcomes, Requests
 from twin.errors import CapacityError, ScenarioError
 from twin.kernels import tokens as kernel
 from twin.kernels import tokens_layout as k
@@ -99,6 +99,7 @@ class TokenNetwork(ProcessNetwork):
         self._histogram = np.zeros((n + 4, HISTOGRAM_BINS), np.int64)
         self._deadline = np.zeros((len(model.deadlines), 2), np.int64)
         self._outcome = np.zeros((_OUTCOME_BLOCK if record else 0, k.OUTCOME_COLUMNS), np.int64)
+        self._attributes: list[tuple[Ints, dict[str, NDArray[np.float64]]]] = []
         self._log = np.zeros((_OUTCOME_BLOCK if log else 0, k.LOG_COLUMNS), np.int64)
         self._pauses = np.zeros((_OUTCOME_BLOCK if log else 0, k.PAUSE_COLUMNS), np.int64)
         self._executed: list[Ints] = []
@@ -202,6 +203,15 @@ class TokenNetwork(ProcessNetwork):
         self._paused.clear()
         return found[0], found[1]
 
+    def case_attributes(self) -> tuple[Ints, dict[str, NDArray[np.float64]]]:
+        """Of a network with a log, the numbers of all cases, sorted, and their attributes (categories as codes)."""
+        number = np.concatenate([np.zeros(0, np.int64), *(of for of, _ in self._attributes)])
+        order = np.argsort(number, kind="stable")
+        return number[order], {
+            name: np.concatenate([np.zeros(0), *(values[name] for _, values in self._attributes)])[order]
+            for name in self.model.attributes
+        }
+
     def set_staff(self, pool: str, staff: int | None) -> None:
         """From now on a pool has this many members, None for unlimited; its shifts no longer count."""
         i = self._pool_index(pool)
@@ -296,7 +306,10 @@ class TokenNetwork(ProcessNetwork):
         # The tables of nodes, pools and members hold the state, and do not depend on classes.
         self._tokens = TokenProcess(**{**vars(new), "graph": (self._node, *new.graph[1:])})
 
-    def _keep(self, values: Mapping[str, NDArray[np.float64]], segment: NDArray[np.int64]) -> None:
+    def _keep(self, values: Mapping[str, NDArray[np.float64]], requests: Requests) -> None:
+        segment = requests.attribute
+        if self._logged:
+            self._attributes.append((requests.request, dict(values)))
         columns = [
             values[f] if isinstance(f, str) else factor(f, self.model, values, segment) for f in self._tokens.factors
         ]

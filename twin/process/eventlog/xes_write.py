@@ -89,7 +89,7 @@ def _content(text: pa.Array) -> memoryview:
 def _heads(table: pa.Table, attributes: list[str]) -> pa.Array:
     """How the trace of each row begins."""
     of_case = [name for name in attributes if name.startswith(CASE_PREFIX)]
-    parts = [_element("string", name.removeprefix(CASE_PREFIX), table[name]) for name in of_case]
+    parts = [_element(_kind(table[name].type), name.removeprefix(CASE_PREFIX), table[name]) for name in of_case]
     return pc.binary_join_element_wise("<trace>", _element("string", "concept:name", table[CASE]), *parts, "\n", "")
 
 
@@ -97,9 +97,20 @@ def _instances(table: pa.Table, attributes: list[str], first: int) -> pa.Array:
     """What start and end of each activity instance have in common."""
     names = {"concept:name": ACTIVITY, "org:resource": RESOURCE}
     names.update({name: name for name in attributes if not name.startswith(CASE_PREFIX)})
-    parts = [_element("string", key, table[name]) for key, name in names.items()]
+    parts = [_element(_kind(table[name].type), key, table[name]) for key, name in names.items()]
     number = pa.array(np.arange(first, first + table.num_rows))
     return pc.binary_join_element_wise(*parts, _element("string", "concept:instance", number), "")
+
+
+def _kind(type_: pa.DataType) -> str:
+    """The XES type of a column's values."""
+    kinds = (
+        (pa.types.is_timestamp, "date"),
+        (pa.types.is_boolean, "boolean"),
+        (pa.types.is_integer, "int"),
+        (pa.types.is_floating, "float"),
+    )
+    return next((kind for is_it, kind in kinds if is_it(type_)), "string")
 
 
 def _element(kind: str, key: str, values: pa.Array | pa.ChunkedArray) -> pa.Array:
