@@ -62,22 +62,29 @@ class CompiledProcess:
 
 def by_class(value: BySegment[T], classes: Sequence[CaseClass]) -> list[T]:
     """A value for every class of cases."""
+    if not (value.by_segment or value.cases):
+        return [value.default] * len(classes)
     return [value.of(segment, holds) for segment, holds in classes]
 
 
 def way_shares(node: Any, classes: Sequence[CaseClass], where: str) -> Floats:
     """Probability of every branch of a node (rows) for every class of cases."""
-    rows = np.zeros((len(node.branches), len(classes)))
-    for k, (segment, holds) in enumerate(classes):
-        certain = next((i for i, b in enumerate(node.branches) if b.when is not None and b.when in holds), None)
-        if certain is not None:
-            rows[certain, k] = 1
-            continue
-        for i, branch in enumerate(node.branches):
-            rows[i, k] = branch.probability.of(segment, holds) if branch.when is None else 0
-        if abs(rows[:, k].sum() - 1) > 1e-9:
-            what = f"the probabilities sum to {rows[:, k].sum():g} for some cases"
-            raise ScenarioError(what, where=where, hint="They must sum to 1 for every combination of conditions.")
+    branches = node.branches
+    rows = np.zeros((len(branches), len(classes)))
+    for i, branch in enumerate(branches):
+        if branch.when is None:
+            rows[i] = by_class(branch.probability, classes)
+    # Backwards, as of several conditions that hold the first counts.
+    for i in range(len(branches) - 1, -1, -1):
+        if branches[i].when is not None:
+            certain = np.array([branches[i].when in holds for _, holds in classes])
+            rows[:, certain] = 0
+            rows[i, certain] = 1
+    total = rows.sum(axis=0)
+    wrong = int(np.argmax(np.abs(total - 1)))
+    if abs(total[wrong] - 1) > 1e-9:
+        what = f"the probabilities sum to {total[wrong]:g} for some cases"
+        raise ScenarioError(what, where=where, hint="They must sum to 1 for every combination of conditions.")
     return rows
 
 

@@ -201,17 +201,21 @@ class DistributionTable:
 
     def __init__(self) -> None:
         self._specs: list[Distribution] = []
+        self._rows: dict[int, tuple[Distribution, int]] = {}
         self._tables: dict[int, NDArray[np.float64]] = {}
 
     def row(self, spec: Distribution | None) -> int:
         """Row of a distribution, -1 for none."""
         if spec is None:
             return -1
-        for i, known in enumerate(self._specs):
-            if known == spec:
-                return i
-        self._specs.append(spec)
-        return len(self._specs) - 1
+        # The very object is mostly known: one law for many classes of cases. Held here, it keeps its identity.
+        if id(spec) in self._rows:
+            return self._rows[id(spec)][1]
+        row = next((i for i, known in enumerate(self._specs) if known == spec), len(self._specs))
+        if row == len(self._specs):
+            self._specs.append(spec)
+        self._rows[id(spec)] = (spec, row)
+        return row
 
     def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Kinds, parameters and quantile tables, one row per distribution."""
