@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from walking_twin import MINUTE, MONDAY_SHIFT, MS, SLOTS, WEEK, lasting
 
-from twin.kernels.workforce import ALIGN, MINUTE, MONDAY_SHIFT, MS, SLOT, SLOTS, WEEK_MINUTES, lasts
+from twin.kernels.workforce import lasts
 
-WEEK = WEEK_MINUTES * MINUTE
 HOURS = st.one_of(
     st.tuples(st.integers(0, 30), st.integers(1, 17), st.integers(1, 7)).map(
         lambda of: [int(of[0] <= i % 48 < of[0] + of[1] and i // 48 < of[2]) for i in range(SLOTS)]
@@ -19,58 +17,10 @@ HOURS = st.one_of(
 )
 
 
-def open_at(hours, at):
-    return hours[(at + MONDAY_SHIFT) % WEEK // SLOT] == 1
-
-
-def slots(at):
-    """Half hours from an instant on, the first one from there."""
-    while True:
-        stop = at + SLOT - (at + MONDAY_SHIFT) % SLOT
-        yield at, stop
-        at = stop
-
-
-def worked(hours, begin, end):
-    """Open time between two instants."""
-    whole = takewhile(lambda slot: slot[0] < end, slots(begin))
-    return sum((min(stop, end) - one) * open_at(hours, one) for one, stop in whole)
-
-
-def until(hours, at, work):
-    """How long it takes for so much open time to pass; what ends at the close ends at the next opening."""
-    at_work = ((one, stop) for one, stop in slots(at) if open_at(hours, one))
-    one, stop = next(at_work)
-    while work >= stop - one:
-        work -= stop - one
-        one, stop = next(at_work)
-    return one + work - at
-
-
-def plain(minute, length, at, hours, wait, pace):
-    """By the rules, one after the other."""
-    if not hours:
-        return int(length * pace)
-    taken = minute * MINUTE - MONDAY_SHIFT
-    within = worked(hours, taken, taken + length)
-    if pace != 1.0:
-        return until(hours, at, int(within * pace)) if wait or within < length else int(length * pace)
-    shift = (at + MONDAY_SHIFT) % WEEK - minute * MINUTE
-    shift = (shift + WEEK // 2) % WEEK - WEEK // 2
-    if abs(shift) < MINUTE:
-        return length
-    in_hours = open_at(hours, taken) and open_at(hours, taken + length - 1) and open_at(hours, at)
-    if not wait and 0 < length < WEEK and in_hours:
-        return until(hours, at, within)
-    if length > ALIGN * abs(shift):
-        return length - shift
-    return until(hours, at, within) if wait or within < length else length
-
-
 @settings(max_examples=400, deadline=None)
 @given(
     hours=st.one_of(st.just([]), HOURS),
-    minute=st.integers(0, WEEK_MINUTES - 1),
+    minute=st.integers(0, WEEK // MINUTE - 1),
     seconds=st.one_of(st.integers(0, 4 * 3600), st.integers(0, 9 * 86400)),
     near=st.integers(-5 * 86400, 5 * 86400),
     weeks=st.integers(2800, 2804),
@@ -82,7 +32,7 @@ def test_a_sample_lasts_as_plain_loops_say(hours, minute, seconds, near, weeks, 
     found = lasts(
         np.array([minute]), np.array([seconds * 1000]), 0, at, np.array(hours, np.int64), wait, pace
     )  # fmt: skip
-    assert found == plain(minute, seconds * 1000 * MS, at, hours, wait, pace)
+    assert found == lasting(minute, seconds * 1000 * MS, at, hours, wait, pace)
 
 
 def test_work_begun_before_the_close_goes_on_in_the_morning():
