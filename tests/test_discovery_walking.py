@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from walking_twin import EDGE, MINUTE, MONDAY_SHIFT, MS, SLOTS, WEEK, Instance, Luck, Process, Sample
 
 from twin.kernels.workforce import walk_cases
-from twin.kernels.workforce_routes import continue_routes, draw_routes, residual_work
+from twin.kernels.workforce_routes import by_weight, continue_routes, draw_routes, residual_work
 
 MONDAY = 2800 * WEEK - MONDAY_SHIFT
 QUARTER = 15 * MINUTE
@@ -88,7 +88,7 @@ def random_process(rng):
         lags={(a, b, beside): samples([0, 1, 3, 6, 60]) for a in kinds for b in range(k) for beside in (False, True)},
         pair={pair: int(number) for pair, number in zip(pairs, rng.permutation(len(pairs)), strict=True)},
         same=rng.integers(0, 1001, len(pairs)).tolist(),
-        waits=[(rng.integers(0, rng.choice([8, 2000]), rng.choice([0, 1, 5])) * QUARTER // MS).tolist() for _ in pairs],
+        waits=[samples([0, 1, 5]) for _ in pairs],
         services=[samples([0, 1, 6, 20, 60], paced=uneven) for _ in range(k)],
         own={cell: samples([0, 2, 20, 20], paced=uneven) for cell in cells},
     )
@@ -164,7 +164,7 @@ def arrays(rng, process, k, people):
         same=np.array(process.same, np.int64),
         services=sampled(process.services, "minute", "ms", "who", "keep", "pace"),
         own=(own_group, *sampled([process.own[key] for key in owns], "minute", "ms", "keep", "pace")),
-        waits=(offsets(process.waits), np.array([ms for waits in process.waits for ms in waits], np.int64)),
+        waits=sampled(process.waits, "ms", "keep"),
     )
 
 
@@ -252,21 +252,24 @@ def test_new_routes_are_those_of_plain_python(seed):
     assert (whole[ends[fitted] :] == UNTOUCHED).all()
 
 
-def continues_as_in_plain_python(process, t, key, stream, now, past):
+def continues_as_in_plain_python(process, t, key, stream, now, past, profile):
     """Whether it does; the kernel is called again with more room whenever its arrays are full."""
     cases, done = len(past), [[one.activity for one in case] for case in past]
-    new = [plain.ahead(process, Luck(*key, c, stream), case, now) for c, case in enumerate(past)]
+    by = [None if p < 0 else p for p in profile.tolist()]
+    new = [plain.ahead(process, Luck(*key, c, stream), case, now, by[c]) for c, case in enumerate(past)]
     expected = [before + after for before, after in zip(done, new, strict=True)]
     rows = iter(range(sum(map(len, done))))
     taken = [next(rows) if i < len(done[c]) else -1 for c in range(cases) for i in range(len(expected[c]))]
     p_offset, p_activity, _, _, p_end = offsets(past), *columns([one for case in past for one in case], 4)
     offset, scratch = np.zeros(cases + 1, np.int64), np.zeros(process.longest + GUARD, np.int64)
+    w_offset, w_ms, w_keep = t.waits
+    waits = t.pairs, w_offset, w_ms, np.concatenate([[0], np.cumsum(w_keep)])
     ends, fitted, room, found = offsets(expected), 0, process.longest, []
     while fitted < cases:
         before, outs = fitted, [guarded(ends[fitted] + room) for _ in range(2)]
         fitted = continue_routes(
-            *key, stream, now, fitted, p_offset, p_activity, p_end, *t.routes, t.pairs, *t.waits, scratch, offset,
-            *(part for _, part in outs),
+            *key, stream, now, fitted, p_offset, p_activity, p_end, *t.routes, profile, t.factor, *waits, scratch,
+            offset, *(part for _, part in outs),
         )  # fmt: skip
         full, new = ends[before] + room, slice(ends[before], ends[fitted])
         assert fitted == next((c for c in range(before, cases) if ends[c] + process.longest > full), cases)
@@ -285,7 +288,8 @@ def test_open_cases_go_on_as_in_plain_python(seed):
     now = MONDAY + QUARTER * int(rng.integers(0, 14 * 96))
     past = [random_past(rng, now, k, people, process.longest) for _ in range(12)]
     key, stream = (np.uint64(seed), int(rng.integers(0, 9))), int(rng.integers(60, 80))
-    continues_as_in_plain_python(process, t, key, stream, now, past)
+    profile = rng.integers(-1, len(process.factors), len(past))
+    continues_as_in_plain_python(process, t, key, stream, now, past, profile)
 
 
 @pytest.mark.parametrize("seed", [12, 20, 56, 4, 9, 23])
@@ -299,7 +303,7 @@ def test_the_last_try_counts(seed):
         lags={(a, 0, beside): seldom for a in (0, EDGE) for beside in (False, True)},
         pair={(0, 0): 0},
         same=[0],
-        waits=[[0] * 39 + [10 * DAY // MS]],
+        waits=[[Sample(0, 0)] * 39 + [Sample(0, 10 * DAY // MS)]],
         services=[seldom],
         own={(0, 0): []},
     )
@@ -309,7 +313,7 @@ def test_the_last_try_counts(seed):
     profile, pace = np.full(len(past), -1), np.ones((1, 1))
     expected = walked_plainly(process, key, span, arrival, MONDAY, past, profile, pace)
     assert walked(key, span, arrival, MONDAY, past, t, profile, pace, 1000) == expected
-    continues_as_in_plain_python(process, t, key, 67, MONDAY, past)
+    continues_as_in_plain_python(process, t, key, 67, MONDAY, past, profile)
 
 
 @given(
@@ -322,3 +326,10 @@ def test_work_left_is_that_of_plain_python(rows, age, scale, u):
     table = np.array(rows, np.int64) * scale
     for row in range(len(table)):
         assert residual_work(table, row, age * scale, u) == plain.longer(table[row].tolist(), age * scale, u)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.integers(0, 5), st.floats(0.0, 0.9999))
+def test_rows_are_drawn_by_their_weights(weights, before, u):
+    total = np.cumsum([0, *[1] * before, *weights, 2])
+    items = list(range(before, before + len(weights)))
+    assert by_weight(total, before, before + len(weights), u) == plain.heavy(items, weights, u)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from math import isqrt
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ WEEK = SLOTS * SLOT
 MONDAY_SHIFT = 3 * 86_400_000 * MS
 ALIGN = 4
 TRIES = 64
-FEWEST, REFUSALS = 5, 8
+FEWEST, REFUSALS, LAST_DRAW = 5, 8, 1 << 30
 EDGE = -1
 """What comes before the first activity of a case, and after the last."""
 STEP = 4096
@@ -58,7 +58,7 @@ class Process:
         lags: samples by (enabling, activity, whether the one before began after it was enabled).
         pair: number of (enabling, activity), where it has one.
         same: in how many of 1,000 instances of a pair the person goes on.
-        waits: ms, by pair.
+        waits: samples by pair.
         services: samples by activity.
         own: samples by (activity, person), where there are some.
     """
@@ -72,7 +72,7 @@ class Process:
     lags: dict[tuple, list[Sample]] = field(default_factory=dict)
     pair: dict[tuple, int] = field(default_factory=dict)
     same: list[int] = ()
-    waits: list[list[int]] = ()
+    waits: list[list[Sample]] = ()
     services: list[list[Sample]] = ()
     own: dict[tuple, list[Sample]] = field(default_factory=dict)
 
@@ -89,6 +89,9 @@ class Luck:
 
     def time(self, step, what):
         return uniform(*self.key, int(Stream.WORK_TIME), self.case, step * STEP + what)
+
+    def last(self, step, what):
+        return uniform(*self.key, int(Stream.WORK_TIME), self.case, (step * STEP + what) + LAST_DRAW)
 
     def times(self, step, what):
         return uniform2(*self.key, int(Stream.WORK_TIME), self.case, step * STEP + what)
@@ -171,7 +174,8 @@ def followed(process, history, profile, u):
 def nearby(samples, at, luck, step, what):
     """One of the samples taken at a minute of the week, or of the nearest if these are few; None if there is none.
 
-    Nearest are as many before as after, the week being a ring. One is refused by its weight, seven times at most.
+    Nearest are as many before as after, the week being a ring. One is refused by its weight, eight times at most; then
+    a draw decides by the weights that they have.
     """
     if not samples:
         return None
@@ -184,19 +188,28 @@ def nearby(samples, at, luck, step, what):
         u, v = luck.times(step, what + refused)
         found = choice[int(u * len(choice))]
         if v * 1000.0 < found.keep:
-            break
-    return found
+            return found
+    weights = [one.keep for one in choice]
+    return heavy(choice, weights, luck.last(step, what)) if any(weights) else found
 
 
-def running_until(process, one, now, luck, step):
-    """When an instance under way ends: it lasts as a service longer than its age, or up to twice that.
+def heavy(items, weights, u):
+    """One of some items by their weights, whole numbers; all alike if none has any."""
+    if not any(weights):
+        return items[int(u * len(items))]
+    target = int(u * sum(weights))
+    return next(item for item, up_to in zip(items, accumulate(weights), strict=True) if up_to > target)
 
-    How fast the case or the person is does not matter.
-    """
+
+def running_until(process, one, now, luck, step, pace):
+    """When an instance under way ends: it lasts as a service longer than its age, or up to twice that."""
     age = now - one.start
     for attempt in range(TRIES):
         found = nearby(process.services[one.activity], minute_of(one.start), luck, step, RUNNING + 8 * attempt)
-        length = lasting(found.minute, found.ms * MS, one.start, process.hours, False, 1.0) if found else age
+        if found is None:
+            break
+        factor = pace[one.activity] * 1000.0 / found.pace
+        length = lasting(found.minute, found.ms * MS, one.start, process.hours, False, factor)
         if length > age:
             return one.start + length
     return now + int(age * luck.time(step, LONGER))
@@ -246,7 +259,7 @@ def walk(process, luck, pace, profile, *, arrival=None, past=None, now=None):
     done, rows = [], []
     for step, one in enumerate((past or [])[: process.longest]):
         if one.end < 0:
-            one = one._replace(end=running_until(process, one, now, luck, step))
+            one = one._replace(end=running_until(process, one, now, luck, step, pace))
             rows.append(one)
         done.append(one)
     silent = past is not None
@@ -283,19 +296,17 @@ def route(process, luck, profile):
     return history
 
 
-def ahead(process, luck, past, now):
-    """What an open case still does. The first begins after `now`: its wait outlasts the silence, or the case is over.
-
-    Waits weigh alike, and profiles do not matter.
-    """
+def ahead(process, luck, past, now, profile):
+    """What an open case still does. What comes first has a wait that outlasts the silence, or the case is over."""
     history = [one.activity for one in past]
+    enabling = max(reversed(past), key=lambda one: one.end, default=None)
     silence = now - max((now if one.end < 0 else one.end for one in past), default=now)
     while len(history) < process.longest:
         for attempt in range(TRIES):
-            following = followed(process, history, None, luck.route(len(history), attempt))
+            following = followed(process, history, profile, luck.route(len(history), attempt))
             if following == EDGE:
                 return history[len(past) :]
-            if silence == 0 or waited(process, luck, history, following, attempt) > silence:
+            if silence == 0 or waited(process, luck, history, enabling, following, attempt) > silence:
                 break
         else:
             return history[len(past) :]
@@ -304,16 +315,22 @@ def ahead(process, luck, past, now):
     return history[len(past) :]
 
 
-def waited(process, luck, history, following, attempt):
-    """How long the next activity waits after the last one."""
-    pair = process.pair.get((history[-1], following))
+def waited(process, luck, history, enabling, following, attempt):
+    """How long the next activity waits after the one that ended last."""
+    pair = process.pair.get((enabling.activity, following))
     waits = process.waits[pair] if pair is not None else []
-    return waits[int(luck.time(len(history), WAIT + attempt) * len(waits))] * MS if waits else 0
+    if not waits:
+        return 0
+    found = heavy(waits, [one.keep for one in waits], luck.time(len(history), WAIT + attempt))
+    return found.ms * MS
 
 
 def longer(row, age, u):
-    """A quantile among those from the last one not above the age on; a little more than the age at least."""
+    """A quantile among those longer than the age, by a straight line between the points of the table."""
     if row[-1] <= age:
         return age + 1 + int(u * age * 0.5)
-    low = max(sum(value <= age for value in row) - 1, 0) / (len(row) - 1)
-    return max(quantile(row, low + (1.0 - low) * u), age + 1)
+    share = 0.0
+    if row[0] <= age:
+        i = max(j for j, value in enumerate(row) if value <= age)
+        share = (i + (age - row[i]) / (row[i + 1] - row[i])) / (len(row) - 1)
+    return max(quantile(row, share + (1.0 - share) * u), age + 1)

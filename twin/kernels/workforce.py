@@ -27,6 +27,9 @@ TRIES = 64
 ALIGN = 4
 """A time that long against the shift to its neighbour keeps the neighbour's clock time rather than its length."""
 FEWEST_NEIGHBOURS = 5
+REFUSALS = 8
+LAST_DRAW = 1 << 30
+"""Bit of the counter of the draw that decides when all tries at accepting a sample are used up."""
 
 
 @njit(cache=True)
@@ -86,8 +89,20 @@ def steered_activity(child, chance, history, length, start_symbol, depth, profil
 
 
 @njit(cache=True)
+def around(i, first, stop):
+    """The index in a ring of samples; `i` is less than once around away."""
+    if i < first:
+        return i + stop - first
+    return i - stop + first if i >= stop else i
+
+
+@njit(cache=True)
 def near(first, stop, minute, keep, at, seed, replication, entity, counter):
-    """A sample taken at about the minute `at` of the week: one of the nearest, by its weight; -1 if there is none."""
+    """A sample taken at about the minute `at` of the week: one of the nearest, by its weight; -1 if there is none.
+
+    Weights are relative to the heaviest of the whole log: where all of the nearest weigh little, and so are refused,
+    one draw decides among them by the weights they have.
+    """
     n = stop - first
     if n <= 0:
         return -1
@@ -109,19 +124,27 @@ def near(first, stop, minute, keep, at, seed, replication, entity, counter):
         else:
             hi = mid
     tied = lo - left
+    begin = left
+    size = tied
+    if tied <= k:
+        begin = left + (tied >> 1) - (k >> 1)
+        size = k
     found = left
-    for attempt in range(8):
+    for attempt in range(REFUSALS):
         u, v = uniform2(seed, replication, TIME, entity, counter + attempt)
-        if tied > k:
-            found = left + int(u * tied)
-        else:
-            found = left + (tied >> 1) - (k >> 1) + int(u * k)
-            if found < first:
-                found += n
-            elif found >= stop:
-                found -= n
+        found = around(begin + int(u * size), first, stop)
         if v * 1000.0 < keep[found]:
-            break
+            return found
+    total = 0
+    for i in range(begin, begin + size):
+        total += keep[around(i, first, stop)]
+    if total > 0:
+        rest = int(uniform(seed, replication, TIME, entity, counter | LAST_DRAW) * total)
+        i = begin
+        while rest >= keep[around(i, first, stop)]:
+            rest -= keep[around(i, first, stop)]
+            i += 1
+        found = around(i, first, stop)
     return found
 
 
@@ -265,13 +288,15 @@ def walk_cases(
                     at = ((p_start[row] + MONDAY_SHIFT) // MINUTE) % WEEK_MINUTES
                     a = history[n]
                     length = age
+                    own_pace = c_pace[case if c_pace.shape[0] > 1 else 0, a]
                     for attempt in range(TRIES):
                         found = near(
                             s_offset[a], s_offset[a + 1], s_minute, s_keep, at, seed, replication, case,
                             n * STEP + 1000 + attempt * 8,
                         )  # fmt: skip
                         if found >= 0:
-                            length = lasts(s_minute, s_ms, found, p_start[row], hours, 0, 1.0)
+                            pace = own_pace * 1000.0 / s_pace[found if s_pace.shape[0] > 1 else 0]
+                            length = lasts(s_minute, s_ms, found, p_start[row], hours, 0, pace)
                             if length > age:
                                 break
                     if length <= age:
@@ -289,9 +314,8 @@ def walk_cases(
             activity = k
             begin = 0
             for attempt in range(TRIES):
-                if attempt == 0 or fresh:
-                    u = uniform(seed, replication, ROUTE, case, n * 64 + attempt)
-                    activity = steered_activity(child, chance, history, n, k, depth, profile[case], steering, u)
+                u = uniform(seed, replication, ROUTE, case, n * 64 + attempt)
+                activity = steered_activity(child, chance, history, n, k, depth, profile[case], steering, u)
                 if activity == k:
                     break
                 ready = np.int64(-1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.kernels import kernel
+from twin.kernels import kernel, njit
 from twin.kernels.philox import uniform
-from twin.kernels.workforce import MS, STEP, TIME, next_activity, steered_activity
+from twin.kernels.workforce import MS, STEP, TIME, steered_activity
 from twin.kernels.workforce_queue import quantile
 
 
@@ -34,15 +34,33 @@ def draw_routes(
     return cases
 
 
+@njit(cache=True)
+def by_weight(total, first, stop, u):
+    """One of the rows first .. stop - 1; `total[i]` is what the rows before row i weigh. All alike if none has any."""
+    weight = total[stop] - total[first]
+    if weight <= 0:
+        return first + int(u * (stop - first))
+    target = total[first] + int(u * weight)
+    low = first
+    high = stop - 1
+    while low < high:
+        middle = (low + high) >> 1
+        if total[middle + 1] > target:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
 @kernel
 def continue_routes(
     seed, replication, route_stream, now, first_case, p_offset, p_activity, p_end, child, chance, depth, longest,
-    w_group, w_offset, w_ms, history, offset, activity, taken,
+    profile, steering, w_group, w_offset, w_ms, w_total, history, offset, activity, taken,
 ):  # fmt: skip
     """Routes of the cases open at `now`: what they did, and what is still to come; return how many cases fitted.
 
     A case whose instances have all ended goes on with an activity that would have begun by now only if it did: activity
-    and wait are drawn from the fit until the wait outlasts the silence, or until the case is over.
+    and wait since the last end are drawn from the fit until the wait outlasts the silence, or until the case is over.
     """
     k = chance.shape[1] - 1
     cases = p_offset.shape[0] - 1
@@ -52,14 +70,16 @@ def continue_routes(
             return c
         n = 0
         last = -1
+        by = 0
         for row in range(p_offset[c], p_offset[c + 1]):
             history[n] = p_activity[row]
             activity[at + n] = p_activity[row]
             taken[at + n] = row
             if p_end[row] < 0:
                 last = now
-            elif p_end[row] > last:
+            elif p_end[row] >= last:
                 last = p_end[row]
+                by = history[n]
             n += 1
         silent = now - last
         fresh = True
@@ -67,14 +87,14 @@ def continue_routes(
             following = k
             for attempt in range(64):
                 u = uniform(seed, replication, route_stream, c, n * 64 + attempt)
-                following = next_activity(child, chance, history, n, k, depth, u)
+                following = steered_activity(child, chance, history, n, k, depth, profile[c], steering, u)
                 if following == k or not fresh or silent <= 0 or n == 0:
                     break
-                group = w_group[history[n - 1] * k + following]
+                group = w_group[by * k + following]
                 wait = np.int64(0)
                 if group >= 0 and w_offset[group + 1] > w_offset[group]:
                     v = uniform(seed, replication, TIME, c, n * STEP + 3400 + attempt)
-                    wait = w_ms[w_offset[group] + int(v * (w_offset[group + 1] - w_offset[group]))] * MS
+                    wait = w_ms[by_weight(w_total, w_offset[group], w_offset[group + 1], v)] * MS
                 if wait > silent:
                     break
                 following = k if attempt == 63 else following
@@ -98,6 +118,10 @@ def residual_work(table, row, age_ms, u):
         below += 1
     if below >= points:
         return age_ms + 1 + int(u * age_ms * 0.5)
-    low = np.float64(below - 1 if below > 0 else 0) / (points - 1)
-    found = quantile(table, row, low + (1.0 - low) * u)
+    share = 0.0
+    if below > 0:
+        share = (below - 1 + (age_ms - table[row, below - 1]) / (table[row, below] - table[row, below - 1])) / (
+            points - 1
+        )
+    found = quantile(table, row, share + (1.0 - share) * u)
     return found if found > age_ms else age_ms + 1

@@ -134,7 +134,7 @@ def run(
     offset, activity = routes or draw_all(process, trie, steered, numbers, rows, streams)
     taken = np.full(len(activity), -1, np.int64)
     if state is not None and state.cases:
-        p_offset, p_activity, p_taken = ahead or routes_ahead(process, trie, state, streams)
+        p_offset, p_activity, p_taken = ahead or routes_ahead(process, trie, steered, state, streams)
         offset = np.concatenate([p_offset, p_offset[-1] + offset[1:]])
         activity = np.concatenate([p_activity, activity])
         taken = np.concatenate([p_taken, taken])
@@ -174,19 +174,23 @@ def run(
     return Ran(offset, activity, who, ready, start, end, status == DONE)
 
 
-def routes_ahead(process: DiscoveredProcess, trie: Trie, state: WorkState, streams: Streams) -> tuple[Int, Int, Int]:
+def routes_ahead(
+    process: DiscoveredProcess, trie: Trie, steered: Steered, state: WorkState, streams: Streams
+) -> tuple[Int, Int, Int]:
     """Offsets, activities and rows of the state (-1 = to come) of the cases under way."""
     longest = max(process.routes.longest, int(np.diff(state.offset).max()) + 8)
     offset = np.zeros(state.cases + 1, np.int64)
     room = len(state.activity) * 2 + state.cases * 8 + 2 * longest
     history = np.zeros(longest + 1, np.int64)
     activity, taken = np.empty(room, np.int64), np.full(room, -1, np.int64)
-    done = 0
+    waits, done = process.timing.waits, 0
+    total = np.concatenate([[0], np.cumsum(waits.keep)]).astype(np.int64)
+    profile = steered.profile[state.attributes]
     while True:
         done = continue_routes(
             streams.key, streams.replication, int(Stream.WORK_ROUTE), state.now, done, state.offset, state.activity,
-            state.end, trie.child, trie.chance, process.routes.depth, longest, process.timing.wait_group,
-            process.timing.waits.group, process.timing.waits.milliseconds, history, offset, activity, taken,
+            state.end, trie.child, trie.chance, process.routes.depth, longest, profile, steered.factor,
+            process.timing.wait_group, waits.group, waits.milliseconds, total, history, offset, activity, taken,
         )  # fmt: skip
         if done >= state.cases:
             return offset, activity[: offset[-1]], taken[: offset[-1]]

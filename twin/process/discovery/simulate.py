@@ -102,7 +102,8 @@ def simulate_columns(
         ahead: in the structure with individuals, what the cases of the state will do, as `routes_of` has it.
 
     Raises:
-        ScenarioError: not exactly one of end, cases and arrivals is given, or the state is of another instant.
+        ScenarioError: not exactly one of end, cases and arrivals is given, the state is of another instant, or an
+            arrival lies before it.
     """
     if sum(x is not None for x in (end, cases, arrivals)) != 1:
         raise ScenarioError(
@@ -118,6 +119,8 @@ def simulate_columns(
         when = draw_arrivals(process.arrivals, start, streams, cases=cases, end=end, at_start=at_start, level=level)
     else:
         when = np.sort(np.asarray(arrivals, np.int64))
+        if state is not None and len(when) and when[0] < start:
+            raise ScenarioError("an arrival lies before the instant of the state", hint="Such a case belongs to it.")
     if process.structure == "resampled" and state is None:
         return resample(process, when, streams)
     if process.structure == "workforce":
@@ -127,7 +130,8 @@ def simulate_columns(
 
 def routes_of(process: DiscoveredProcess, state: WorkState, streams: Streams) -> tuple[Int, Int, Int]:
     """What the cases of a state did and will do: offsets, activities, and rows of the state (-1 = to come)."""
-    return queueing.routes_ahead(process, compiled(process).trie, state, streams)
+    tables = compiled(process)
+    return queueing.routes_ahead(process, tables.trie, tables.steered, state, streams)
 
 
 def _queue(
