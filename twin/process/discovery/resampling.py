@@ -12,7 +12,6 @@ from twin.randomness import Stream, Streams
 
 _MS = 1_000_000
 _MILLI = 1000
-_TRIES = 8
 _FEWEST = 5
 
 
@@ -43,7 +42,7 @@ def fit_cases(log: LogColumns, weight: Float, row: Int) -> Cases:
 
 
 def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulated:
-    """For each arrival an observed case that began at about the same time of the week.
+    """For each arrival an observed case that began at about the same time of the week, by its weight.
 
     Args:
         process: with `cases`.
@@ -58,16 +57,14 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
     left = np.searchsorted(source.begin, at, side="left")
     right = np.searchsorted(source.begin, at, side="right")
     ids = np.arange(len(when))
-    chosen = np.full(len(when), -1, np.int64)
-    for attempt in range(_TRIES):
-        u = streams.uniform(Stream.WORK_CASE, ids, 2 * attempt)
-        v = streams.uniform(Stream.WORK_CASE, ids, 2 * attempt + 1)
-        tied = right - left
-        spread = (left + tied // 2 - near // 2 + (u * near).astype(np.int64)) % n
-        found = np.where(tied > near, left + (u * tied).astype(np.int64), spread)
-        chosen = np.where(
-            chosen < 0, np.where((v * _MILLI < source.keep[found]) | (attempt == _TRIES - 1), found, -1), chosen
-        )
+    tied = right - left
+    # The nearest, in a week that is a ring: at most n from their first, which lies in the first of two rounds.
+    first = np.where(tied > near, left, (left + tied // 2 - near // 2) % n)
+    stop = first + np.where(tied > near, tied, near)
+    before = np.concatenate([[0], np.cumsum(np.tile(source.keep, 2))])
+    u = streams.uniform(Stream.WORK_CASE, ids, 0)
+    target = before[first] + (u * (before[stop] - before[first])).astype(np.int64)
+    chosen = (np.searchsorted(before, target, side="right") - 1) % n
     # Whole weeks between the observed case and its copy: all its instants keep their place in the week.
     shift = at * MINUTE - source.begin[chosen] * MINUTE
     shift = (shift + 3.5 * DAY).astype(np.int64) % (7 * DAY) - int(3.5 * DAY)
@@ -77,8 +74,8 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
     order = np.argsort(begin, kind="stable")
     chosen, begin = chosen[order], begin[order]
     sizes = np.diff(source.offset)[chosen]
-    stop = np.cumsum(sizes)
-    rows = np.repeat(source.offset[:-1][chosen] - (stop - sizes), sizes) + np.arange(int(stop[-1]) if len(stop) else 0)
+    last = np.cumsum(sizes)
+    rows = np.repeat(source.offset[:-1][chosen] - (last - sizes), sizes) + np.arange(int(last[-1]) if len(last) else 0)
     case = np.repeat(ids, sizes)
     row = source.row[chosen] if process.attributes else None
     start, end = (begin[case] + column[rows] * _MS for column in (source.start, source.end))
