@@ -30,27 +30,31 @@ def process_of(begin, keep):
 
 
 def expected(begin, keep, at):
-    """Chances by the rule: those that began at that minute, or the nearest by rank in the week if these are few."""
-    n = len(begin)
-    near = min(n, max(5, int(np.sqrt(n))))
-    same = [i for i in range(n) if begin[i] == at]
-    if len(same) <= near:
-        first = sum(b < at for b in begin) + len(same) // 2 - near // 2
-        same = [(first + i) % n for i in range(near)]
-    chance = np.zeros(n)
-    chance[same] = np.array(keep)[same]
+    """Chances by the rule: a window of weight around those that began at that minute, or these if they weigh more."""
+    n, weight = len(begin), np.array(keep)
+    total, effective = weight.sum(), weight.sum() ** 2 / (weight**2).sum()
+    width = total * min(max(5, np.sqrt(effective)) / effective, 1)
+    same = np.array([b == at for b in begin])
+    earlier = np.array([b < at for b in begin])
+    middle = weight[earlier].sum() + weight[same].sum() / 2
+    half = max(width, weight[same].sum()) / 2
+    # Case i takes up the weights from ends[i] to ends[i + 1], on a ring of three rounds.
+    ends = np.concatenate([[0], np.cumsum(np.tile(weight, 3))]) - total
+    inside = np.minimum(ends[1:], middle + half) - np.maximum(ends[:-1], middle - half)
+    chance = np.maximum(inside, 0).reshape(3, n).sum(axis=0)
     return chance / chance.sum()
 
 
 @pytest.mark.parametrize(
     ("begin", "keep", "at"),
     [
-        ([0] * 40, [3, 30] * 20, 0),  # all seen long ago, and at one minute of the week
+        ([0] * 40, [3, 30] * 20, 0),  # all at one minute of the week, none of much weight
         ([0] * 40, [3, 30] * 20, 5000),
         (list(range(0, 10_000, 250)), [1000, 1, 10, 100] * 10, 0),  # over the end of the week
         (list(range(0, 10_000, 250)), [1000, 1, 10, 100] * 10, 9990),
         (list(range(0, 10_000, 250)), [1, 2, 3, 4] * 10, 4321),
         ([7, 7, 7], [1, 1000, 2], 7),
+        ([*range(0, 1000, 5)], [1] * 180 + [500] * 20, 400),  # far from those that weigh most
     ],
 )
 def test_cases_are_copied_by_their_weights(begin, keep, at):

@@ -44,6 +44,9 @@ def fit_cases(log: LogColumns, weight: Float, row: Int) -> Cases:
 def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulated:
     """For each arrival an observed case that began at about the same time of the week, by its weight.
 
+    Of n cases of equal weight these are the sqrt(n) that began nearest, the week being a ring; of others, those around
+    the same time that have the same share of the weight, n then being the effective number of cases (L. Kish 1965).
+
     Args:
         process: with `cases`.
         when: arrivals, ns.
@@ -51,20 +54,20 @@ def resample(process: DiscoveredProcess, when: Int, streams: Streams) -> Simulat
     """
     source = process.cases
     assert source is not None
-    n = len(source.begin)
-    near = min(n, max(_FEWEST, int(np.sqrt(n))))
+    n, keep = len(source.begin), source.keep
     at = week_time(when) // MINUTE
     left = np.searchsorted(source.begin, at, side="left")
     right = np.searchsorted(source.begin, at, side="right")
     ids = np.arange(len(when))
-    tied = right - left
-    # The nearest, in a week that is a ring: at most n from their first, which lies in the first of two rounds.
-    first = np.where(tied > near, left, (left + tied // 2 - near // 2) % n)
-    stop = first + np.where(tied > near, tied, near)
-    before = np.concatenate([[0], np.cumsum(np.tile(source.keep, 2))])
-    u = streams.uniform(Stream.WORK_CASE, ids, 0)
-    target = before[first] + (u * (before[stop] - before[first])).astype(np.int64)
-    chosen = (np.searchsorted(before, target, side="right") - 1) % n
+    before = np.concatenate([[0], np.cumsum(keep)])
+    total = int(before[-1])
+    effective = float(total) ** 2 / float((keep.astype(np.float64) ** 2).sum())
+    width = min(max(_FEWEST, np.sqrt(effective)) / effective, 1.0) * total
+    # Those that began at that very minute, if they weigh more; else as much weight on either side of them.
+    tied = (before[right] - before[left]).astype(np.float64)
+    span = np.maximum(tied, width)
+    target = (before[left] + before[right]) / 2 + (streams.uniform(Stream.WORK_CASE, ids, 0) - 0.5) * span
+    chosen = np.minimum(np.searchsorted(before, target % total, side="right") - 1, n - 1)
     # Whole weeks between the observed case and its copy: all its instants keep their place in the week.
     shift = at * MINUTE - source.begin[chosen] * MINUTE
     shift = (shift + 3.5 * DAY).astype(np.int64) % (7 * DAY) - int(3.5 * DAY)
