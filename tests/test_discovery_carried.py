@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_discovery_batching import RULES, found_in, shop
-from test_discovery_effects import attributes_of
+from test_discovery_effects import steered_log
 
 from twin.clock import MINUTE
 from twin.contracts import Segment
@@ -29,7 +29,6 @@ from twin.process.simulation import Plan, run_once
 from twin.process.writer import process_text
 
 MONDAY = dt.date(2024, 1, 1)
-LEVELS = {"case:kind": ["private", "firm"], "case:amount": ["low", "high"]}
 
 
 def logged(model, cases=2500, seed=7):
@@ -38,15 +37,7 @@ def logged(model, cases=2500, seed=7):
 
 @pytest.fixture(scope="module")
 def steered():
-    """Firms take twice as long to check; of amounts above the median 0.9 are notified, of others 0.3."""
-    known = attributes_of(0)
-    kind, amount = ([*known[name].values()] for name in ("case:kind", "case:amount"))
-    rows = office.office(
-        weeks=12,
-        factor=lambda case, activity, _: 2.0 if activity == "check" and kind[case] == "firm" else 1.0,
-        notify=lambda case: 0.9 if amount[case] > np.exp(8) else 0.3,
-    )
-    return office.log_of(rows, attributes=known)
+    return steered_log()
 
 
 @pytest.fixture(scope="module", params=["workforce", "timers"])

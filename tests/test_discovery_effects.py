@@ -35,8 +35,7 @@ def fitted(log):
     return services, fit_steering(columns, weight, fit_routes(columns, weight)[0], features)
 
 
-@pytest.fixture(scope="module")
-def steered():
+def steered_log():
     """Firms take twice as long to check; amounts above the median are notified with 0.9, others with 0.3."""
     known = attributes_of(0)
     kind, amount = ([*known[name].values()] for name in ("case:kind", "case:amount"))
@@ -46,6 +45,11 @@ def steered():
         notify=lambda case: 0.9 if amount[case] > np.exp(8) else 0.3,
     )
     return office.log_of(rows, attributes=known)
+
+
+@pytest.fixture(scope="module")
+def steered():
+    return steered_log()
 
 
 def test_cases_tell_of_routes_as_much_as_they_weigh():

@@ -89,12 +89,11 @@ def test_so_many_cases_come_after_the_warm_up():
     assert network.in_system == 0
 
 
-def test_without_a_warm_up_nothing_changes():
-    model = parse_process(OFFICE)
-    one, other = (run_once(model, plan, 0).statistics() for plan in (Plan(days=30), Plan(days=30, warm_up_weeks=0)))
-    assert one.cases.served == other.cases.served
+def test_a_warm_up_that_cannot_be_is_refused():
     with pytest.raises(ScenarioError, match="warm-up of -1 weeks"):
         Plan(days=3, warm_up_weeks=-1)
+    with pytest.raises(ScenarioError, match="longer than ten years"):
+        Plan(days=3650, warm_up_weeks=4)
 
 
 @pytest.mark.parametrize("name", ["log.csv", "log.xes", "log.parquet"])

@@ -120,8 +120,7 @@ def residual_work(table, row, age_ms, u):
         return age_ms + 1 + int(u * age_ms * 0.5)
     share = 0.0
     if below > 0:
-        share = (below - 1 + (age_ms - table[row, below - 1]) / (table[row, below] - table[row, below - 1])) / (
-            points - 1
-        )
+        last = table[row, below - 1]
+        share = (below - 1 + (age_ms - last) / (table[row, below] - last)) / (points - 1)
     found = quantile(table, row, share + (1.0 - share) * u)
     return found if found > age_ms else age_ms + 1

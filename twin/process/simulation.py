@@ -52,6 +52,8 @@ class Plan:
             raise ScenarioError("a run needs at least one day or case, and one replication")
         if self.warm_up_weeks < 0:
             raise ScenarioError(f"a warm-up of {self.warm_up_weeks} weeks", hint="Give zero or more.")
+        if self.warm_up_days + (self.days or 0) > _PATIENT_DAYS:
+            raise ScenarioError("a run with its warm-up is longer than ten years", hint="Give fewer weeks or days.")
 
     @property
     def warm_up_days(self) -> int:
