@@ -28,14 +28,19 @@ STAGE_RATE, PATIENCE, REWORK = 10.0, 2.0, 0.1
 _BATCH, _PARTS = 10_000, 20
 
 
-def single_queue() -> ProcessModel:
-    """M/M/10 at a utilisation of 0.9."""
+def single_queue(patience: float | None = None) -> ProcessModel:
+    """M/M/10 at a utilisation of 0.9.
+
+    Args:
+        patience: mean in hours; None if nobody ever leaves, which the twin computes by a kernel of its own.
+    """
+    waits = "" if patience is None else f"patience: {{distribution: exponential, mean: {patience} h}}, "
     return parse_process(f"""
 name: single queue
 start: desk
 pools: {{agents: {{staff: {SERVERS}}}}}
 nodes:
-  desk: {{kind: task, pool: agents, service: {{distribution: exponential, mean: 1 s}}, next: done}}
+  desk: {{kind: task, pool: agents, service: {{distribution: exponential, mean: 1 s}}, {waits}next: done}}
   done: {{kind: end}}
 """)
 

@@ -28,6 +28,8 @@ from benchmarks.measure import Row, missing, row, timed
 from benchmarks.networks import PATIENCE, Run, run_twin, seven_stages, single_queue, sojourn_h, wait_s
 from benchmarks.peers_processes import QUEUE, Peer, PeerError, numbers
 from benchmarks.peers_processes.python_engines import ciw_single, ciw_stages, simpy_single, simpy_stages
+from twin.process.model import ProcessModel
+from twin.process.statistics import Statistics
 
 _SIGMAS = 4.5
 _ENDLESS = 100_000.0
@@ -174,10 +176,12 @@ def run(scale: float = 1.0) -> list[Row]:
 
     cimba, prosimos = Peer("cimba", "3.12"), Peer("prosimos", "3.11")
     run_twin(seven_stages(), 20_000, 0, sojourn_h)  # compile
+    run_twin(single_queue(), 20_000, 0, wait_s)
     queue, cases = size(1_000_000), size(200_000)
+    one = functools.partial(run_twin, single_queue(), queue, 1, wait_s)
     rows = _group(
         "M/M/10",
-        functools.partial(run_twin, single_queue(), queue, 1, wait_s),
+        one,
         queue,
         [
             Rival("Cimba, servers pull", _there(cimba, 3, "queue", size(500_000), QUEUE), 3_570_000),
@@ -187,6 +191,8 @@ def run(scale: float = 1.0) -> list[Row]:
         ],
         aim=6e6,
     )
+    # The same event by event, as whatever is not one plain stage.
+    rows += _beside("M/M/10, endless patience", single_queue(_ENDLESS), one, queue, wait_s)
     stages = functools.partial(run_twin, seven_stages(), cases, 1, sojourn_h)
     rows += _group(
         "7 stages",
@@ -219,20 +225,26 @@ def run(scale: float = 1.0) -> list[Row]:
     return rows + _memory_rows((cases, 10 * cases))
 
 
-def _beside(title: str, model: object, other: Callable[[], Run], n: int) -> list[Row]:
+def _beside(
+    title: str,
+    model: ProcessModel,
+    other: Callable[[], Run],
+    n: int,
+    mean: Callable[[Statistics], float] = sojourn_h,
+) -> list[Row]:
     """A row of another model of ours; the ratio is the rate of `other`, run in turn, over its own."""
     ours: list[float] = []
     theirs: list[float] = []
     ran = beside = None
     for _ in range(5):
-        ran, seconds = timed(functools.partial(run_twin, model, n, 1, sojourn_h), 1)
+        ran, seconds = timed(functools.partial(run_twin, model, n, 1, mean), 1)
         ours += seconds
         beside, seconds = timed(other, 1)
         theirs += seconds
     assert ran is not None
     assert beside is not None
     rate = beside.events / statistics.median(theirs) / 1e6
-    note = f"the plain 7 stages in turn {rate:.1f} million events/s"
+    note = f"the plain one in turn {rate:.1f} million events/s"
     return [_our_row(title, ran, n, ours, n / statistics.median(theirs), note)]
 
 

@@ -18,7 +18,7 @@ _ROUNDS = 10
 
 
 @inlined
-def _rounds(c0, c1, c2, c3, k0, k1):
+def rounds(c0, c1, c2, c3, k0, k1):
     """One block of Philox4x32-10; all uint32, which tells the compiler that products of halves suffice."""
     for _ in range(_ROUNDS):
         p0 = _M0 * np.uint64(c0)
@@ -49,7 +49,7 @@ def arrival_times(seed, replication, stream, first, start, mean_gap, times):
     k0, k1 = np.uint32(seed), np.uint32(np.uint64(seed) >> _S32)
     for i in range(times.shape[0]):
         entity = np.uint64(first + i)
-        a, b, _, _ = _rounds(np.uint32(0), np.uint32(entity), np.uint32(entity >> _S32), tag, k0, k1)
+        a, b, _, _ = rounds(np.uint32(0), np.uint32(entity), np.uint32(entity >> _S32), tag, k0, k1)
         times[i] = np.int64(mean_gap * minus_log(unit52(np.uint64(a), np.uint64(b))) + 0.5)
     time = start
     for i in range(times.shape[0]):

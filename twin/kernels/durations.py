@@ -70,7 +70,7 @@ def sample(d, dist_kind, dist_parameter, dist_table, word):
     kind = dist_kind[d]
     first = dist_parameter[d, 0]
     if kind == EXPONENTIAL:
-        x = -first * math.log(unit32(word))
+        x = first * minus_log(unit32(word))
     elif kind == CONSTANT:
         x = first
     elif kind == UNIFORM:

@@ -68,18 +68,18 @@ OUTCOME_COLUMNS = 6
 FOREVER = NEVER
 _MAX_VISITS = 1 << 16
 _LONGEST_STEP = 1 << 60
-_NO_TIMER = -1
+NO_TIMER = -1
 # C_LEAF of patience beyond the horizon is this less its sequence.
 _FAR = -2
 # Shifts that stand for the widths of rows.
-_NODE, _POOL, _CASE, _COUNT, _TOTAL, _BINS = 4, 2, 4, 3, 2, 11
-assert (1 << _BINS) == HISTOGRAM_BINS
+NODE_SHIFT, POOL_SHIFT, ROW_SHIFT, COUNT_SHIFT, TOTAL_SHIFT, HISTOGRAM_SHIFT = 4, 2, 4, 3, 2, 11
+assert (1 << HISTOGRAM_SHIFT) == HISTOGRAM_BINS
 
 
 @inlined
 def _touch(pool, pool_area, p, now):
     """Bring the time integrals of a pool up to `now`."""
-    r = p << _POOL
+    r = p << POOL_SHIFT
     dt = np.float64(now - pool[r + P_TOUCHED])
     pool[r + P_TOUCHED] = now
     busy = pool[r + P_BUSY]
@@ -97,18 +97,18 @@ def _unlink(case, queues, pool, lane, p, c):
     before = case[c + C_PREVIOUS]
     after = case[c + C_NEXT]
     if before >= 0:
-        case[((before & SLOT_MASK) << _CASE) + C_NEXT] = after
+        case[((before & SLOT_MASK) << ROW_SHIFT) + C_NEXT] = after
     else:
         heads[lane] = after
     if after >= 0:
-        case[((after & SLOT_MASK) << _CASE) + C_PREVIOUS] = before
+        case[((after & SLOT_MASK) << ROW_SHIFT) + C_PREVIOUS] = before
     else:
         tails[lane] = before
-    pool[(p << _POOL) + P_QUEUE] -= 1
+    pool[(p << POOL_SHIFT) + P_QUEUE] -= 1
 
 
 @inlined
-def _new_leaf(tree, stack, state):
+def new_leaf(tree, stack, state):
     """A free leaf; the tree grows if there is none."""
     state[S_TIMERS] += 1
     if state[S_STACK] > 0:
@@ -126,14 +126,14 @@ def _new_leaf(tree, stack, state):
 def _arm(case, state, timers, spare, slot, at):
     """Set or move the timer of a case; returns the leaf that the event has to spare, -1 once it is taken."""
     tree, stack, _ = timers
-    c = slot << _CASE
+    c = slot << ROW_SHIFT
     leaf = case[c + C_LEAF]
     if leaf < 0:
         state[S_FAR] -= leaf <= _FAR
         leaf = spare
         spare = np.int64(-1)
         if leaf < 0:
-            leaf = _new_leaf(tree, stack, state)
+            leaf = new_leaf(tree, stack, state)
         case[c + C_LEAF] = leaf
     sequence = state[S_SEQUENCE]
     state[S_SEQUENCE] = sequence + 1
@@ -142,7 +142,7 @@ def _arm(case, state, timers, spare, slot, at):
 
 
 @inlined
-def _drop(state, timers, leaf):
+def drop(state, timers, leaf):
     """Remove a timer."""
     tree, stack, _ = timers
     set_leaf(tree, state[S_LEAVES], leaf, NEVER, np.int64(0))
@@ -163,11 +163,11 @@ def _move_horizon(case, state, timers, heads, start):
     for lane in range(heads.shape[0]):
         slot = heads[lane]
         while slot >= 0:
-            c = slot << _CASE
+            c = slot << ROW_SHIFT
             leaf = case[c + C_LEAF]
             if leaf <= _FAR and far[slot] < horizon:
                 state[S_FAR] -= 1
-                new = _new_leaf(tree, stack, state)
+                new = new_leaf(tree, stack, state)
                 case[c + C_LEAF] = new
                 set_leaf(tree, state[S_LEAVES], new, far[slot], ((_FAR - leaf) << SLOT_BITS) | slot)
             slot = case[c + C_NEXT]
@@ -187,12 +187,12 @@ def _record_case(case, statistics, c, row, now):
     """Count the times of a case that is done (row = number of nodes) or has reached the milestone (the row after)."""
     _, total, histogram = statistics
     sojourn = now - case[c + C_BORN]
-    t = row << _TOTAL
+    t = row << TOTAL_SHIFT
     total[t + T_SOJOURN] += sojourn
     total[t + T_ACTIVE] += case[c + C_ACTIVE]
     total[t + T_WAIT] += case[c + C_WAIT]
-    histogram[(row << _BINS) + bin_of(sojourn)] += 1
-    histogram[((row + 2) << _BINS) + bin_of(case[c + C_ACTIVE])] += 1
+    histogram[(row << HISTOGRAM_SHIFT) + bin_of(sojourn)] += 1
+    histogram[((row + 2) << HISTOGRAM_SHIFT) + bin_of(case[c + C_ACTIVE])] += 1
 
 
 @kernel
@@ -284,19 +284,19 @@ def advance(
         if t_border == now:
             p = border_pool[b]
             _touch(pool, pool_area, p & INDEX, now)
-            pool[((p & INDEX) << _POOL) + P_CAPACITY] = border_capacity[b]
+            pool[((p & INDEX) << POOL_SHIFT) + P_CAPACITY] = border_capacity[b]
             b += 1
             state[S_BORDER] = b
             t_border = border_time[b] if b < n_borders else FOREVER
             is_case = False
         elif t_timer == now:
             slot = tree[3] & SLOT_MASK
-            c = slot << _CASE
+            c = slot << ROW_SHIFT
             here = case[c + C_NODE] & INDEX
             # The leaf may be used again in this event, which spares one walk through the tree.
             spare = case[c + C_LEAF]
-            case[c + C_LEAF] = _NO_TIMER
-            h = here << _NODE
+            case[c + C_LEAF] = NO_TIMER
+            h = here << NODE_SHIFT
             if case[c + C_STATE] == WAITING:
                 q = node[h + N_POOL] & INDEX
                 _touch(pool, pool_area, q, now)
@@ -306,26 +306,26 @@ def advance(
                 case[c + C_WAIT] += wait
                 if node[h + N_ACTIVE]:
                     case[c + C_ACTIVE] += wait
-                count[(here << _COUNT) + K_ABANDONED] += 1
-                total[(here << _TOTAL) + T_WAIT_ABANDONED] += wait
+                count[(here << COUNT_SHIFT) + K_ABANDONED] += 1
+                total[(here << TOTAL_SHIFT) + T_WAIT_ABANDONED] += wait
                 leaves = True
             else:
-                count[(here << _COUNT) + K_COMPLETIONS] += 1
+                count[(here << COUNT_SHIFT) + K_COMPLETIONS] += 1
                 if case[c + C_STATE] == SERVING:
                     p = node[h + N_POOL]
                     _touch(pool, pool_area, p & INDEX, now)
-                    pool[((p & INDEX) << _POOL) + P_BUSY] -= 1
+                    pool[((p & INDEX) << POOL_SHIFT) + P_BUSY] -= 1
                 if case[c + C_LIMIT] >= 0 and node[h + N_ACTIVE]:
                     case[c + C_FELT] += np.int64(case[c + C_SERVICE] * weight[here])
                     if case[c + C_FELT] >= case[c + C_LIMIT]:
-                        count[(here << _COUNT) + K_LEFT] += 1
+                        count[(here << COUNT_SHIFT) + K_LEFT] += 1
                         leaves = True
         else:
             slot = state[S_FREE]
             if slot < 0:
                 return CASES_FULL
             slot &= SLOT_MASK
-            c = slot << _CASE
+            c = slot << ROW_SHIFT
             state[S_FREE] = case[c + C_NEXT]
             state[S_INSIDE] += 1
             attribute = arrival[3, a] & INDEX
@@ -334,7 +334,7 @@ def advance(
             case[c + C_CLIENT] = arrival[2, a]
             case[c + C_ATTRIBUTE] = attribute
             case[c + C_NODE] = case[c + C_LIMIT] = -1
-            case[c + C_LEAF] = _NO_TIMER
+            case[c + C_LEAF] = NO_TIMER
             case[c + C_BORN] = now
             case[c + C_WAIT] = case[c + C_FELT] = case[c + C_ACTIVE] = 0
             d = case_patience[attribute]
@@ -351,29 +351,29 @@ def advance(
         if p >= 0:
             # Those who wait, urgent lanes first and in order of arrival within one, come before a case that returns.
             p &= INDEX
-            r = p << _POOL
+            r = p << POOL_SHIFT
             while pool[r + P_QUEUE] > 0 and pool[r + P_BUSY] < pool[r + P_CAPACITY]:
                 lane = p * lanes
                 while heads[lane] < 0:
                     lane += 1
                 next_slot = heads[lane] & SLOT_MASK
-                y = next_slot << _CASE
+                y = next_slot << ROW_SHIFT
                 _unlink(case, queues, pool, lane, p, y)
                 pool[r + P_BUSY] += 1
                 n = case[y + C_NODE] & INDEX
                 wait = now - case[y + C_ENTERED]
                 duration = case[y + C_SERVICE]
-                k = n << _COUNT
+                k = n << COUNT_SHIFT
                 count[k + K_STARTS] += 1
                 count[k + K_NO_WAIT] += wait == 0
-                count[k + K_WITHIN] += wait <= node[(n << _NODE) + N_TARGET]
-                histogram[(n << _BINS) + bin_of(wait)] += 1
-                t = n << _TOTAL
+                count[k + K_WITHIN] += wait <= node[(n << NODE_SHIFT) + N_TARGET]
+                histogram[(n << HISTOGRAM_SHIFT) + bin_of(wait)] += 1
+                t = n << TOTAL_SHIFT
                 total[t + T_WAIT_SERVED] += wait
                 total[t + T_WAIT_SQUARED] += np.float64(wait) * np.float64(wait)
                 total[t + T_SERVICE] += duration
                 case[y + C_WAIT] += wait
-                if node[(n << _NODE) + N_ACTIVE]:
+                if node[(n << NODE_SHIFT) + N_ACTIVE]:
                     case[y + C_ACTIVE] += wait + duration
                     case[y + C_FELT] += wait
                 case[y + C_STATE] = SERVING
@@ -382,14 +382,14 @@ def advance(
             continue
         # Walk through the graph until the case waits, is served, rests or ends; its timer is then `at`.
         at = FOREVER
-        c = slot << _CASE
+        c = slot << ROW_SHIFT
         attribute = case[c + C_ATTRIBUTE] & INDEX
         # `n` is the node to enter next, or -1 - outcome when the case ends here.
         n = np.int64(0)
         word = np.int64(0)
         routing = False
         if leaves:
-            n = node[(here << _NODE) + N_ABANDON]
+            n = node[(here << NODE_SHIFT) + N_ABANDON]
             case[c + C_FELT] = 0
             if n < 0:
                 n = np.int64(-1 - ABANDONED)
@@ -406,22 +406,22 @@ def advance(
                     while e < last and u >= edge_up_to[e * attributes + attribute]:
                         e += 1
                 n = edge_target[e]
-                h = here << _NODE
+                h = here << NODE_SHIFT
                 if node[h + N_REWORK] and e == first:
                     limit = node[h + N_LIMIT]
                     if limit > 0 and visits[slot * n_nodes + here] >= limit:
                         n = node[h + N_OTHERWISE]
                     else:
-                        count[(here << _COUNT) + K_REWORK] += 1
+                        count[(here << COUNT_SHIFT) + K_REWORK] += 1
                 routing = False
-            if n < 0 or node[((n & INDEX) << _NODE) + N_KIND] == END:
+            if n < 0 or node[((n & INDEX) << NODE_SHIFT) + N_KIND] == END:
                 kind = -1 - n
                 if n >= 0:
-                    count[((n & INDEX) << _COUNT) + K_ARRIVALS] += 1
-                    kind = node[((n & INDEX) << _NODE) + N_OUTCOME]
+                    count[((n & INDEX) << COUNT_SHIFT) + K_ARRIVALS] += 1
+                    kind = node[((n & INDEX) << NODE_SHIFT) + N_OUTCOME]
                 if kind == SERVED:
                     _record_case(case, statistics, c, n_nodes, now)
-                count[(n_nodes << _COUNT) + (kind & 3)] += 1
+                count[(n_nodes << COUNT_SHIFT) + (kind & 3)] += 1
                 if record:
                     o = state[S_OUT]
                     outcome[o, 0], outcome[o, 1], outcome[o, 2] = now, case[c + C_REQUEST], case[c + C_CLIENT]
@@ -436,11 +436,11 @@ def advance(
             if visit == _MAX_VISITS - 1:
                 return RUNAWAY
             visits[slot * n_nodes + n] = visit + 1
-            k = n << _COUNT
+            k = n << COUNT_SHIFT
             count[k + K_ARRIVALS] += 1
-            h = n << _NODE
+            h = n << NODE_SHIFT
             if node[h + N_MILESTONE] and visit == 0:
-                count[((n_nodes + 1) << _COUNT) + SERVED] += 1
+                count[((n_nodes + 1) << COUNT_SHIFT) + SERVED] += 1
                 _record_case(case, statistics, c, n_nodes + 1, now)
             word_service = word_patience = word = np.int64(0)
             if node[h + N_DRAWS]:
@@ -473,7 +473,7 @@ def advance(
                 case[c + C_WAIT] += at - now
                 if active:
                     case[c + C_ACTIVE] += at - now
-                total[(n << _TOTAL) + T_WAIT_SERVED] += at - now
+                total[(n << TOTAL_SHIFT) + T_WAIT_SERVED] += at - now
                 break
             duration = sample(service[n * attributes + attribute], dist_kind, dist_parameter, dist_table, word_service)
             case[c + C_SERVICE] = duration
@@ -481,19 +481,19 @@ def advance(
                 case[c + C_STATE] = RESTING
                 if active:
                     case[c + C_ACTIVE] += duration
-                total[(n << _TOTAL) + T_SERVICE] += duration
+                total[(n << TOTAL_SHIFT) + T_SERVICE] += duration
                 at = now + duration
                 break
             p = node[h + N_POOL] & INDEX
             _touch(pool, pool_area, p, now)
-            r = p << _POOL
+            r = p << POOL_SHIFT
             if pool[r + P_BUSY] < pool[r + P_CAPACITY]:
                 pool[r + P_BUSY] += 1
                 count[k + K_STARTS] += 1
                 count[k + K_NO_WAIT] += 1
                 count[k + K_WITHIN] += 1
-                histogram[n << _BINS] += 1
-                total[(n << _TOTAL) + T_SERVICE] += duration
+                histogram[n << HISTOGRAM_SHIFT] += 1
+                total[(n << TOTAL_SHIFT) + T_SERVICE] += duration
                 if active:
                     case[c + C_ACTIVE] += duration
                 case[c + C_STATE] = SERVING
@@ -506,7 +506,7 @@ def advance(
             case[c + C_NEXT] = -1
             case[c + C_PREVIOUS] = before
             if before >= 0:
-                case[((before & SLOT_MASK) << _CASE) + C_NEXT] = slot
+                case[((before & SLOT_MASK) << ROW_SHIFT) + C_NEXT] = slot
             else:
                 heads[lane] = slot
             tails[lane] = slot
@@ -533,4 +533,4 @@ def advance(
         if at < FOREVER:
             spare = _arm(case, state, timers, spare, slot, at)
         if spare >= 0:
-            _drop(state, timers, spare)
+            drop(state, timers, spare)

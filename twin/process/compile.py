@@ -59,6 +59,20 @@ class CompiledProcess:
         """Whether some pool changes with the time of day."""
         return any(p.shifts or p.calendar for p in self.model.pools.values())
 
+    @property
+    def is_single(self) -> bool:
+        """Whether `twin.kernels.single` will do: one task that leads to ends, and nobody leaves or overtakes there."""
+        start, ends = self.model.nodes[self.model.start], {n for n, x in self.model.nodes.items() if isinstance(x, End)}
+        return (
+            isinstance(start, Task)
+            and start.rework is None
+            and start.patience is None
+            and self.model.case_patience is None
+            and self.model.milestone is None
+            and len(set(start.priority.values())) == 1
+            and all(branch.to in ends for branch in start.branches)
+        )
+
 
 def by_class(value: BySegment[T], classes: Sequence[CaseClass]) -> list[T]:
     """A value for every class of cases."""

@@ -13,6 +13,7 @@ from twin.clock import DAY
 from twin.contracts import Outcomes, Requests, Segment
 from twin.errors import CapacityError, ScenarioError
 from twin.kernels import network as kernel
+from twin.kernels import single
 from twin.kernels.durations import HISTOGRAM_BINS
 from twin.process.attributes import CaseClasses, attribute_values
 from twin.process.calendar import WorkCalendar
@@ -70,7 +71,7 @@ class ProcessNetwork:
         self.model = model
         self._classes = CaseClasses(model)
         self.process: CompiledProcess = compile_process(model, self._classes.known)
-        self._graph = tuple(a.reshape(-1) for a in self.process.graph)
+        self._graph, self._single = tuple(a.reshape(-1) for a in self.process.graph), self.process.is_single
         self._streams, self._calendar, self._record = streams, calendar or WorkCalendar(), record
         n, pools, lanes = len(self.process.nodes), len(self.process.pools), self.process.lanes
         self._state = np.zeros(kernel.STATE_SIZE, np.int64)
@@ -88,6 +89,7 @@ class ProcessNetwork:
         self._total = np.zeros((n + 2, kernel.TOTAL_COLUMNS))
         self._histogram = np.zeros((n + 4, HISTOGRAM_BINS), np.int64)
         self._outcome = np.zeros((_OUTCOME_BLOCK if record else 0, kernel.OUTCOME_COLUMNS), np.int64)
+        self._ahead = np.zeros((2, single.AHEAD), np.int64)
         self._pending: list[Ints] = []
         self._arrival = np.zeros((4, 0), np.int64)
         self._borders: tuple[Ints, ...] = tuple(np.zeros(0, np.int64) for _ in range(3))
@@ -144,7 +146,7 @@ class ProcessNetwork:
         """Lay out the graph for classes of cases that were not known before."""
         self._columns = len(self._classes.known)
         self.process = compile_process(self.model, self._classes.known, self.process.table)
-        self._graph = tuple(a.reshape(-1) for a in self.process.graph)
+        self._graph, self._single = tuple(a.reshape(-1) for a in self.process.graph), self.process.is_single
 
     def _keep(self, values: Mapping[str, NDArray[np.float64]], requests: Requests) -> None:
         """Remember what else is needed of the attributes of requests."""
@@ -338,6 +340,46 @@ class ProcessNetwork:
         self._state[kernel.S_FREE] = old
 
     def _run(self, until: int) -> int:
+        if not self._single:
+            return self._run_events(until)
+        while True:
+            border = int(self._state[kernel.S_BORDER])
+            change = int(self._borders[0][border]) if border < len(self._borders[0]) else int(kernel.FOREVER)
+            code = self._run_single(min(until, change))
+            if code == kernel.DONE and change < until:
+                code = self._run_events(change + 1)
+            if code != kernel.DONE or change >= until:
+                return code
+
+    def _run_single(self, until: int) -> int:
+        """One stage of plain service, while no staff changes."""
+        p, s = self.process, self._streams
+        return int(
+            single.advance(
+                until,
+                s.key,
+                s.replication,
+                int(Stream.PROCESS_SERVICE),
+                self._graph,
+                p.laws,
+                self._arrival,
+                self._state,
+                self._case.reshape(-1),
+                self._visits.reshape(-1),
+                self._timers,
+                self._pool.reshape(-1),
+                self._area.reshape(-1),
+                self._queues,
+                p.lanes,
+                self._measures(),
+                self._outcome,
+                self._record,
+                self._ahead,
+            )
+        )
+
+    def _run_events(self, until: int) -> int:
+        """Any process with one token per case."""
         p, s = self.process, self._streams
         return int(
             kernel.advance(
@@ -359,11 +401,14 @@ class ProcessNetwork:
                 self._area.reshape(-1),
                 self._queues,
                 p.lanes,
-                (self._count.reshape(-1), self._total.reshape(-1), self._histogram.reshape(-1)),
+                self._measures(),
                 self._outcome,
                 self._record,
             )
         )
+
+    def _measures(self) -> tuple[Any, Any, Any]:
+        return self._count.reshape(-1), self._total.reshape(-1), self._histogram.reshape(-1)
 
 
 _TIMES = [kernel.T_WAIT_SERVED, kernel.T_WAIT_ABANDONED, kernel.T_WAIT_SQUARED, kernel.T_SERVICE]
