@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.process_accuracy.compare import Result, among_simulated
+from benchmarks.process_accuracy.compare import Result, among_simulated, earlier_stretches
 from benchmarks.process_accuracy.report import counts, write
 from benchmarks.process_accuracy.tasks import Figure, Task, tasks_of
 from benchmarks.process_logs import main
@@ -64,6 +64,7 @@ def test_command_writes_page_picture_and_table_and_goes_on_from_what_it_kept(fol
     with (tmp_path / "process-accuracy.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     measured = {"twin", "typical", "replay", "halves", "apart", "as far"}
+    measured |= {f"replay of stretch {n}" for n in range(1, 10)}
     assert {row["of"] for row in rows} == measured | {"Simod", "AgentSim-FP"}
     measured = {row["metric"]: float(row["mean"]) for row in rows if row["of"] == "twin"}
     assert 0 <= measured["NGD"] < 0.4
@@ -133,6 +134,7 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
             halves=dict.fromkeys(NAMES, 1.0),
             apart=dict.fromkeys(NAMES, 2.0),
             as_far=dict.fromkeys(NAMES, 0) | {"CEDD": 1},
+            stretches=[Distances(*[3.0] * 5), Distances(*[2.5] * 5), of] if best else [of],
             figures=figures,
         )
 
@@ -147,11 +149,15 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         "far_behind_replay": 2,
         "behind": 4,
         "behind_by_chance": 1,
+        "replayed": 5,
+        # Of CEDD and REDD most replays are nearer; one of 2.5 is not nearer than the twin's CTDD of 2.5.
+        "nearer_than_most_replays": 3,
     }
     assert counts(results, typical=True) == found | {
         "better_than_published": 1,
         "better_than_replay": 4,
         "behind": 6,
+        "nearer_than_most_replays": 2,
     }
     page = write(results, tmp_path, "command")[0].read_text()
     behind = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith(("| one | ", "| two | "))]
@@ -159,6 +165,17 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         ["| one", "REDD (h)"], ["| two", "CTDD (h)"], ["| one", "AEDD (h)"], ["| one", "CEDD (h)"],
         ["| two", "AEDD (h)"], ["| one", "CTDD (h)"],
     ]  # fmt: skip
+
+
+def test_stretches_of_the_training_part_are_spread_evenly_before_its_last_cases(tmp_path):
+    (tmp_path / "log.csv").write_text(office(40))
+    log = read_log(tmp_path / "log.csv")
+    parts = earlier_stretches(log, 10)
+    assert [part.cases for part in parts] == [10] * 9
+    begins = [str(part.table["case"].to_pylist()[0]) for part in parts]
+    assert begins == [str(round(30 * k / 9)) for k in range(9)]
+    assert [part.cases for part in earlier_stretches(log, 32)] == [32]
+    assert earlier_stretches(log, 35) == earlier_stretches(log, 50) == []
 
 
 def test_logs_as_far_from_the_rest_as_the_test_part_are_counted(tmp_path):

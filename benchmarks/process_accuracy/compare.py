@@ -19,6 +19,9 @@ from twin.process.eventlog.split import replay
 from twin.randomness import Stream, Streams
 
 _HALVINGS = 10
+_STRETCHES = 10
+_SHIFT = 0.25
+"""Stretches of the training part are apart by this share of their length at least."""
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Result(Scores):
         halves: means over random halvings of the test part: what chance alone makes of two logs half as large.
         apart: of simulated logs from one another: what chance makes of logs of this size, if the process is right.
         as_far: how many simulated logs lie at least as far from the other ones as the test part lies from them all.
+        stretches: of replays of several stretches of the training part from the test part; the last is `replay`.
         figures: what others have published.
         structure: what discovery chose.
         discover_s: CPU seconds of discovery.
@@ -67,6 +71,7 @@ class Result(Scores):
     halves: dict[str, float]
     apart: dict[str, float]
     as_far: dict[str, int]
+    stretches: list[Distances]
     figures: list[Figure] = field(default_factory=list)
     structure: str = ""
     discover_s: float = 0.0
@@ -81,6 +86,11 @@ class Result(Scores):
     def sd(self, metric: str, typical: bool = False) -> float:
         """Likewise, the population standard deviation."""
         return float(np.std([run.as_dict()[metric] for run in (self.typical if typical else self.runs)]))
+
+    def nearer_replays(self, metric: str, typical: bool = False) -> int:
+        """How many stretches of the training part are nearer to the test part than the twin is."""
+        mean = self.mean(metric, typical)
+        return sum(replayed.as_dict()[metric] < mean for replayed in self.stretches)
 
     def best(self, metric: str) -> Figure | None:
         """The least of all published means, whichever variant of whichever simulator it is."""
@@ -163,6 +173,10 @@ def measure(task: Task, runs: int, seed: int, figures: Path) -> Result:
         halves=_between_halves(test),
         apart=apart,
         as_far=as_far,
+        stretches=[
+            *(distances(profile, replay(part, test)) for part in earlier_stretches(train, test.cases)),
+            made.replay,
+        ],
         figures=published(figures, task.published) if protocol == task.protocol else [],
         structure=str(made.process.structure),
         discover_s=made.discover_s,
@@ -189,6 +203,18 @@ def among_simulated(
         sums[:, one] += values
         sums[:, other] += values
     return _means(pairs), dict(zip(NAMES, (sums >= tests[:, None]).sum(axis=1).tolist(), strict=True))
+
+
+def earlier_stretches(train: EventLog, count: int) -> list[EventLog]:
+    """Up to nine stretches of the training part of `count` cases each, evenly spread, all before its last ones.
+
+    None if the training part is not longer than one by a quarter: what is replayed is then much the same.
+    """
+    case = np.asarray(train.table[CASE].combine_chunks().dictionary_encode().indices.to_numpy())
+    spare = int(case.max()) + 1 - count
+    n = min(_STRETCHES - 1, int(spare / max(1.0, _SHIFT * count)))
+    begins = [round(spare * k / n) for k in range(n)] if n > 0 else []
+    return [EventLog(train.table.filter(pa.array((case >= b) & (case < b + count)))) for b in begins]
 
 
 def _first_instant(log: EventLog) -> int:

@@ -31,6 +31,7 @@ def counts(results: Sequence[Result], typical: bool = False) -> dict[str, int]:
     cells = [(r.mean(m, typical), r.best(m), r.replay.as_dict()[m]) for r in results for m in NAMES]
     known = [(mean, best.mean) for mean, best, _ in cells if best]
     behind = [(r, m) for r in results for m in NAMES if max(_ratios(r, m, typical)) > 1.0]
+    replayed = [(r, m) for r in results for m in NAMES if len(r.stretches) > 1]
     return {
         "cells": len(cells),
         "published": len(known),
@@ -40,6 +41,8 @@ def counts(results: Sequence[Result], typical: bool = False) -> dict[str, int]:
         "far_behind_replay": sum(mean > FAR * replay for mean, _, replay in cells),
         "behind": len(behind),
         "behind_by_chance": sum(r.as_far[m] > 0 for r, m in behind),
+        "replayed": len(replayed),
+        "nearer_than_most_replays": sum(2 * r.nearer_replays(m, typical) < len(r.stretches) for r, m in replayed),
     }
 
 
@@ -80,11 +83,12 @@ def _behind(results: Sequence[Result]) -> list[str]:
         "or a typical simulated log; farthest behind with the typical one first "
         "(a twin below *halves* is nearer than two random halves of the test part are to each other; *as far*: so many "
         "simulated logs lie at least as far from the rest of them as the test part does: unless it is 0, chance may "
-        "explain the distance, if the process is right):",
+        "explain the distance, if the process is right; *nearer replays*: so many stretches of the training part "
+        "are nearer to the test part, when replayed, than a single simulated log):",
         "",
-        "| log | distance | twin | typical | best published | replay | halves | apart | as far | twin over best "
-        "| twin over replay | typical over best | typical over replay |",
-        "|---|---|" + "---:|" * 11,
+        "| log | distance | twin | typical | best published | replay | halves | apart | as far "
+        "| nearer replays | twin over best | twin over replay | typical over best | typical over replay |",
+        "|---|---|" + "---:|" * 12,
     ]
     for _, result, metric, ratios in sorted(rows, key=lambda row: -row[0]):
         best = result.best(metric)
@@ -96,7 +100,7 @@ def _behind(results: Sequence[Result]) -> list[str]:
             text(best.mean) if best else "",
         ]
         cells += [text(result.replay.as_dict()[metric]), text(result.halves[metric])]
-        cells += [text(result.apart[metric]), _rank(result, metric)]
+        cells += [text(result.apart[metric]), _rank(result, metric), _replays(result, metric)]
         cells += [f"{ratio:.2f}" if ratio else "" for ratio in ratios]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -152,6 +156,7 @@ def _headlines(results: Sequence[Result]) -> list[str]:
     rows = {
         "better than every published simulator": ("better_than_published", "published"),
         "better than naive replay": ("better_than_replay", "cells"),
+        "nearer than most replays of stretches of the training part": ("nearer_than_most_replays", "replayed"),
         f"more than {FAR} times the best published figure": ("far_behind", "published"),
         f"more than {FAR} times naive replay": ("far_behind_replay", "cells"),
         "behind a published figure or replay, where chance may explain it": ("behind_by_chance", "behind"),
@@ -181,12 +186,13 @@ between test part and simulated log, 0 = equal:
 
 They are those of the package `log-distance-measures`, to nine digits (`tests/test_log_distances_reference.py`).
 *Replay* takes the last training cases as they were, moved on by whole weeks: what anyone could forecast without a
-model. *Halves* is the mean distance between random halves of the test part itself, which differ by chance alone; halves
-have half as many cases, so that a log of full size may come somewhat nearer. *Apart* is the mean distance between
-simulated logs: if the discovered process were the true one, the twin would be about as far from the test part. *As
-far* counts the simulated logs that lie at least as far from the rest of them as the test part does: were the process
-the true one, it would be 0 in one of eleven cells with ten logs. A process more volatile than the true one has such an
-excuse too easily.
+model. Which stretch comes nearest to the test part is luck: so up to nine earlier ones of as many cases, evenly spread
+over the training part, are replayed, too, if it is longer than one by a quarter at least. *Halves* is the mean distance
+between random halves of the test part itself, which differ by chance alone; halves have half as many cases, so that a
+log of full size may come somewhat nearer. *Apart* is the mean distance between simulated logs: if the discovered
+process were the true one, the twin would be about as far from the test part. *As far* counts the simulated logs that
+lie at least as far from the rest of them as the test part does: were the process the true one, it would be 0 in one of
+eleven cells with ten logs. A process more volatile than the true one has such an excuse too easily.
 
 A published figure is comparable where log and division are the same; of a simulator with several variants the best
 stands, cell by cell, and *best published* takes the least of all of them. Standard deviations are over the simulated
@@ -212,7 +218,7 @@ def _section(result: Result) -> list[str]:
         f"a simulated log {result.simulate_s:.2f} s.",
         "",
     ]
-    titles = ["distance", "twin", "typical", "replay", "halves", "apart", "as far"]
+    titles = ["distance", "twin", "typical", "replay", "halves", "apart", "as far", "nearer replays"]
     if result.figures:
         titles += [*SIMULATORS, "best published", "twin / best", "typical / best"]
     lines += ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
@@ -227,6 +233,7 @@ def _cells(result: Result, metric: str) -> list[str]:
         bold = "**" if mean < (best.mean if best else replay) else ""
         cells.append(f"{bold}{text(mean)}{bold} ± {text(sd)}")
     cells += [text(replay), text(result.halves[metric]), text(result.apart[metric]), _rank(result, metric)]
+    cells.append(_replays(result, metric))
     if not result.figures:
         return cells
     for starts in SIMULATORS.values():
@@ -240,6 +247,10 @@ def _cells(result: Result, metric: str) -> list[str]:
 
 def _rank(result: Result, metric: str) -> str:
     return f"{result.as_far[metric]} of {len(result.runs)}"
+
+
+def _replays(result: Result, metric: str) -> str:
+    return f"{result.nearer_replays(metric)} of {len(result.stretches)}"
 
 
 def text(value: float) -> str:
@@ -262,6 +273,10 @@ def _write_table(results: Sequence[Result], path: Path) -> None:
                 rows.writerow([*where, "replay", f"{result.replay.as_dict()[metric]:.6g}", "", 1, "measured"])
                 rows.writerow([*where, "halves", f"{result.halves[metric]:.6g}", "", "", "measured"])
                 rows.writerow([*where, "apart", f"{result.apart[metric]:.6g}", "", "", "measured"])
+                for number, one in enumerate(result.stretches[:-1], 1):
+                    rows.writerow(
+                        [*where, f"replay of stretch {number}", f"{one.as_dict()[metric]:.6g}", "", 1, "measured"]
+                    )
                 rows.writerow([*where, "as far", result.as_far[metric], "", len(result.runs), "measured"])
                 for figure in result.figures:
                     if figure.metric == metric:
