@@ -11,7 +11,7 @@ from process_models import poisson_times, requests_at, station
 from twin.clock import DAY, HOUR, SECOND
 from twin.contracts import Requests
 from twin.kernels import network as k
-from twin.kernels.single import AHEAD
+from twin.kernels.single import BLOCK
 from twin.process.compile import compile_process
 from twin.process.loader import parse_process
 from twin.process.model import ProcessModel
@@ -32,6 +32,17 @@ durations = st.sampled_from(
         {"distribution": "uniform", "low": "0 s", "high": "40 min"},
         {"distribution": "lognormal", "mean": "20 min", "cv": 1.5},
         {"distribution": "sample", "values": [0, 10, 10, 60], "unit": "1 min"},
+    ]
+)
+patiences = st.sampled_from(
+    [
+        "24 min",
+        "30 h",
+        {"distribution": "exponential", "mean": "1 h"},
+        {"distribution": "exponential", "mean": "20 h"},
+        {"distribution": "exponential", "mean": "100000 h"},
+        {"distribution": "sample", "values": [0, 12, 60, 6000], "unit": "1 min"},
+        {"default": {"distribution": "exponential", "mean": "20 h"}, "by_segment": {"hnw": "6 h"}},
     ]
 )
 SHIFTS = [
@@ -59,6 +70,9 @@ def stages(draw: st.DrawFn) -> ProcessModel:
         "priority": draw(st.sampled_from([0, 2])),
         "next": draw(st.sampled_from(["done", "left", ways])),
     }
+    if draw(st.booleans()):
+        desk["patience"] = draw(patiences)
+        desk["on_abandon"] = draw(st.sampled_from([None, "barred"]))
     ends = {"done": "served", "left": "abandoned", "barred": "refused"}
     nodes = {"desk": desk} | {name: {"kind": "end", "outcome": outcome} for name, outcome in ends.items()}
     return ProcessModel.model_validate({"name": "stage", "start": "desk", "pools": {"agents": staff}, "nodes": nodes})
@@ -75,7 +89,7 @@ def arrivals(draw: st.DrawFn) -> np.ndarray:
 
 def _everything(network: ProcessNetwork) -> list[np.ndarray]:
     """All that is measured, and the state but for the numbers of rows and of leaves, which nobody sees."""
-    kept = network._state[[k.S_NOW, k.S_SEQUENCE, k.S_TIMERS, k.S_BORDER, k.S_OUT, k.S_INSIDE]]
+    kept = np.append(network._state[[k.S_NOW, k.S_SEQUENCE, k.S_BORDER, k.S_OUT, k.S_INSIDE]], network.timers)
     return [network._count, network._total, network._histogram, network._pool, network._area, kept]
 
 
@@ -92,7 +106,7 @@ def _run(model: ProcessModel, times: np.ndarray, stops: list[int], turns: list[b
     for number, stop in enumerate(stops):
         new = (times < stop) & (times >= network.now)
         network.submit(Requests(*(getattr(requests, f)[new] for f in ("time", "request", "client", "attribute"))))
-        network._single = turns[number % len(turns)]
+        network._single, network._apart = turns[number % len(turns)], 0
         if number == len(stops) // 2 and staff is not None:
             network.set_staff("agents", staff)
         ended.append(network.advance(stop))
@@ -122,10 +136,28 @@ def test_either_kernel(model, times, stops, turns, record, staff):
         assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
+@given(
+    st.lists(st.integers(0, 12), min_size=1, max_size=14),
+    st.integers(1, 3),
+    st.sampled_from([1, 2]),
+    st.sampled_from([1, 2, 3]),
+    st.lists(st.integers(1, 30), max_size=4),
+    st.lists(st.booleans(), min_size=1, max_size=3),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_happens_at_one_instant(arrived, servers, service, patience, stops, turns):
+    """Who began to wait, or to be served, first is first, whichever kernel noted it."""
+    model = station(servers, f"{12 * service} min", f"{12 * patience} min")
+    times = np.sort(np.array(arrived, np.int64)) * 12 * 60 * SECOND
+    ends = [*sorted({stop * 12 * 60 * SECOND for stop in stops}), DAY]
+    expected, found = (_run(model, times, ends, turn, True, None) for turn in ([False], turns))
+    assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_long_queue(seed: int) -> None:
     """Draws are made in blocks, rows run out, and the queue outlives many calls."""
-    times = poisson_times(1 / 300, 8 * AHEAD, seed)
+    times = poisson_times(1 / 300, 8 * BLOCK, seed)
     stops = list(range(DAY, int(times[-1]) + 60 * DAY, 3 * DAY + 1))
     model = station(3, EXPONENTIAL)
     expected, *found = (_run(model, times, stops, turns, True, 4) for turns in ([False], [True], [True, True, False]))
@@ -181,7 +213,9 @@ nodes:
         ("", "", "done", True),
         ("", "priority: 2, ", "done", True),
         ("", "", "after", False),
-        ("", "patience: 1 h, ", "done", False),
+        ("", "patience: 9 h, ", "done", True),
+        ("", "patience: 9 h, on_abandon: done, ", "done", True),
+        ("", "patience: 9 h, on_abandon: after, ", "done", False),
         ("", "rework: {to: desk, probability: 0.1}, ", "done", False),
         ("", "priority: {default: 1, by_segment: {hnw: 0}}, ", "done", False),
         ("milestone: done", "", "done", False),

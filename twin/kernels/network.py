@@ -70,7 +70,7 @@ _MAX_VISITS = 1 << 16
 _LONGEST_STEP = 1 << 60
 NO_TIMER = -1
 # C_LEAF of patience beyond the horizon is this less its sequence.
-_FAR = -2
+FAR = -2
 # Shifts that stand for the widths of rows.
 NODE_SHIFT, POOL_SHIFT, ROW_SHIFT, COUNT_SHIFT, TOTAL_SHIFT, HISTOGRAM_SHIFT = 4, 2, 4, 3, 2, 11
 assert (1 << HISTOGRAM_SHIFT) == HISTOGRAM_BINS
@@ -129,7 +129,7 @@ def _arm(case, state, timers, spare, slot, at):
     c = slot << ROW_SHIFT
     leaf = case[c + C_LEAF]
     if leaf < 0:
-        state[S_FAR] -= leaf <= _FAR
+        state[S_FAR] -= leaf <= FAR
         leaf = spare
         spare = np.int64(-1)
         if leaf < 0:
@@ -165,11 +165,11 @@ def _move_horizon(case, state, timers, heads, start):
         while slot >= 0:
             c = slot << ROW_SHIFT
             leaf = case[c + C_LEAF]
-            if leaf <= _FAR and far[slot] < horizon:
+            if leaf <= FAR and far[slot] < horizon:
                 state[S_FAR] -= 1
                 new = new_leaf(tree, stack, state)
                 case[c + C_LEAF] = new
-                set_leaf(tree, state[S_LEAVES], new, far[slot], ((_FAR - leaf) << SLOT_BITS) | slot)
+                set_leaf(tree, state[S_LEAVES], new, far[slot], ((FAR - leaf) << SLOT_BITS) | slot)
             slot = case[c + C_NEXT]
             seen += 1
     done = state[S_SEQUENCE] - state[S_MOVED]
@@ -524,7 +524,7 @@ def advance(
                     state[S_HORIZON] = horizon
                     stop = min(until, horizon)
                 if at >= horizon:
-                    case[c + C_LEAF] = _FAR - state[S_SEQUENCE]
+                    case[c + C_LEAF] = FAR - state[S_SEQUENCE]
                     far[slot] = at
                     state[S_SEQUENCE] += 1
                     state[S_FAR] += 1

@@ -1,9 +1,9 @@
-"""A single stage where nobody leaves the queue, first come first served: what `twin.kernels.network` does, sooner.
+"""A single stage, first come first served: what `twin.kernels.network` does, sooner, as long as nobody loses patience.
 
 Who waits is served in the order of arrival. So those who wait are the arrivals between two numbers, and need no row and
-no place in a queue until `advance` hands over to the other kernel; draws are made in bulk, in the order of the
-services. The arrays are those of `twin.kernels.network`, as they are before and after every call, and every sum is made
-in the same order: to the bit it does not matter which of the two kernels ran, or when they took turns.
+no place in a queue until `advance` hands over to the other kernel, as it does before somebody leaves; draws are made in
+bulk. The arrays are those of `twin.kernels.network`, as they are before and after every call, and every sum is made in
+the same order: to the bit it does not matter which of the two kernels ran, or when they took turns.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from twin.kernels.network import (
     COUNT_SHIFT,
     DONE,
     EXHAUSTED,
+    FAR,
     FOREVER,
     HISTOGRAM_SHIFT,
     K_ARRIVALS,
@@ -59,7 +60,9 @@ from twin.kernels.network import (
     ROW_SHIFT,
     S_ARRIVAL,
     S_BASE,
+    S_FAR,
     S_FREE,
+    S_HORIZON,
     S_INSIDE,
     S_LEAVES,
     S_NOW,
@@ -82,8 +85,13 @@ from twin.kernels.network import (
 from twin.kernels.philox import unit32
 from twin.kernels.timers import INDEX, LAST_SEQUENCE, SLOT_BITS, SLOT_MASK, set_leaf
 
-AHEAD = 1024
+HANDOVER = 5
+"""Code: the other kernel must go on, as somebody's patience may end next."""
+BLOCK = 1024
 """Draws made at a time."""
+AHEAD_ROWS = 4
+"""Of what is drawn for arrivals: service, word of the route, instant at which patience ends, sequence of its timer."""
+_FEW = 64
 _S32 = np.uint64(32)
 
 
@@ -101,27 +109,60 @@ def _count_before(arrival, first, until):
 
 
 @njit(cache=True, _nrt=False)  # inlined, its constants would drive those of the loop out of the registers
-def _draw(ahead, i, last, key, tag, base, arrival, service, attributes, laws):
-    """Service (ns) and route word of the arrivals from `i` on, for their first visit to node 0, into `ahead`."""
-    dist_kind, dist_parameter, dist_table = laws
-    n = min(AHEAD, last - i)
+def _draw(ahead, i, last, key, tag, base, arrival, service, patience, attributes, laws):
+    """Draw for first visits of the arrivals from `i` on to node 0, a block or up to `last`; returns the next one."""
+    stop = min(i + BLOCK, last)
     k0, k1 = np.uint32(key), np.uint32(np.uint64(key) >> _S32)
-    for j in range(n):
-        entity = np.uint64(arrival[1, i + j] + base)
-        a, b, _, _ = rounds(np.uint32(0), np.uint32(entity), np.uint32(entity >> _S32), tag, k0, k1)
+    for j in range(i, stop):
+        entity = np.uint64(arrival[1, j] + base)
+        a, b, c, _ = rounds(np.uint32(0), np.uint32(entity), np.uint32(entity >> _S32), tag, k0, k1)
         ahead[0, j] = a
         ahead[1, j] = b
-    plain = True
+        ahead[2, j] = c
+    _durations(ahead[0], i, stop, arrival, service, attributes, laws)
+    impatient = False
     for k in range(attributes):
-        plain &= dist_kind[service[k] & INDEX] == EXPONENTIAL and service[k] == service[0]
-    if plain:
-        mean = dist_parameter[service[0] & INDEX, 0]
-        for j in range(n):
-            ahead[0, j] = np.int64(min(mean * minus_log(unit32(ahead[0, j])), LONGEST) + 0.5)
+        impatient |= patience[k] >= 0
+    if impatient:
+        _durations(ahead[2], i, stop, arrival, patience, attributes, laws)
+        for j in range(i, stop):
+            ahead[2, j] = arrival[0, j] + ahead[2, j] if patience[arrival[3, j] & INDEX] >= 0 else FOREVER
     else:
-        for j in range(n):
-            d = service[arrival[3, i + j] & INDEX]
-            ahead[0, j] = sample(d, dist_kind, dist_parameter, dist_table, ahead[0, j])
+        for j in range(i, stop):
+            ahead[2, j] = FOREVER
+    return stop
+
+
+@inlined
+def _durations(words, i, stop, arrival, rows, attributes, laws):
+    """Turn words into durations (ns), by the distribution of each arrival's class (-1: left as it is)."""
+    dist_kind, dist_parameter, dist_table = laws
+    plain = rows[0] >= 0
+    for k in range(attributes):
+        plain &= rows[k] == rows[0] and dist_kind[rows[k] & INDEX] == EXPONENTIAL
+    if plain:
+        mean = dist_parameter[rows[0] & INDEX, 0]
+        for j in range(i, stop):
+            words[j] = np.int64(min(mean * minus_log(unit32(words[j])), LONGEST) + 0.5)
+    else:
+        for j in range(i, stop):
+            d = rows[arrival[3, j] & INDEX]
+            if d >= 0:
+                words[j] = sample(d, dist_kind, dist_parameter, dist_table, words[j])
+
+
+@inlined
+def _soonest(ahead, waiting, a, case, far, head):
+    """The first instant at which the patience of somebody who waits ends, but for those whose timer is in the tree."""
+    first = FOREVER
+    for i in range(waiting, a):
+        first = min(first, ahead[2, i])
+    while head >= 0:
+        c = (head & SLOT_MASK) << ROW_SHIFT
+        if case[c + C_LEAF] <= FAR:
+            first = min(first, far[head & SLOT_MASK])
+        head = case[c + C_NEXT]
+    return first
 
 
 @inlined
@@ -173,19 +214,19 @@ def advance(
 ):
     """Handle every event strictly before `until`, or stop early with a code when an array is full.
 
-    Node 0 must be a task that leads to ends, without rework, patience or milestone, and with one priority for all; no
-    staff may change before `until`.
+    Node 0 must be a task that leads to ends, also those who leave it, without rework or milestone, and with one
+    priority for all; no staff may change before `until`.
 
     Args:
-        ahead: int64[2, AHEAD], room for draws. The others are those of `twin.kernels.network.advance`.
+        ahead: int64[AHEAD_ROWS, a], room for draws. The others are those of `twin.kernels.network.advance`.
 
     Returns:
-        DONE, CASES_FULL, OUTCOMES_FULL or EXHAUSTED, as that one does.
+        DONE, CASES_FULL, OUTCOMES_FULL or EXHAUSTED, as that one does, or HANDOVER.
     """
-    node, _, service, _, priority, case_patience, edge_first, edge_target, edge_up_to = graph
+    node, _, service, patience, priority, case_patience, edge_first, edge_target, edge_up_to = graph
     count, total, histogram = statistics
     heads, tails = queues
-    tree, stack, _ = timers
+    tree, stack, far = timers
     if state[S_SEQUENCE] >= LAST_SEQUENCE >> 1:
         return EXHAUSTED
     attributes = case_patience.shape[0]
@@ -210,21 +251,33 @@ def advance(
     # Who waits: first the rows of a queue that an earlier call left, from `head`, then the arrivals from `waiting` on.
     head = heads[lane]
     a = state[S_ARRIVAL] & INDEX
-    waiting = drawn = begun = a
+    waiting = drawn = a
     last = _count_before(arrival, a, until)
+    if state[S_FAR] > 4 * (last - a) + _FEW:
+        return HANDOVER
+    leaving = _soonest(ahead, waiting, a, case, far, head) if state[S_FAR] > 0 else FOREVER
     t_arrival = arrival[0, a] if a < last else FOREVER
-    code = DONE
+    code = np.int64(DONE)
     while True:
         t_timer = tree[2]
-        if min(t_timer, t_arrival) >= until:
+        coming = min(t_timer, t_arrival, until)
+        if coming >= leaving:
+            leaving = _soonest(ahead, waiting, a, case, far, head)
+            if coming >= leaving and leaving < until:
+                code = np.int64(HANDOVER)
+                break
+        if coming >= until:
             break
         if t_timer <= t_arrival:
             if record and out == outcome.shape[0]:
-                code = OUTCOMES_FULL
+                code = np.int64(OUTCOMES_FULL)
                 break
-            now = t_timer
             slot = tree[3] & SLOT_MASK
             c = slot << ROW_SHIFT
+            if case[c + C_STATE] == WAITING:
+                code = np.int64(HANDOVER)
+                break
+            now = t_timer
             leaf = case[c + C_LEAF]
             word, attribute = case[c + C_ROUTE], case[c + C_ATTRIBUTE]
             request, client = case[c + C_REQUEST], case[c + C_CLIENT]
@@ -232,11 +285,13 @@ def advance(
             completions += 1
         else:
             if inside == rows:
-                code = CASES_FULL
+                code = np.int64(CASES_FULL)
                 break
             now = t_arrival
             slot = leaf = np.int64(-1)
             word = attribute = request = client = spent = worked = sojourn = np.int64(0)
+            if a >= drawn:
+                drawn = _draw(ahead, a, last, key, tag, base, arrival, service, patience, attributes, laws)
             arrived += 1
             inside += 1
             a += 1
@@ -255,7 +310,6 @@ def advance(
             queue -= 1
             busy += 1
             if head >= 0:
-                # The finished case gives its timer to another row.
                 if leaf >= 0:
                     case[(slot << ROW_SHIFT) + C_NEXT] = free
                     free = slot
@@ -269,25 +323,29 @@ def advance(
                 if active:
                     case[c + C_ACTIVE] += wait + duration
                     case[c + C_FELT] += wait
+                new = case[c + C_LEAF]
+                if new >= 0:
+                    # The timer of its patience becomes that of its service.
+                    if leaf >= 0:
+                        drop(state, timers, leaf)
+                else:
+                    state[S_FAR] -= new <= FAR
+                    new = new_leaf(tree, stack, state) if leaf < 0 else leaf
             else:
-                if waiting >= drawn:
-                    begun = waiting
-                    drawn = min(begun + AHEAD, last)
-                    _draw(ahead, begun, last, key, tag, base, arrival, service, attributes, laws)
                 if leaf < 0:
                     slot = free & SLOT_MASK
                     free = case[(slot << ROW_SHIFT) + C_NEXT]
                     _new_row(case, visits, n_nodes, slot)
-                i, j = waiting & INDEX, (waiting - begun) & INDEX
-                duration = ahead[0, j]
+                i = waiting & INDEX
+                duration = ahead[0, i]
                 wait = now - arrival[0, i]
-                _fill(case, slot, arrival, i, duration, ahead[1, j])
+                _fill(case, slot, arrival, i, duration, ahead[1, i])
                 c = slot << ROW_SHIFT
                 case[c + C_WAIT] = wait
                 case[c + C_ACTIVE] = wait + duration if active else np.int64(0)
                 case[c + C_FELT] = wait if active else np.int64(0)
                 waiting += 1
-            new = new_leaf(tree, stack, state) if leaf < 0 else leaf
+                new = new_leaf(tree, stack, state) if leaf < 0 else leaf
             case[(slot << ROW_SHIFT) + C_LEAF] = new
             set_leaf(tree, state[S_LEAVES], new, now + duration, (sequence << SLOT_BITS) | slot)
             sequence += 1
@@ -302,6 +360,13 @@ def advance(
             drop(state, timers, leaf)
             case[(slot << ROW_SHIFT) + C_NEXT] = free
             free = slot
+        else:
+            # One more waits: the last that arrived.
+            i = (a - 1) & INDEX
+            if ahead[2, i] < FOREVER:
+                ahead[3, i] = sequence
+                sequence += 1
+                leaving = min(leaving, ahead[2, i])
         if leaf >= 0:
             e = first_edge
             if e < last_edge:
@@ -328,17 +393,21 @@ def advance(
     before = tails[lane] if head >= 0 else np.int64(-1)
     heads[lane] = head
     for i in range(waiting, a):
-        if i >= drawn:
-            begun = i
-            drawn = min(begun + AHEAD, last)
-            _draw(ahead, begun, last, key, tag, base, arrival, service, attributes, laws)
         slot = free & SLOT_MASK
         c = slot << ROW_SHIFT
         free = case[c + C_NEXT]
         _new_row(case, visits, n_nodes, slot)
-        _fill(case, slot, arrival, i, ahead[0, i - begun], ahead[1, i - begun])
+        _fill(case, slot, arrival, i, ahead[0, i], ahead[1, i])
         case[c + C_STATE] = WAITING
         case[c + C_WAIT] = case[c + C_ACTIVE] = case[c + C_FELT] = 0
+        if FOREVER > ahead[2, i] >= state[S_HORIZON]:
+            case[c + C_LEAF] = FAR - ahead[3, i]
+            far[slot] = ahead[2, i]
+            state[S_FAR] += 1
+        elif ahead[2, i] < FOREVER:
+            new = new_leaf(tree, stack, state)
+            case[c + C_LEAF] = new
+            set_leaf(tree, state[S_LEAVES], new, ahead[2, i], (ahead[3, i] << SLOT_BITS) | slot)
         case[c + C_PREVIOUS] = before
         case[c + C_NEXT] = -1
         if before >= 0:

@@ -61,12 +61,12 @@ class CompiledProcess:
 
     @property
     def is_single(self) -> bool:
-        """Whether `twin.kernels.single` will do: one task that leads to ends, and nobody leaves or overtakes there."""
+        """Whether `twin.kernels.single` will do: one task that leads to ends, and nobody comes back or overtakes."""
         start, ends = self.model.nodes[self.model.start], {n for n, x in self.model.nodes.items() if isinstance(x, End)}
         return (
             isinstance(start, Task)
             and start.rework is None
-            and start.patience is None
+            and start.on_abandon in ends | {None}
             and self.model.case_patience is None
             and self.model.milestone is None
             and len(set(start.priority.values())) == 1

@@ -29,6 +29,8 @@ _FIRST_CASES = 256
 _OUTCOME_BLOCK = 8192
 _FURTHEST_DAY = 3660
 _AHEAD = 4
+_APART = 64
+"""Where somebody has lost patience, the kernel that can do that goes on for so many calls before the other is tried."""
 
 
 class ProcessNetwork:
@@ -89,7 +91,8 @@ class ProcessNetwork:
         self._total = np.zeros((n + 2, kernel.TOTAL_COLUMNS))
         self._histogram = np.zeros((n + 4, HISTOGRAM_BINS), np.int64)
         self._outcome = np.zeros((_OUTCOME_BLOCK if record else 0, kernel.OUTCOME_COLUMNS), np.int64)
-        self._ahead = np.zeros((2, single.AHEAD), np.int64)
+        self._ahead = np.zeros((single.AHEAD_ROWS, 0), np.int64)
+        self._apart = 0
         self._pending: list[Ints] = []
         self._arrival = np.zeros((4, 0), np.int64)
         self._borders: tuple[Ints, ...] = tuple(np.zeros(0, np.int64) for _ in range(3))
@@ -340,20 +343,26 @@ class ProcessNetwork:
         self._state[kernel.S_FREE] = old
 
     def _run(self, until: int) -> int:
-        if not self._single:
+        if not self._single or self._apart:
+            self._apart = max(self._apart - 1, 0)
             return self._run_events(until)
         while True:
             border = int(self._state[kernel.S_BORDER])
             change = int(self._borders[0][border]) if border < len(self._borders[0]) else int(kernel.FOREVER)
             code = self._run_single(min(until, change))
+            if code == single.HANDOVER:
+                self._apart = _APART
+                return self._run_events(until)
             if code == kernel.DONE and change < until:
                 code = self._run_events(change + 1)
             if code != kernel.DONE or change >= until:
                 return code
 
     def _run_single(self, until: int) -> int:
-        """One stage of plain service, while no staff changes."""
+        """One stage of plain service, while no staff changes and nobody leaves."""
         p, s = self.process, self._streams
+        if self._ahead.shape[1] < self._arrival.shape[1]:
+            self._ahead = np.empty((single.AHEAD_ROWS, self._arrival.shape[1]), np.int64)
         return int(
             single.advance(
                 until,
