@@ -109,7 +109,7 @@ def _count_before(arrival, first, until):
 
 
 @njit(cache=True, _nrt=False)  # inlined, its constants would drive those of the loop out of the registers
-def _draw(ahead, i, last, key, tag, base, arrival, service, patience, attributes, laws):
+def _draw(ahead, i, last, key, tag, base, arrival, service, patience, attributes, laws, impatient):
     """Draw for first visits of the arrivals from `i` on to node 0, a block or up to `last`; returns the next one."""
     stop = min(i + BLOCK, last)
     k0, k1 = np.uint32(key), np.uint32(np.uint64(key) >> _S32)
@@ -118,18 +118,13 @@ def _draw(ahead, i, last, key, tag, base, arrival, service, patience, attributes
         a, b, c, _ = rounds(np.uint32(0), np.uint32(entity), np.uint32(entity >> _S32), tag, k0, k1)
         ahead[0, j] = a
         ahead[1, j] = b
-        ahead[2, j] = c
+        if impatient:
+            ahead[2, j] = c
     _durations(ahead[0], i, stop, arrival, service, attributes, laws)
-    impatient = False
-    for k in range(attributes):
-        impatient |= patience[k] >= 0
     if impatient:
         _durations(ahead[2], i, stop, arrival, patience, attributes, laws)
         for j in range(i, stop):
             ahead[2, j] = arrival[0, j] + ahead[2, j] if patience[arrival[3, j] & INDEX] >= 0 else FOREVER
-    else:
-        for j in range(i, stop):
-            ahead[2, j] = FOREVER
     return stop
 
 
@@ -153,7 +148,10 @@ def _durations(words, i, stop, arrival, rows, attributes, laws):
 
 @inlined
 def _soonest(ahead, waiting, a, case, far, head):
-    """The first instant at which the patience of somebody who waits ends, but for those whose timer is in the tree."""
+    """The first instant at which the patience of somebody who waits ends, but for those whose timer is in the tree.
+
+    Called only where some have patience: else nothing is drawn for it.
+    """
     first = FOREVER
     for i in range(waiting, a):
         first = min(first, ahead[2, i])
@@ -232,6 +230,9 @@ def advance(
     attributes = case_patience.shape[0]
     n_nodes = edge_first.shape[0] - 1
     rows = case.shape[0] >> ROW_SHIFT
+    impatient = False
+    for k in range(attributes):
+        impatient |= patience[k] >= 0
     tag = tag_of(service_stream, replication)
     base = state[S_BASE]
     first_edge, last_edge = edge_first[0], edge_first[1] - 1
@@ -291,7 +292,7 @@ def advance(
             slot = leaf = np.int64(-1)
             word = attribute = request = client = spent = worked = sojourn = np.int64(0)
             if a >= drawn:
-                drawn = _draw(ahead, a, last, key, tag, base, arrival, service, patience, attributes, laws)
+                drawn = _draw(ahead, a, last, key, tag, base, arrival, service, patience, attributes, laws, impatient)
             arrived += 1
             inside += 1
             a += 1
@@ -363,7 +364,7 @@ def advance(
         else:
             # One more waits: the last that arrived.
             i = (a - 1) & INDEX
-            if ahead[2, i] < FOREVER:
+            if impatient and ahead[2, i] < FOREVER:
                 ahead[3, i] = sequence
                 sequence += 1
                 leaving = min(leaving, ahead[2, i])
@@ -400,14 +401,15 @@ def advance(
         _fill(case, slot, arrival, i, ahead[0, i], ahead[1, i])
         case[c + C_STATE] = WAITING
         case[c + C_WAIT] = case[c + C_ACTIVE] = case[c + C_FELT] = 0
-        if FOREVER > ahead[2, i] >= state[S_HORIZON]:
-            case[c + C_LEAF] = FAR - ahead[3, i]
-            far[slot] = ahead[2, i]
-            state[S_FAR] += 1
-        elif ahead[2, i] < FOREVER:
-            new = new_leaf(tree, stack, state)
-            case[c + C_LEAF] = new
-            set_leaf(tree, state[S_LEAVES], new, ahead[2, i], (ahead[3, i] << SLOT_BITS) | slot)
+        if impatient and ahead[2, i] < FOREVER:
+            if ahead[2, i] >= state[S_HORIZON]:
+                case[c + C_LEAF] = FAR - ahead[3, i]
+                far[slot] = ahead[2, i]
+                state[S_FAR] += 1
+            else:
+                new = new_leaf(tree, stack, state)
+                case[c + C_LEAF] = new
+                set_leaf(tree, state[S_LEAVES], new, ahead[2, i], (ahead[3, i] << SLOT_BITS) | slot)
         case[c + C_PREVIOUS] = before
         case[c + C_NEXT] = -1
         if before >= 0:
