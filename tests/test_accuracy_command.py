@@ -152,6 +152,8 @@ def test_cells_are_counted_against_the_best_variant_and_the_worst_stands_first(t
         "replayed": 5,
         # Of CEDD and REDD most replays are nearer; one of 2.5 is not nearer than the twin's CTDD of 2.5.
         "nearer_than_most_replays": 3,
+        # 9 over (3 + 2.5 + 2) / 3.
+        "far_behind_replays": 1,
     }
     assert counts(results, typical=True) == found | {
         "better_than_published": 1,

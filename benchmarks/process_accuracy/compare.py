@@ -92,6 +92,10 @@ class Result(Scores):
         mean = self.mean(metric, typical)
         return sum(replayed.as_dict()[metric] < mean for replayed in self.stretches)
 
+    def mean_replay(self, metric: str) -> float:
+        """Over the stretches of the training part."""
+        return float(np.mean([replayed.as_dict()[metric] for replayed in self.stretches]))
+
     def best(self, metric: str) -> Figure | None:
         """The least of all published means, whichever variant of whichever simulator it is."""
         mine = [figure for figure in self.figures if figure.metric == metric]

@@ -42,6 +42,7 @@ def counts(results: Sequence[Result], typical: bool = False) -> dict[str, int]:
         "behind": len(behind),
         "behind_by_chance": sum(r.as_far[m] > 0 for r, m in behind),
         "replayed": len(replayed),
+        "far_behind_replays": sum(r.mean(m, typical) > FAR * r.mean_replay(m) for r, m in replayed),
         "nearer_than_most_replays": sum(2 * r.nearer_replays(m, typical) < len(r.stretches) for r, m in replayed),
     }
 
@@ -159,6 +160,7 @@ def _headlines(results: Sequence[Result]) -> list[str]:
         "nearer than most replays of stretches of the training part": ("nearer_than_most_replays", "replayed"),
         f"more than {FAR} times the best published figure": ("far_behind", "published"),
         f"more than {FAR} times naive replay": ("far_behind_replay", "cells"),
+        f"more than {FAR} times the mean replay of those stretches": ("far_behind_replays", "replayed"),
         "behind a published figure or replay, where chance may explain it": ("behind_by_chance", "behind"),
     }
     lines = [f"| {what} | {one[n]} of {one[of]} | {other[n]} of {other[of]} |" for what, (n, of) in rows.items()]
